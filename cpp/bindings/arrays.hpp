@@ -1,0 +1,46 @@
+// NumPy arrays at the border: shape, dtype, strides and overlap are checked here, once, and nowhere behind it.
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include "core/image.hpp"
+#include "kernels/kernels.hpp"
+#include "pipeline/cutout.hpp"
+
+namespace rmbg::bindings {
+
+namespace py = pybind11;
+
+// An input array (packed first if its samples are not) and the view of it. The array must outlive the view.
+struct ImageInput {
+  py::array array;
+  ImageView view;
+};
+struct MaskInput {
+  py::array array;
+  Mask view;
+};
+struct PlaneInput {
+  py::array array;
+  Plane view;
+};
+
+// uint8 or uint16, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), any strides. Throws Error(image).
+ImageInput image_input(const py::array& array);
+// float32 (H, W). Throws Error(image).
+MaskInput mask_input(const py::array& array);
+// uint8 or uint16 (H, W). Throws Error(image).
+PlaneInput alpha_input(const py::array& array);
+
+// The caller's `out`, or a new array where it is None. `out` must be writable, of exactly this dtype and shape, with packed pixels
+// and rows at any stride, and must not overlap `input`. Throws Error(option).
+py::array output_array(const py::object& out, const py::dtype& dtype, const std::vector<py::ssize_t>& shape,
+                       const py::array& input);
+
+// Whether the two arrays may share memory.
+bool overlap(const py::array& a, const py::array& b);
+
+MutableImageView image_output(const py::array& array);
+Plane plane_output(const py::array& array);
+
+}  // namespace rmbg::bindings

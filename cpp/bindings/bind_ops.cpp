@@ -1,0 +1,145 @@
+#include <pybind11/stl.h>
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
+#include "bindings/choices.hpp"
+#include "core/error.hpp"
+
+namespace rmbg::bindings {
+namespace {
+
+using Triple = std::array<double, 3>;
+using Size = std::array<std::int64_t, 2>;  // height, width
+using Background = std::optional<std::array<int, 3>>;
+using Threshold = std::optional<int>;
+
+void check_threads(int threads) {
+  if (threads < 1) throw Error(ErrorKind::option, "threads must be 1 or more, not " + std::to_string(threads));
+}
+
+py::array preprocess_array(const py::array& image, Size size, const Triple& mean, const Triple& std,
+                           const std::string& resample, const std::string& rounding, bool bgr, const std::string& dtype,
+                           const py::object& out, int threads) {
+  check_threads(threads);
+  const ImageInput input = image_input(image);
+  if (size[0] < 1 || size[1] < 1 || size[0] > kMaxModelSide || size[1] > kMaxModelSide) {
+    throw Error(ErrorKind::option, "size must be (height, width), each from 1 to " + std::to_string(kMaxModelSide));
+  }
+  if (dtype != "float32" && dtype != "float16") {
+    throw Error(ErrorKind::option, "dtype must be one of 'float32', 'float16', not '" + dtype + "'");
+  }
+  kernels::NormalizedPlanes planes{};
+  planes.height = static_cast<std::int32_t>(size[0]);
+  planes.width = static_cast<std::int32_t>(size[1]);
+  planes.rounding = rounding_of(rounding);
+  planes.half = dtype == "float16";
+  for (std::size_t c = 0; c < 3; ++c) {
+    if (!(std[c] > 0.0)) throw Error(ErrorKind::option, "std must be greater than 0 in every channel");
+    planes.scale[c] = static_cast<float>(1.0 / (255.0 * std[c]));
+    planes.bias[c] = static_cast<float>(-mean[c] / std[c]);
+  }
+  const Resample how = resample_of(resample);
+  const py::array result = output_array(out, py::dtype(dtype), {1, 3, planes.height, planes.width}, input.array);
+  if ((result.flags() & py::array::c_style) == 0) throw Error(ErrorKind::option, "`out` must be C-contiguous");
+  planes.dst = const_cast<void*>(result.data());
+  {
+    const py::gil_scoped_release release;
+    preprocess(input.view, how, bgr, planes, threads);
+  }
+  return result;
+}
+
+py::tuple minmax_array(const py::array& mask, int threads) {
+  check_threads(threads);
+  const MaskInput input = mask_input(mask);
+  kernels::MinMax range{};
+  {
+    const py::gil_scoped_release release;
+    range = minmax(input.view, threads);
+  }
+  return py::make_tuple(range.lo, range.hi);
+}
+
+using Range = std::optional<std::array<float, 2>>;
+
+Scaling scaling_of(const Range& range, float top) { return range ? stretch({(*range)[0], (*range)[1]}, top) : unit(top); }
+
+py::array resize_mask_array(const py::array& mask, Size size, const Range& range, const std::string& resample,
+                            const std::string& rounding, const std::string& dtype, const py::object& out, int threads) {
+  check_threads(threads);
+  const MaskInput input = mask_input(mask);
+  check_size(size[1], size[0]);
+  const MaskOptions options{mask_resample_of(resample), mask_rounds(rounding), scaling_of(range, top_of(mask_type_of(dtype)))};
+  const py::array result = output_array(out, py::dtype(dtype), {size[0], size[1]}, input.array);
+  const Plane plane = plane_output(result);
+  {
+    const py::gil_scoped_release release;
+    resize_mask(input.view, options, plane, threads);
+  }
+  return result;
+}
+
+std::vector<py::ssize_t> result_shape(const ImageView& image, const BlendOptions& options) {
+  return {image.height, image.width, options.mode == kernels::BlendMode::over ? 3 : 4};
+}
+
+py::array blend_arrays(const py::array& image, const py::array& alpha, const std::string& mode, const Background& background,
+                       const Threshold& threshold, const py::object& out, int threads) {
+  check_threads(threads);
+  const ImageInput input = image_input(image);
+  const PlaneInput plane = alpha_input(alpha);
+  if (plane.view.width != input.view.width || plane.view.height != input.view.height ||
+      plane.array.itemsize() != input.array.itemsize()) {
+    throw Error(ErrorKind::image, "alpha must have the image's height, width and dtype");
+  }
+  const BlendOptions options = blend_options(mode, background, threshold, input.view.sample);
+  const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
+  if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps alpha in memory");
+  const MutableImageView target = image_output(result);
+  {
+    const py::gil_scoped_release release;
+    blend(input.view, plane.view, options, target, threads);
+  }
+  return result;
+}
+
+py::array cutout_arrays(const py::array& image, const py::array& mask, bool normalize, const std::string& resample,
+                        const std::string& rounding, const std::string& mode, const Background& background,
+                        const Threshold& threshold, const py::object& out, int threads) {
+  check_threads(threads);
+  const ImageInput input = image_input(image);
+  const MaskInput plane = mask_input(mask);
+  const BlendOptions options = blend_options(mode, background, threshold, input.view.sample);
+  MaskOptions mask_options{mask_resample_of(resample), mask_rounds(rounding), {}};
+  const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
+  if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps the mask in memory");
+  const MutableImageView target = image_output(result);
+  {
+    const py::gil_scoped_release release;
+    const float top = input.view.sample == Sample::u16 ? 65535.0f : 255.0f;
+    mask_options.scaling = normalize ? stretch(minmax(plane.view, threads), top) : unit(top);
+    cutout(input.view, plane.view, mask_options, options, target, threads);
+  }
+  return result;
+}
+
+}  // namespace
+
+void bind_ops(py::module_& m) {
+  using py::arg;
+  m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"), arg("rounding"),
+        arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
+  m.def("minmax", &minmax_array, arg("mask"), arg("threads"));
+  m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"), arg("rounding"),
+        arg("dtype"), arg("out").none(true), arg("threads"));
+  m.def("blend", &blend_arrays, arg("image"), arg("alpha"), arg("mode"), arg("background").none(true),
+        arg("threshold").none(true), arg("out").none(true), arg("threads"));
+  m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("normalize"), arg("resample"), arg("rounding"), arg("mode"),
+        arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
+}
+
+}  // namespace rmbg::bindings

@@ -1,0 +1,112 @@
+#include <pybind11/stl.h>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
+#include "bindings/choices.hpp"
+#include "pipeline/remover.hpp"
+
+namespace rmbg::bindings {
+namespace {
+
+using Port = std::variant<int, std::string>;  // an input or output, by index or name
+
+ort::SessionConfig config_of(const std::string& path, const std::string& device, int device_id, int threads, const Port& input,
+                             const Port& output) {
+  ort::SessionConfig config;
+  config.model_path = path;
+  config.device = device == "cpu"    ? ort::DeviceKind::cpu
+                  : device == "cuda" ? ort::DeviceKind::cuda
+                                     : ort::DeviceKind::automatic;
+  config.device_id = device_id;
+  config.intra_op_threads = threads;
+  if (const auto* name = std::get_if<std::string>(&input)) config.input = *name;
+  if (const auto* index = std::get_if<int>(&input)) config.input_index = *index;
+  if (const auto* name = std::get_if<std::string>(&output)) config.output = *name;
+  if (const auto* index = std::get_if<int>(&output)) config.output_index = *index;
+  return config;
+}
+
+Recipe recipe_of(const py::object& spec) {
+  const auto size = spec.attr("size").cast<std::array<std::int32_t, 2>>();
+  const auto mean = spec.attr("mean").cast<std::array<double, 3>>();
+  const auto std = spec.attr("std").cast<std::array<double, 3>>();
+  Recipe recipe{};
+  recipe.height = size[0];
+  recipe.width = size[1];
+  recipe.resample = resample_of(spec.attr("resample").cast<std::string>());
+  recipe.rounding = rounding_of(spec.attr("rounding").cast<std::string>());
+  recipe.divide_by_max = spec.attr("divide_by_max").cast<bool>();
+  std::copy(mean.begin(), mean.end(), recipe.mean);
+  std::copy(std.begin(), std.end(), recipe.std);
+  recipe.sigmoid = spec.attr("activation").cast<std::string>() == "sigmoid";
+  recipe.minmax = spec.attr("minmax").cast<bool>();
+  recipe.mask_resample = mask_resample_of(spec.attr("mask_resample").cast<std::string>());
+  recipe.mask_nearest = mask_rounds(spec.attr("mask_rounding").cast<std::string>());
+  return recipe;
+}
+
+std::unique_ptr<Remover> make_remover(const std::string& path, const py::object& spec, const std::string& device, int device_id,
+                                      int threads, const Port& input, const Port& output) {
+  const ort::SessionConfig config = config_of(path, device, device_id, threads, input, output);
+  const Recipe recipe = recipe_of(spec);
+  const py::gil_scoped_release release;
+  return std::make_unique<Remover>(config, recipe);
+}
+
+py::dict timings_dict(const Timings& timings) {
+  py::dict result;
+  result["preprocess"] = timings.preprocess;
+  result["inference"] = timings.inference;
+  result["postprocess"] = timings.postprocess;
+  return result;
+}
+
+py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha,
+                 const std::optional<std::array<int, 3>>& background, std::optional<int> threshold, const py::object& out) {
+  const ImageInput input = image_input(image);
+  const BlendOptions options = blend_options(alpha, background, threshold, input.view.sample);
+  const py::ssize_t channels = options.mode == kernels::BlendMode::over ? 3 : 4;
+  const py::array result =
+      output_array(out, input.array.dtype(), {input.view.height, input.view.width, channels}, input.array);
+  const MutableImageView target = image_output(result);
+  Timings timings{};
+  {
+    const py::gil_scoped_release release;
+    timings = remover.remove(input.view, options, target);
+  }
+  return py::make_tuple(result, timings_dict(timings));
+}
+
+py::tuple mask(Remover& remover, const py::array& image, const std::string& dtype, const py::object& out) {
+  const ImageInput input = image_input(image);
+  mask_type_of(dtype);
+  const py::array result = output_array(out, py::dtype(dtype), {input.view.height, input.view.width}, input.array);
+  const Plane target = plane_output(result);
+  Timings timings{};
+  {
+    const py::gil_scoped_release release;
+    timings = remover.mask(input.view, target);
+  }
+  return py::make_tuple(result, timings_dict(timings));
+}
+
+}  // namespace
+
+void bind_remover(py::module_& m) {
+  using py::arg;
+  py::class_<Remover>(m, "Remover")
+      .def(py::init(&make_remover), arg("path"), arg("spec"), arg("device"), arg("device_id"), arg("threads"), arg("input"),
+           arg("output"))
+      .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
+           arg("out").none(true))
+      .def("mask", &mask, arg("image"), arg("dtype"), arg("out").none(true))
+      .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); })
+      .def_property_readonly("fallback_reason", [](const Remover& self) { return self.session().fallback_reason(); });
+}
+
+}  // namespace rmbg::bindings

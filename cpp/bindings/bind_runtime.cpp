@@ -1,0 +1,23 @@
+#include <pybind11/stl.h>
+
+#include "bindings/bind.hpp"
+#include "ort/library.hpp"
+
+namespace py = pybind11;
+
+namespace rmbg::bindings {
+
+void bind_runtime(py::module_& m) {
+  m.def("load_runtime", &ort::load_library, py::arg("path"), py::call_guard<py::gil_scoped_release>());
+  m.def("runtime_info", []() -> py::object {
+    if (!ort::library_loaded()) return py::none();
+    const ort::LibraryInfo& info = ort::library_info();
+    py::dict result;
+    result["path"] = info.path;
+    result["version"] = info.version;
+    result["api_version"] = info.api_version;
+    return result;
+  });
+}
+
+}  // namespace rmbg::bindings

@@ -1,0 +1,26 @@
+// The words that Python uses for the core's enums.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "kernels/kernels.hpp"
+#include "pipeline/axis.hpp"
+#include "pipeline/cutout.hpp"
+#include "pipeline/preprocess.hpp"
+
+namespace rmbg::bindings {
+
+// Each throws Error(option) with the words that are allowed.
+Resample resample_of(const std::string& word);
+kernels::Rounding rounding_of(const std::string& word);
+MaskResample mask_resample_of(const std::string& word);
+bool mask_rounds(const std::string& word);  // true: nearest, false: truncate
+// A background asks for BlendMode::over. Background and threshold come on the 8-bit scale and leave on the image's.
+// Throws for a threshold outside 1..255 and for a background with premultiplied alpha.
+BlendOptions blend_options(const std::string& mode, const std::optional<std::array<int, 3>>& background,
+                           std::optional<int> threshold, Sample sample);
+kernels::MaskType mask_type_of(const std::string& dtype);
+
+}  // namespace rmbg::bindings

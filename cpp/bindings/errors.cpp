@@ -1,0 +1,47 @@
+#include "bindings/errors.hpp"
+
+#include <pybind11/pybind11.h>
+
+#include "core/error.hpp"
+
+namespace py = pybind11;
+
+namespace rmbg::bindings {
+namespace {
+
+const char* class_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::image:
+      return "ImageError";
+    case ErrorKind::image_too_large:
+      return "ImageTooLargeError";
+    case ErrorKind::option:
+      return "OptionError";
+    case ErrorKind::model:
+      return "ModelError";
+    case ErrorKind::model_output:
+      return "ModelOutputError";
+    case ErrorKind::runtime_not_found:
+      return "RuntimeNotFoundError";
+    case ErrorKind::device:
+      return "DeviceError";
+    case ErrorKind::inference:
+      return "InferenceError";
+  }
+  return "RmbgError";
+}
+
+}  // namespace
+
+void register_errors() {
+  py::register_local_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const Error& error) {
+      const py::object type = py::module_::import("rmbg_fast.errors").attr(class_of(error.kind()));
+      py::set_error(type, error.what());
+    }
+  });
+}
+
+}  // namespace rmbg::bindings

@@ -1,0 +1,148 @@
+// resize_bilinear: each source row is enlarged or shrunk sideways once, kept as float planes (exact integers) while two
+// output rows share it, then pairs of such rows are mixed, normalised and written.
+#pragma once
+
+#include "kernels/rows.hpp"
+
+namespace {
+
+struct BilinearRows {
+  float* slot[2];
+  std::int32_t row[2] = {-1, -1};  // which source row a slot holds
+};
+
+#ifdef __AVX2__
+// Eight output columns of a 3- or 4-channel row from x on. Two pixels (6 or 8 bytes) are loaded as 8 bytes for each column.
+template <int kChannels>
+inline void bilinear_columns8(const ResizeBilinear& job, const std::uint8_t* p, std::int32_t x, float* dst, std::ptrdiff_t plane) {
+  // bytes a0 a1 a2 b0 b1 b2 -> words a0 b0 a1 b1 a2 b2 . .
+  constexpr char z = -1;
+  constexpr char b = kChannels;
+  const __m256i spread = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, z, b, z, 1, z, b + 1, z, 2, z, b + 2, z, z, z, z, z));
+  const std::int32_t* first = job.columns.first + x;
+  const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(job.columns.weight + x));
+  const __m128i one = _mm_sub_epi16(_mm_set1_epi16(static_cast<short>(job.columns.denominator)), second);
+  // (D - w, w) pairs of columns 0..3 in the low lane, 4..7 in the high lane
+  const __m256i pairs = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(one, second)),
+                                                _mm_unpackhi_epi16(one, second), 1);
+  const __m256i weights[4] = {_mm256_shuffle_epi32(pairs, 0x00), _mm256_shuffle_epi32(pairs, 0x55),
+                              _mm256_shuffle_epi32(pairs, 0xaa), _mm256_shuffle_epi32(pairs, 0xff)};
+  __m256i sums[4];
+  for (int k = 0; k < 4; ++k) {
+    const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + first[k] * kChannels));
+    const __m128i high = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + first[k + 4] * kChannels));
+    const __m256i taps = _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), spread);
+    sums[k] = _mm256_madd_epi16(taps, weights[k]);
+  }
+  __m256i planes[3];
+  transpose_rgbx(sums, planes);
+  for (int c = 0; c < 3; ++c) _mm256_storeu_ps(dst + c * plane + x, _mm256_cvtepi32_ps(planes[c]));
+}
+#endif
+
+inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, float* dst) {
+  const std::uint8_t* p = job.src.data + row * job.src.stride;
+  const std::int32_t channels = job.src.channels;
+  const std::int32_t used = planes_of(job.src);
+  const std::ptrdiff_t plane = padded(job.out.width);
+  std::int32_t x = 0;
+#ifdef __AVX2__
+  if (channels > 1) {
+    const std::int32_t row_bytes = job.src.width * channels;
+    while (x + 8 <= job.out.width && job.columns.first[x + 7] * channels + 8 <= row_bytes) {
+      if (channels == 3) {
+        bilinear_columns8<3>(job, p, x, dst, plane);
+      } else {
+        bilinear_columns8<4>(job, p, x, dst, plane);
+      }
+      x += 8;
+    }
+  }
+#endif
+  for (; x < job.out.width; ++x) {
+    const std::int32_t weight = job.columns.weight[x];
+    const std::uint8_t* left = p + job.columns.first[x] * channels;
+    const std::uint8_t* right = weight ? left + channels : left;
+    for (std::int32_t c = 0; c < used; ++c) {
+      dst[c * plane + x] = static_cast<float>(left[c] * (job.columns.denominator - weight) + right[c] * weight);
+    }
+  }
+}
+
+// The sideways row of `row`, computed only if neither slot holds it; the slot of `keep` is not given up for it.
+inline const float* bilinear_row(const ResizeBilinear& job, BilinearRows& rows, std::int32_t row, std::int32_t keep) {
+  if (rows.row[0] == row) return rows.slot[0];
+  if (rows.row[1] == row) return rows.slot[1];
+  const int free = rows.row[0] == keep ? 1 : 0;
+  bilinear_columns(job, row, rows.slot[free]);
+  rows.row[free] = row;
+  return rows.slot[free];
+}
+
+inline void bilinear_mix(const ResizeBilinear& job, std::int32_t y, const float* upper, const float* lower) {
+  const std::int32_t dx = job.columns.denominator;
+  const std::int32_t dy = job.rows.denominator;
+  const std::int32_t weight = job.rows.weight[y];
+  const float per_column = 1.0f / static_cast<float>(dx);
+  const float fraction = static_cast<float>(weight) / static_cast<float>(dy);
+  const std::int64_t whole = static_cast<std::int64_t>(dx) * dy;
+  const std::int64_t add = job.out.rounding == Rounding::nearest ? whole / 2 : 0;
+  // 255 * whole + add < 2^31 and a power of two: the division is a shift of 32-bit integers.
+  const bool shifts = whole <= (1 << 22) && (whole & (whole - 1)) == 0;
+  int shift = 0;
+  while ((std::int64_t{1} << shift) < whole) ++shift;
+  // Otherwise N < 2^40 is exact in a double, and (N + 1/2) / whole is never so near to an integer that rounding could reach it.
+  const double per_whole = 1.0 / static_cast<double>(whole);
+  for (std::int32_t c = 0; c < 3; ++c) {
+    const std::ptrdiff_t plane = source_plane(job.src, c) * static_cast<std::ptrdiff_t>(padded(job.out.width));
+    const float* __restrict a = upper + plane;
+    const float* __restrict b = lower + plane;
+    const float scale = job.out.scale[c];
+    const float bias = job.out.bias[c];
+    if (job.out.rounding == Rounding::none) {
+      const float gain = scale * per_column;
+      write_row(job.out, c, y, [=](std::int32_t begin, std::int32_t n, float* __restrict to) {
+        for (std::int32_t x = 0; x < n; ++x) {
+          const float v = a[begin + x] + (b[begin + x] - a[begin + x]) * fraction;
+          to[x] = v * gain + bias;
+        }
+      });
+    } else if (shifts) {
+      const std::int32_t w0 = dy - weight;
+      const std::int32_t half = static_cast<std::int32_t>(add);
+      write_row(job.out, c, y, [=](std::int32_t begin, std::int32_t n, float* __restrict to) {
+        for (std::int32_t x = 0; x < n; ++x) {
+          const std::int32_t sum =
+              static_cast<std::int32_t>(a[begin + x]) * w0 + static_cast<std::int32_t>(b[begin + x]) * weight + half;
+          to[x] = static_cast<float>(sum >> shift) * scale + bias;
+        }
+      });
+    } else {
+      const double w0 = dy - weight;
+      const double w1 = weight;
+      const double half = static_cast<double>(add) + 0.5;
+      write_row(job.out, c, y, [=](std::int32_t begin, std::int32_t n, float* __restrict to) {
+        for (std::int32_t x = 0; x < n; ++x) {
+          const double sum = static_cast<double>(a[begin + x]) * w0 + static_cast<double>(b[begin + x]) * w1 + half;
+          to[x] = static_cast<float>(static_cast<std::int32_t>(sum * per_whole)) * scale + bias;
+        }
+      });
+    }
+  }
+}
+
+void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+  BilinearRows rows;
+  rows.slot[0] = static_cast<float*>(scratch);
+  rows.slot[1] = rows.slot[0] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width));
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    const std::int32_t first = job.rows.first[y];
+    const std::int32_t second = job.rows.weight[y] ? first + 1 : first;
+    const float* upper = bilinear_row(job, rows, first, second);
+    const float* lower = bilinear_row(job, rows, second, first);
+    bilinear_mix(job, y, upper, lower);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,83 @@
+#include "kernels/dispatch.hpp"
+
+#include <atomic>
+#include <cstdlib>
+
+#include "core/cpu.hpp"
+#include "core/error.hpp"
+
+namespace rmbg::kernels {
+
+#if defined(__aarch64__) || defined(_M_ARM64)
+extern const KernelTable neon_table;
+#else
+extern const KernelTable baseline_table;
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+extern const KernelTable avx2_table;
+#endif
+
+std::vector<Tier> tiers() {
+  std::vector<Tier> all{{&reference_table, true}};
+#if defined(__aarch64__) || defined(_M_ARM64)
+  all.push_back({&neon_table, true});
+#else
+  all.push_back({&baseline_table, true});
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+  all.push_back({&avx2_table, cpu_has_avx2()});
+#endif
+  return all;
+}
+
+namespace {
+
+const KernelTable* find(const std::string& name) {
+  const KernelTable* found = nullptr;
+  std::string offered;
+  for (const Tier& tier : tiers()) {
+    if (!tier.runs_here) continue;
+    if (name == "auto" || name == tier.table->name) found = tier.table;
+    offered += std::string(" ") + tier.table->name;
+  }
+  if (!found) throw Error(ErrorKind::option, "no kernel tier '" + name + "' runs here; there are: auto" + offered);
+  return found;
+}
+
+const KernelTable* initial() {
+  const char* forced = std::getenv("RMBG_FAST_TIER");
+  return find(forced && *forced ? forced : "auto");
+}
+
+// A wrong RMBG_FAST_TIER throws at the first use and again at each later one, until it is mended.
+std::atomic<const KernelTable*> chosen{nullptr};
+
+}  // namespace
+
+const KernelTable& active() {
+  const KernelTable* table = chosen.load(std::memory_order_acquire);
+  if (!table) {
+    table = initial();
+    chosen.store(table, std::memory_order_release);
+  }
+  return *table;
+}
+
+void set_active(const std::string& name) { chosen.store(find(name), std::memory_order_release); }
+
+std::size_t scratch_bytes(const ResizeBilinear& job) {
+  return 2 * 3 * sizeof(float) * (static_cast<std::size_t>(job.out.width) + 16);
+}
+
+std::size_t scratch_bytes(const ResizeTriangle& job) {
+  return 3 * sizeof(std::int32_t) * (static_cast<std::size_t>(job.out.width) + 16) +
+         sizeof(std::int16_t) * static_cast<std::size_t>(triangle_row_words(job));
+}
+
+std::size_t scratch_bytes(const ResizeMask& job) {
+  const std::size_t taps = static_cast<std::size_t>(job.rows.taps);
+  return (taps + 1) * sizeof(float) * (static_cast<std::size_t>(job.width) + 16) +
+         taps * (sizeof(const float*) + sizeof(std::int32_t));
+}
+
+}  // namespace rmbg::kernels

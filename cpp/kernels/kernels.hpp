@@ -1,0 +1,160 @@
+// The kernels and their contracts. One KernelTable per tier; all tiers give the same bits.
+//
+// Common to all: a job describes whole planes; a call works on the output rows [row_begin, row_end) only, so that callers
+// split a picture into bands for threads and caches. Nothing is allocated, thrown, printed or timed. Source and destination
+// never overlap. Float formulas are evaluated in float32, one rounding for each operation written down, never contracted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rmbg::kernels {
+
+// How a resized value on the 0..255 scale becomes the one that is normalised.
+enum class Rounding : std::int32_t {
+  none,      // kept as it is
+  truncate,  // floor, as a cast to uint8 does (IS-Net's and RMBG-1.4's official code)
+  nearest,   // floor(v + 1/2), as Pillow's 8-bit results are
+};
+
+// Where a resized picture goes: three planes (NCHW, N = 1), dst[c][y][x] = v * scale[c] + bias[c].
+struct NormalizedPlanes {
+  std::int32_t width;
+  std::int32_t height;
+  float scale[3];
+  float bias[3];
+  Rounding rounding;
+  bool half;  // dst holds IEEE binary16 (the float32 result rounded to nearest even) instead of float32
+  void* dst;  // 3 * height * width elements
+};
+
+// uint8 rows in. Plane c takes channel c, or 2 - c with `bgr`, or the only channel of a grey picture; a 4th channel is ignored.
+struct Picture8 {
+  const std::uint8_t* data;
+  std::ptrdiff_t stride;
+  std::int32_t width;
+  std::int32_t height;
+  std::int32_t channels;
+  bool bgr;
+};
+
+// One axis of a 2-tap resize from `in` to `out` samples: half-pixel centres, clamped at the edge, no antialias.
+// With D = 2 * out and n = max(0, (2 d + 1) * in - out): first[d] = min(n / D, in - 1), and weight[d] = n % D, or 0 in the last sample.
+// The tap after first[d] is first[d] + 1, and is read only where weight[d] is not 0. D <= 32766.
+struct BilinearAxis {
+  const std::int32_t* first;
+  const std::int16_t* weight;  // of the second tap, in 1/D; the first has D - weight
+  std::int32_t denominator;
+};
+
+// resize_bilinear: h(r) = p0 * (Dx - wx) + p1 * wx in each of the two source rows, an exact integer.
+//   Rounding::none: v' = h(r0) + (h(r1) - h(r0)) * (wy / Dy), dst = v' * (scale * (1 / Dx)) + bias, all in float32.
+//   otherwise:      N = h(r0) * (Dy - wy) + h(r1) * wy (+ Dx * Dy / 2 for nearest), dst = (N / (Dx * Dy)) * scale + bias, where N and
+//                   its division are exact integers.
+struct ResizeBilinear {
+  Picture8 src;
+  BilinearAxis columns;
+  BilinearAxis rows;
+  NormalizedPlanes out;
+};
+
+// One axis of an antialiased resize: output d is the sum over t < count[d] of weights[d * stride + t] * sample[first[d] + t].
+// Weights are Q14 and sum to 16384 for every d; those from count[d] up to stride are 0; stride is even.
+struct FilterAxis {
+  const std::int32_t* first;
+  const std::int32_t* count;
+  const std::int16_t* weights;
+  std::int32_t stride;
+};
+
+// resize_triangle: vertical first, V[x] = (sum of w * p + 64) >> 7 (Q7, at most 255 * 128), then H = sum of w * V (Q21), all integers.
+//   Rounding::none: dst = H * (scale * 2^-21) + bias in float32; truncate: (H >> 21) * scale + bias; nearest: ((H + 2^20) >> 21) ...
+struct ResizeTriangle {
+  Picture8 src;
+  FilterAxis columns;
+  FilterAxis rows;
+  NormalizedPlanes out;
+};
+
+// Smallest and largest finite value; NaN and infinities are ignored. No finite value: lo = +inf, hi = -inf.
+struct MinMax {
+  float lo;
+  float hi;
+};
+
+// One axis of a float resize. taps == 1: sample[first]. taps == 2: a + (b - a) * weights[d], where a = sample[first] and
+// b = sample[min(first + 1, in - 1)]. taps > 2: sum over t < count[d] of weights[d * taps + t] * sample[first[d] + t], from t = 0 upwards.
+struct MaskAxis {
+  const std::int32_t* first;
+  const std::int32_t* count;  // only for taps > 2
+  const float* weights;       // only for taps > 1
+  std::int32_t taps;
+};
+
+enum class MaskType : std::int32_t { u8, u16, f32 };
+
+// resize_mask: columns first, then rows, v = the resized value; q = clamp((v - lo) * gain, 0, top), NaN gives 0.
+//   u8 (top = 255) and u16 (top = 65535): floor(q), or floor(q + 1/2) with `nearest`; f32 (top = 1): q.
+struct ResizeMask {
+  const float* src;  // height * width, packed
+  std::int32_t src_width;
+  std::int32_t src_height;
+  MaskAxis columns;
+  MaskAxis rows;
+  float lo;
+  float gain;
+  bool nearest;
+  MaskType type;
+  std::int32_t width;
+  std::int32_t height;
+  void* dst;
+  std::ptrdiff_t dst_stride;  // bytes
+};
+
+enum class BlendMode : std::int32_t {
+  straight,       // RGBA: the colour as it is, 0 where alpha is 0
+  premultiplied,  // RGBA: colour * alpha / top, rounded to nearest
+  over,           // RGB: (colour * alpha + background * (top - alpha)) / top, rounded to nearest
+};
+
+// blend: alpha is first multiplied by a 4-channel picture's own (a * b / top, rounded to nearest), then, where threshold is not 0,
+// cut to top (alpha >= threshold) or 0. top is 255 for 8-bit and 65535 for 16-bit samples; src, alpha and dst have the same width of sample.
+struct Blend {
+  const void* src;
+  std::ptrdiff_t src_stride;
+  std::int32_t channels;  // 1, 3 or 4
+  const void* alpha;
+  std::ptrdiff_t alpha_stride;
+  void* dst;  // 4 channels, 3 with BlendMode::over
+  std::ptrdiff_t dst_stride;
+  std::int32_t width;
+  std::int32_t height;
+  bool wide;  // 16-bit samples
+  BlendMode mode;
+  std::int32_t threshold;  // 0..top, 0: none
+  std::uint16_t background[3];
+};
+
+// Words of one vertically filtered row, with what a filter that starts at the last pixel may read beyond it.
+inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
+  return (job.src.width + job.columns.stride) * job.src.channels + 8;
+}
+
+// Bytes of scratch (64-byte aligned) that a call needs, whatever the band.
+std::size_t scratch_bytes(const ResizeBilinear& job);
+std::size_t scratch_bytes(const ResizeTriangle& job);
+std::size_t scratch_bytes(const ResizeMask& job);
+
+struct KernelTable {
+  const char* name;
+  void (*resize_bilinear)(const ResizeBilinear&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  void (*resize_triangle)(const ResizeTriangle&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  MinMax (*minmax)(const float* data, std::size_t count);
+  void (*resize_mask)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  void (*blend)(const Blend&, std::int32_t row_begin, std::int32_t row_end);
+};
+
+// The specification in the plainest C++; also the tier that runs where nothing else does.
+extern const KernelTable reference_table;
+
+}  // namespace rmbg::kernels

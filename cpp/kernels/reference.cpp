@@ -1,0 +1,204 @@
+// The kernels' specification: every output sample straight from its formula. Compiled with the vectoriser off.
+#include <limits>
+
+#include "kernels/half.hpp"
+#include "kernels/kernels.hpp"
+
+namespace rmbg::kernels {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kLargest = std::numeric_limits<float>::max();
+
+std::int32_t source_channel(const Picture8& src, std::int32_t plane) {
+  if (src.channels == 1) return 0;
+  return src.bgr ? 2 - plane : plane;
+}
+
+void store(const NormalizedPlanes& out, std::int32_t plane, std::int32_t y, std::int32_t x, float value) {
+  const std::ptrdiff_t at = (static_cast<std::ptrdiff_t>(plane) * out.height + y) * out.width + x;
+  if (out.half) {
+    static_cast<std::uint16_t*>(out.dst)[at] = half_from_float(value);
+  } else {
+    static_cast<float*>(out.dst)[at] = value;
+  }
+}
+
+std::int32_t horizontal_pair(const ResizeBilinear& job, std::int32_t row, std::int32_t x, std::int32_t channel) {
+  const std::uint8_t* p = job.src.data + row * job.src.stride;
+  const std::int32_t weight = job.columns.weight[x];
+  const std::int32_t left = job.columns.first[x];
+  const std::int32_t right = weight ? left + 1 : left;
+  return p[left * job.src.channels + channel] * (job.columns.denominator - weight) +
+         p[right * job.src.channels + channel] * weight;
+}
+
+void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int32_t row_end, void*) {
+  const std::int64_t dx = job.columns.denominator;
+  const std::int64_t dy = job.rows.denominator;
+  const float per_column = 1.0f / static_cast<float>(dx);
+  for (std::int32_t plane = 0; plane < 3; ++plane) {
+    const std::int32_t channel = source_channel(job.src, plane);
+    const float scale = job.out.scale[plane];
+    const float bias = job.out.bias[plane];
+    for (std::int32_t y = row_begin; y < row_end; ++y) {
+      const std::int32_t weight = job.rows.weight[y];
+      const std::int32_t upper = job.rows.first[y];
+      const std::int32_t lower = weight ? upper + 1 : upper;
+      for (std::int32_t x = 0; x < job.out.width; ++x) {
+        const std::int32_t h0 = horizontal_pair(job, upper, x, channel);
+        const std::int32_t h1 = horizontal_pair(job, lower, x, channel);
+        if (job.out.rounding == Rounding::none) {
+          const float a = static_cast<float>(h0);
+          const float b = static_cast<float>(h1);
+          const float v = a + (b - a) * (static_cast<float>(weight) / static_cast<float>(dy));
+          store(job.out, plane, y, x, v * (scale * per_column) + bias);
+        } else {
+          std::int64_t n = h0 * (dy - weight) + static_cast<std::int64_t>(h1) * weight;
+          if (job.out.rounding == Rounding::nearest) n += dx * dy / 2;
+          store(job.out, plane, y, x, static_cast<float>(n / (dx * dy)) * scale + bias);
+        }
+      }
+    }
+  }
+}
+
+std::int32_t filter_column(const ResizeTriangle& job, std::int32_t y, std::int32_t x, std::int32_t channel) {
+  const std::int16_t* weights = job.rows.weights + static_cast<std::ptrdiff_t>(y) * job.rows.stride;
+  std::int32_t sum = 0;
+  for (std::int32_t t = 0; t < job.rows.count[y]; ++t) {
+    const std::uint8_t* p = job.src.data + (job.rows.first[y] + t) * job.src.stride;
+    sum += weights[t] * p[x * job.src.channels + channel];
+  }
+  return (sum + 64) >> 7;
+}
+
+void resize_triangle(const ResizeTriangle& job, std::int32_t row_begin, std::int32_t row_end, void*) {
+  for (std::int32_t plane = 0; plane < 3; ++plane) {
+    const std::int32_t channel = source_channel(job.src, plane);
+    const float scale = job.out.scale[plane];
+    const float bias = job.out.bias[plane];
+    for (std::int32_t y = row_begin; y < row_end; ++y) {
+      for (std::int32_t x = 0; x < job.out.width; ++x) {
+        const std::int16_t* weights = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
+        std::int32_t sum = 0;
+        for (std::int32_t t = 0; t < job.columns.count[x]; ++t) {
+          sum += weights[t] * filter_column(job, y, job.columns.first[x] + t, channel);
+        }
+        if (job.out.rounding == Rounding::none) {
+          store(job.out, plane, y, x, static_cast<float>(sum) * (scale * 0x1p-21f) + bias);
+        } else {
+          const std::int32_t half = job.out.rounding == Rounding::nearest ? 1 << 20 : 0;
+          store(job.out, plane, y, x, static_cast<float>((sum + half) >> 21) * scale + bias);
+        }
+      }
+    }
+  }
+}
+
+MinMax minmax(const float* data, std::size_t count) {
+  MinMax range{kInfinity, -kInfinity};
+  for (std::size_t i = 0; i < count; ++i) {
+    const float v = data[i];
+    if (!(v >= -kLargest && v <= kLargest)) continue;
+    if (v < range.lo) range.lo = v;
+    if (v > range.hi) range.hi = v;
+  }
+  return {range.lo + 0.0f, range.hi + 0.0f};  // -0 becomes +0, whatever the order of the values
+}
+
+float resample_row(const ResizeMask& job, std::int32_t row, std::int32_t x) {
+  const float* p = job.src + static_cast<std::ptrdiff_t>(row) * job.src_width;
+  const MaskAxis& axis = job.columns;
+  const std::int32_t first = axis.first[x];
+  if (axis.taps == 1) return p[first];
+  if (axis.taps == 2) {
+    const float b = p[first + 1 < job.src_width ? first + 1 : first];
+    return p[first] + (b - p[first]) * axis.weights[x];
+  }
+  const float* weights = axis.weights + static_cast<std::ptrdiff_t>(x) * axis.taps;
+  float sum = weights[0] * p[first];
+  for (std::int32_t t = 1; t < axis.count[x]; ++t) sum = sum + weights[t] * p[first + t];
+  return sum;
+}
+
+float resample(const ResizeMask& job, std::int32_t y, std::int32_t x) {
+  const MaskAxis& axis = job.rows;
+  const std::int32_t first = axis.first[y];
+  const float a = resample_row(job, first, x);
+  if (axis.taps == 1) return a;
+  if (axis.taps == 2) {
+    const float b = resample_row(job, first + 1 < job.src_height ? first + 1 : first, x);
+    return a + (b - a) * axis.weights[y];
+  }
+  const float* weights = axis.weights + static_cast<std::ptrdiff_t>(y) * axis.taps;
+  float sum = weights[0] * a;
+  for (std::int32_t t = 1; t < axis.count[y]; ++t) sum = sum + weights[t] * resample_row(job, first + t, x);
+  return sum;
+}
+
+void resize_mask(const ResizeMask& job, std::int32_t row_begin, std::int32_t row_end, void*) {
+  const float top = job.type == MaskType::u8 ? 255.0f : job.type == MaskType::u16 ? 65535.0f : 1.0f;
+  const float half = job.nearest ? 0.5f : 0.0f;
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    char* row = static_cast<char*>(job.dst) + y * job.dst_stride;
+    for (std::int32_t x = 0; x < job.width; ++x) {
+      float q = (resample(job, y, x) - job.lo) * job.gain;
+      q = q > 0.0f ? q : 0.0f;
+      q = q < top ? q : top;
+      if (job.type == MaskType::f32) {
+        reinterpret_cast<float*>(row)[x] = q;
+      } else if (job.type == MaskType::u16) {
+        reinterpret_cast<std::uint16_t*>(row)[x] = static_cast<std::uint16_t>(static_cast<std::int32_t>(q + half));
+      } else {
+        reinterpret_cast<std::uint8_t*>(row)[x] = static_cast<std::uint8_t>(static_cast<std::int32_t>(q + half));
+      }
+    }
+  }
+}
+
+template <typename T>
+void blend_pixel(const Blend& job, const T* p, std::uint32_t alpha, T* out) {
+  constexpr std::uint32_t top = static_cast<T>(~T{0});
+  const std::uint32_t colour[3] = {p[0], job.channels == 1 ? p[0] : p[1], job.channels == 1 ? p[0] : p[2]};
+  if (job.channels == 4) alpha = static_cast<std::uint32_t>((std::uint64_t{alpha} * p[3] + top / 2) / top);
+  if (job.threshold) alpha = alpha >= static_cast<std::uint32_t>(job.threshold) ? top : 0;
+  for (int c = 0; c < 3; ++c) {
+    std::uint64_t value = colour[c];
+    if (job.mode == BlendMode::straight) {
+      if (alpha == 0) value = 0;
+    } else {
+      const std::uint64_t behind = job.mode == BlendMode::over ? std::uint64_t{job.background[c]} * (top - alpha) : 0;
+      value = (value * alpha + behind + top / 2) / top;
+    }
+    out[c] = static_cast<T>(value);
+  }
+  if (job.mode != BlendMode::over) out[3] = static_cast<T>(alpha);
+}
+
+template <typename T>
+void blend_rows(const Blend& job, std::int32_t row_begin, std::int32_t row_end) {
+  const std::int32_t out_channels = job.mode == BlendMode::over ? 3 : 4;
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    const T* src = reinterpret_cast<const T*>(static_cast<const char*>(job.src) + y * job.src_stride);
+    const T* alpha = reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride);
+    T* dst = reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride);
+    for (std::int32_t x = 0; x < job.width; ++x) {
+      blend_pixel(job, src + x * job.channels, alpha[x], dst + x * out_channels);
+    }
+  }
+}
+
+void blend(const Blend& job, std::int32_t row_begin, std::int32_t row_end) {
+  if (job.wide) {
+    blend_rows<std::uint16_t>(job, row_begin, row_end);
+  } else {
+    blend_rows<std::uint8_t>(job, row_begin, row_end);
+  }
+}
+
+}  // namespace
+
+extern const KernelTable reference_table = {"reference", resize_bilinear, resize_triangle, minmax, resize_mask, blend};
+
+}  // namespace rmbg::kernels

@@ -1,0 +1,13 @@
+// The bodies as plain loops, compiled for the oldest CPU of the architecture.
+#include "kernels/body_blend.hpp"
+#include "kernels/body_minmax.hpp"
+#include "kernels/body_resize_bilinear.hpp"
+#include "kernels/body_resize_mask.hpp"
+#include "kernels/body_resize_triangle.hpp"
+
+namespace rmbg::kernels {
+
+extern const KernelTable baseline_table;
+const KernelTable baseline_table = {"baseline", resize_bilinear, resize_triangle, minmax, resize_mask, blend};
+
+}  // namespace rmbg::kernels

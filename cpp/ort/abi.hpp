@@ -1,0 +1,120 @@
+// The part of ONNX Runtime's C API that we call. No header of it is vendored: the table of functions is append-only, so
+// a function is known by its slot number, and every declaration here carries its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+
+namespace rmbg::ort {
+
+// API version N came with ONNX Runtime 1.N. Every slot below exists since the oldest.
+inline constexpr std::uint32_t kNewestApi = 21;
+inline constexpr std::uint32_t kOldestApi = 20;
+
+struct OrtAllocator;
+struct OrtCUDAProviderOptionsV2;
+struct OrtEnv;
+struct OrtMemoryInfo;
+struct OrtRunOptions;
+struct OrtSession;
+struct OrtSessionOptions;
+struct OrtStatus;
+struct OrtTensorTypeAndShapeInfo;
+struct OrtTypeInfo;
+struct OrtValue;
+
+enum OrtErrorCode : int {
+  ORT_INVALID_ARGUMENT = 2,
+  ORT_NO_SUCHFILE = 3,
+  ORT_NO_MODEL = 4,
+  ORT_INVALID_PROTOBUF = 7,
+  ORT_NOT_IMPLEMENTED = 9,
+  ORT_INVALID_GRAPH = 10,
+};
+enum ONNXTensorElementDataType : int {
+  ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT = 1,
+  ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 = 10,
+};
+enum OrtLoggingLevel : int { ORT_LOGGING_LEVEL_ERROR = 3, ORT_LOGGING_LEVEL_FATAL = 4 };
+enum GraphOptimizationLevel : int { ORT_ENABLE_ALL = 99 };
+enum ExecutionMode : int { ORT_SEQUENTIAL = 0 };
+enum OrtAllocatorType : int { OrtDeviceAllocator = 0 };
+enum OrtMemType : int { OrtMemTypeDefault = 0 };
+
+using PathChar = std::filesystem::path::value_type;  // ORTCHAR_T: wchar_t on Windows, char elsewhere
+
+// One function of the table, called like the function itself.
+template <std::size_t number, typename Signature>
+struct Slot {
+  explicit Slot(void* const* table) : function(reinterpret_cast<Signature*>(table[number])) {}
+  operator Signature*() const { return function; }
+
+  Signature* function;
+};
+
+// clang-format off
+struct Api {
+  explicit Api(void* const* functions) : table(functions) {}
+
+  void* const* table;
+
+  Slot<0, OrtStatus*(OrtErrorCode code, const char* message)> CreateStatus{table};
+  Slot<1, OrtErrorCode(const OrtStatus*)> GetErrorCode{table};
+  Slot<2, const char*(const OrtStatus*)> GetErrorMessage{table};
+  Slot<93, void(OrtStatus*)> ReleaseStatus{table};
+
+  Slot<3, OrtStatus*(OrtLoggingLevel, const char* log_id, OrtEnv** out)> CreateEnv{table};
+  Slot<254, const char*()> GetBuildInfoString{table};
+
+  Slot<10, OrtStatus*(OrtSessionOptions** out)> CreateSessionOptions{table};
+  Slot<13, OrtStatus*(OrtSessionOptions*, ExecutionMode)> SetSessionExecutionMode{table};
+  Slot<22, OrtStatus*(OrtSessionOptions*, int level)> SetSessionLogSeverityLevel{table};
+  Slot<23, OrtStatus*(OrtSessionOptions*, GraphOptimizationLevel)> SetSessionGraphOptimizationLevel{table};
+  Slot<24, OrtStatus*(OrtSessionOptions*, int threads)> SetIntraOpNumThreads{table};
+  Slot<25, OrtStatus*(OrtSessionOptions*, int threads)> SetInterOpNumThreads{table};
+  Slot<100, void(OrtSessionOptions*)> ReleaseSessionOptions{table};
+
+  Slot<205, OrtStatus*(OrtCUDAProviderOptionsV2** out)> CreateCUDAProviderOptions{table};
+  Slot<206, OrtStatus*(OrtCUDAProviderOptionsV2*, const char* const* keys, const char* const* values, std::size_t count)> UpdateCUDAProviderOptions{table};
+  Slot<208, void(OrtCUDAProviderOptionsV2*)> ReleaseCUDAProviderOptions{table};
+  Slot<204, OrtStatus*(OrtSessionOptions*, const OrtCUDAProviderOptionsV2*)> SessionOptionsAppendExecutionProvider_CUDA_V2{table};
+
+  Slot<7, OrtStatus*(const OrtEnv*, const PathChar* model_path, const OrtSessionOptions*, OrtSession** out)> CreateSession{table};
+  Slot<30, OrtStatus*(const OrtSession*, std::size_t* out)> SessionGetInputCount{table};
+  Slot<31, OrtStatus*(const OrtSession*, std::size_t* out)> SessionGetOutputCount{table};
+  Slot<33, OrtStatus*(const OrtSession*, std::size_t index, OrtTypeInfo** out)> SessionGetInputTypeInfo{table};
+  Slot<34, OrtStatus*(const OrtSession*, std::size_t index, OrtTypeInfo** out)> SessionGetOutputTypeInfo{table};
+  Slot<36, OrtStatus*(const OrtSession*, std::size_t index, OrtAllocator*, char** out)> SessionGetInputName{table};
+  Slot<37, OrtStatus*(const OrtSession*, std::size_t index, OrtAllocator*, char** out)> SessionGetOutputName{table};
+  Slot<9, OrtStatus*(OrtSession*, const OrtRunOptions*, const char* const* input_names, const OrtValue* const* inputs, std::size_t input_count,
+                     const char* const* output_names, std::size_t output_count, OrtValue** outputs)> Run{table};
+  Slot<95, void(OrtSession*)> ReleaseSession{table};
+
+  Slot<69, OrtStatus*(OrtAllocatorType, OrtMemType, OrtMemoryInfo** out)> CreateCpuMemoryInfo{table};
+  Slot<94, void(OrtMemoryInfo*)> ReleaseMemoryInfo{table};
+  Slot<78, OrtStatus*(OrtAllocator** out)> GetAllocatorWithDefaultOptions{table};  // the runtime's own: never released
+  Slot<76, OrtStatus*(OrtAllocator*, void* memory)> AllocatorFree{table};
+
+  Slot<49, OrtStatus*(const OrtMemoryInfo*, void* data, std::size_t bytes, const std::int64_t* shape, std::size_t rank,
+                      ONNXTensorElementDataType, OrtValue** out)> CreateTensorWithDataAsOrtValue{table};
+  Slot<51, OrtStatus*(OrtValue*, void** out)> GetTensorMutableData{table};
+  Slot<65, OrtStatus*(const OrtValue*, OrtTensorTypeAndShapeInfo** out)> GetTensorTypeAndShape{table};
+  Slot<96, void(OrtValue*)> ReleaseValue{table};
+
+  Slot<55, OrtStatus*(const OrtTypeInfo*, const OrtTensorTypeAndShapeInfo** out)> CastTypeInfoToTensorInfo{table};  // null: no tensor
+  Slot<98, void(OrtTypeInfo*)> ReleaseTypeInfo{table};
+  Slot<60, OrtStatus*(const OrtTensorTypeAndShapeInfo*, ONNXTensorElementDataType* out)> GetTensorElementType{table};
+  Slot<61, OrtStatus*(const OrtTensorTypeAndShapeInfo*, std::size_t* out)> GetDimensionsCount{table};
+  Slot<62, OrtStatus*(const OrtTensorTypeAndShapeInfo*, std::int64_t* dimensions, std::size_t rank)> GetDimensions{table};
+  Slot<99, void(OrtTensorTypeAndShapeInfo*)> ReleaseTensorTypeAndShapeInfo{table};
+};
+// clang-format on
+
+// What the library's only exported function, OrtGetApiBase, returns. GetApi answers null to a version it does not know.
+struct OrtApiBase {
+  void* const* (*GetApi)(std::uint32_t version);
+  const char* (*GetVersionString)();
+};
+
+}  // namespace rmbg::ort

@@ -1,0 +1,28 @@
+// From the C API's status objects to rmbg::Error, with the runtime's own message.
+#pragma once
+
+#include <string>
+
+#include "core/error.hpp"
+#include "ort/handles.hpp"
+
+namespace rmbg::ort {
+
+// Takes the status; does nothing where it is null, the API's word for success.
+inline void check(OrtStatus* status, ErrorKind kind, const std::string& what_failed) {
+  if (status == nullptr) return;
+  const StatusHandle owned(status);
+  std::string message = api().GetErrorMessage(status);
+  message.erase(message.find_last_not_of(" \n") + 1);
+  throw Error(kind, what_failed + ": " + message);
+}
+
+// Calls a function whose last parameter is where its result goes, and returns the result.
+template <typename Result, typename Function, typename... Arguments>
+Result get(ErrorKind kind, const std::string& what_failed, const Function& function, Arguments... arguments) {
+  Result result{};
+  check(function(arguments..., &result), kind, what_failed);
+  return result;
+}
+
+}  // namespace rmbg::ort

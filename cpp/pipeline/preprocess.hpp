@@ -1,0 +1,18 @@
+// A picture of any size -> the tensor that a model reads.
+#pragma once
+
+#include "core/image.hpp"
+#include "kernels/kernels.hpp"
+
+namespace rmbg {
+
+enum class Resample { bilinear, triangle };
+
+// Fills `planes` (its dst, size, scale, bias, rounding and half) from `image`. 16-bit samples are first brought to 8 bits, rounded.
+// Throws Error: image (empty), image_too_large, option (planes wider than kMaxModelSide).
+void preprocess(const ImageView& image, Resample resample, bool bgr, const kernels::NormalizedPlanes& planes, int threads);
+
+// Throws Error: image for an empty picture, image_too_large beyond kMaxSide.
+void check_size(std::int64_t width, std::int64_t height);
+
+}  // namespace rmbg

@@ -1,0 +1,85 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .models import ModelSpec
+
+__version__: str
+
+def compiler() -> str: ...
+def tiers() -> dict[str, bool]: ...
+def active_tier() -> str: ...
+def set_tier(name: str) -> None: ...
+def preprocess(
+    image: NDArray[Any],
+    size: tuple[int, int],
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    resample: str,
+    rounding: str,
+    bgr: bool,
+    dtype: str,
+    out: NDArray[Any] | None,
+    threads: int,
+) -> NDArray[Any]: ...
+def minmax(mask: NDArray[Any], threads: int) -> tuple[float, float]: ...
+def resize_mask(
+    mask: NDArray[Any],
+    size: tuple[int, int],
+    range: tuple[float, float] | None,
+    resample: str,
+    rounding: str,
+    dtype: str,
+    out: NDArray[Any] | None,
+    threads: int,
+) -> NDArray[Any]: ...
+def blend(
+    image: NDArray[Any],
+    alpha: NDArray[Any],
+    mode: str,
+    background: tuple[int, int, int] | None,
+    threshold: int | None,
+    out: NDArray[Any] | None,
+    threads: int,
+) -> NDArray[Any]: ...
+def cutout(
+    image: NDArray[Any],
+    mask: NDArray[Any],
+    normalize: bool,
+    resample: str,
+    rounding: str,
+    mode: str,
+    background: tuple[int, int, int] | None,
+    threshold: int | None,
+    out: NDArray[Any] | None,
+    threads: int,
+) -> NDArray[Any]: ...
+def load_runtime(path: str) -> None: ...
+def runtime_info() -> dict[str, Any] | None: ...
+
+class Remover:
+    def __init__(
+        self,
+        path: str,
+        spec: ModelSpec,
+        device: str,
+        device_id: int,
+        threads: int,
+        input: str | int,
+        output: str | int,
+    ) -> None: ...
+    def remove(
+        self,
+        image: NDArray[Any],
+        alpha: str,
+        background: tuple[int, int, int] | None,
+        threshold: int | None,
+        out: NDArray[Any] | None,
+    ) -> tuple[NDArray[Any], dict[str, float]]: ...
+    def mask(
+        self, image: NDArray[Any], dtype: str, out: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], dict[str, float]]: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def fallback_reason(self) -> str: ...
