@@ -9,7 +9,7 @@
 namespace rmbg::ort {
 
 // What the runtime prints to stderr, of its own accord, for the environment and for every session.
-inline constexpr OrtLoggingLevel kLogLevel = ORT_LOGGING_LEVEL_ERROR;
+inline constexpr OrtLoggingLevel kLogLevel = ORT_LOGGING_LEVEL_FATAL;
 
 struct LibraryInfo {
   std::string path;           // full path of the loaded library, UTF-8

@@ -1,0 +1,357 @@
+"""The functions of `rmbg_fast.ops` in pure NumPy: same signatures, same bits, no speed.
+
+Written from the kernels' formulas (integers in int64, floats in float32, in the kernels' order of operations), to check
+them and to read how a result comes about. `threads` is checked and otherwise ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ImageError, ImageTooLargeError, ModelOutputError, OptionError
+from .ops import Alpha, Image, MaskResample, MaskRounding, MinMax, Resample, Rounding
+
+_MAX_SIDE = 1 << 20
+_MAX_MODEL_SIDE = 16383
+_TOPS = {"uint8": 255, "uint16": 65535, "float32": 1}
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+
+def preprocess(
+    image: Image,
+    *,
+    size: tuple[int, int],
+    mean: Sequence[float] = (0.5, 0.5, 0.5),
+    std: Sequence[float] = (1.0, 1.0, 1.0),
+    resample: Resample = "bilinear",
+    rounding: Rounding = "none",
+    bgr: bool = False,
+    dtype: Literal["float32", "float16"] = "float32",
+    out: NDArray[Any] | None = None,
+    threads: int = 1,
+) -> NDArray[Any]:
+    """As `ops.preprocess`."""
+    _check_threads(threads)
+    _check_image(image)
+    height, width = int(size[0]), int(size[1])
+    if not (1 <= height <= _MAX_MODEL_SIDE and 1 <= width <= _MAX_MODEL_SIDE):
+        raise OptionError(f"size must be (height, width), each from 1 to {_MAX_MODEL_SIDE}, not {size}")
+    _check_choice("resample", resample, ("bilinear", "triangle"))
+    _check_choice("rounding", rounding, ("none", "truncate", "nearest"))
+    _check_choice("dtype", dtype, ("float32", "float16"))
+    if not all(value > 0 for value in std):
+        raise OptionError("std must be greater than 0 in every channel")
+    scale = np.array([1.0 / (255.0 * value) for value in std]).astype(np.float32)
+    bias = np.array([-m / s for m, s in zip(mean, std, strict=True)]).astype(np.float32)
+
+    picture = image[:, :, None] if image.ndim == 2 else image
+    picture = picture[:, :, [0, 0, 0]] if picture.shape[2] == 1 else picture[:, :, [2, 1, 0] if bgr else [0, 1, 2]]
+    if picture.dtype == np.uint16:
+        picture = ((picture.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    resize = _preprocess_bilinear if resample == "bilinear" else _preprocess_triangle
+    values = resize(picture, height, width, rounding, scale, bias)
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(values.transpose(2, 0, 1)[None]).astype(dtype)
+    return _deliver(result, out, image, contiguous=True)
+
+
+def minmax(mask: NDArray[np.float32], *, threads: int = 1) -> MinMax:
+    """As `ops.minmax`."""
+    _check_threads(threads)
+    _check_mask(mask)
+    values = mask[np.isfinite(mask)]
+    if values.size == 0:
+        return MinMax(float("inf"), float("-inf"))
+    return MinMax(float(values.min()) + 0.0, float(values.max()) + 0.0)
+
+
+def resize_mask(
+    mask: NDArray[np.float32],
+    size: tuple[int, int],
+    *,
+    range: tuple[float, float] | None = None,
+    resample: MaskResample = "bilinear",
+    rounding: MaskRounding = "nearest",
+    dtype: Literal["uint8", "uint16", "float32"] = "uint8",
+    out: NDArray[Any] | None = None,
+    threads: int = 1,
+) -> NDArray[Any]:
+    """As `ops.resize_mask`."""
+    _check_threads(threads)
+    _check_mask(mask)
+    height, width = int(size[0]), int(size[1])
+    _check_size(height, width)
+    _check_choice("resample", resample, ("bilinear", "bicubic", "nearest"))
+    _check_choice("rounding", rounding, ("truncate", "nearest"))
+    _check_choice("dtype", dtype, tuple(_TOPS))
+    top = np.float32(_TOPS[dtype])
+    lo, gain = (np.float32(0), top) if range is None else _stretch(range, top)
+    with np.errstate(invalid="ignore", over="ignore"):
+        rows = _resize_columns(mask, width, resample)
+        values = _resize_columns(rows.T, height, resample).T
+        scaled = (values - lo) * gain
+        scaled = np.where(scaled > 0, scaled, np.float32(0))  # NaN too becomes 0
+        scaled = np.minimum(scaled, top)
+    if dtype != "float32" and rounding == "nearest":
+        scaled = scaled + np.float32(0.5)
+    return _deliver(np.ascontiguousarray(scaled.astype(dtype)), out, mask)
+
+
+def blend(
+    image: Image,
+    alpha: Image,
+    *,
+    mode: Alpha = "straight",
+    background: tuple[int, int, int] | None = None,
+    threshold: int | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int = 1,
+) -> Image:
+    """As `ops.blend`."""
+    _check_threads(threads)
+    _check_image(image)
+    if not isinstance(alpha, np.ndarray) or alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
+        raise ImageError("alpha must have the image's height, width and dtype")
+    _check_blend(mode, background, threshold)
+    height, width = image.shape[:2]
+    result = np.empty((height, width, 4 if background is None else 3), image.dtype)
+    for y in range(height):
+        result[y] = _blend_row(image[y], alpha[y], mode, background, threshold)
+    return _deliver(result, out, image, alpha)
+
+
+def cutout(
+    image: Image,
+    mask: NDArray[np.float32],
+    *,
+    normalize: bool = True,
+    resample: MaskResample = "bilinear",
+    rounding: MaskRounding = "nearest",
+    mode: Alpha = "straight",
+    background: tuple[int, int, int] | None = None,
+    threshold: int | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int = 1,
+) -> Image:
+    """As `ops.cutout`."""
+    _check_image(image)
+    _check_blend(mode, background, threshold)
+    span = minmax(mask, threads=threads) if normalize else None
+    dtype: Literal["uint8", "uint16"] = "uint8" if image.dtype == np.uint8 else "uint16"
+    height, width = image.shape[:2]
+    alpha = resize_mask(mask, (height, width), range=span, resample=resample, rounding=rounding, dtype=dtype)
+    result = blend(image, alpha, mode=mode, background=background, threshold=threshold, threads=threads)
+    return _deliver(result, out, image, mask)
+
+
+class _Taps(NamedTuple):
+    """One axis of a filter: output d is the sum over t < length[d] of weights[d, t] * values[samples[d, t]]."""
+
+    samples: Ints
+    length: Ints
+    weights: NDArray[np.float64]  # not normalised; 0 from length[d] on
+
+
+def _half_pixel(before: int, after: int) -> tuple[Ints, Ints]:
+    """Index of the first of two taps, and the weight of the second in 1 / (2 * after)."""
+    n = np.maximum(0, (2 * np.arange(after, dtype=np.int64) + 1) * before - after)
+    first = n // (2 * after)
+    last = first >= before - 1
+    return np.where(last, before - 1, first), np.where(last, 0, n % (2 * after))
+
+
+def _window(
+    before: int, after: int, support: float, kernel: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> _Taps:
+    scale = before / after
+    widen = max(scale, 1.0)
+    centre = (np.arange(after) + 0.5) * scale
+    begin = np.maximum(0, (centre - support * widen + 0.5).astype(np.int64))
+    end = np.minimum(before, (centre + support * widen + 0.5).astype(np.int64))
+    count = end - begin
+    index = begin[:, None] + np.arange(int(count.max()))
+    weights = kernel((index + 0.5 - centre[:, None]) * (1.0 / widen))
+    return _Taps(np.minimum(index, before - 1), count, np.where(index < end[:, None], weights, 0.0))
+
+
+def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(0.0, 1.0 - np.abs(x))
+
+
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic with a = -1/2."""
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x * x + 1.0
+    far = (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5
+    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
+
+
+def _quantized(taps: _Taps) -> Ints:
+    """Weights in Q14: differences of the rounded running sums, so that each row sums to 16384."""
+    running = np.cumsum(taps.weights, axis=1)
+    upto = np.floor(running / running[:, -1:] * 16384.0 + 0.5)
+    return np.diff(upto, axis=1, prepend=0.0).astype(np.int64)
+
+
+def _preprocess_bilinear(picture: Image, height: int, width: int, rounding: str, scale: Floats, bias: Floats) -> Floats:
+    left, wx = _half_pixel(picture.shape[1], width)
+    upper, wy = _half_pixel(picture.shape[0], height)
+    right = left + (wx > 0)
+    lower = upper + (wy > 0)
+    wx, wy = wx[:, None], wy[:, None, None]
+    dx, dy = 2 * width, 2 * height
+
+    def pair(rows: Ints) -> Ints:
+        at = rows[:, None]
+        return np.asarray(picture[at, left] * (dx - wx) + picture[at, right] * wx, np.int64)
+
+    h0, h1 = pair(upper), pair(lower)
+    if rounding == "none":
+        a, b = h0.astype(np.float32), h1.astype(np.float32)
+        v = a + (b - a) * (wy.astype(np.float32) / np.float32(dy))
+        return np.asarray(v * (scale * (np.float32(1) / np.float32(dx))) + bias, np.float32)
+    n = h0 * (dy - wy) + h1 * wy + (dx * dy // 2 if rounding == "nearest" else 0)
+    return np.asarray((n // (dx * dy)).astype(np.float32) * scale + bias, np.float32)
+
+
+def _preprocess_triangle(picture: Image, height: int, width: int, rounding: str, scale: Floats, bias: Floats) -> Floats:
+    columns = _window(picture.shape[1], width, 1.0, _triangle)
+    rows = _window(picture.shape[0], height, 1.0, _triangle)
+    column_weights = _quantized(columns)[:, :, None]
+    row_weights = _quantized(rows)
+    result = np.empty((height, width, 3), np.float32)
+    for y in range(height):
+        vertical = np.tensordot(row_weights[y], picture[rows.samples[y]].astype(np.int64), axes=1)
+        vertical = (vertical + 64) >> 7
+        total = np.sum(column_weights * vertical[columns.samples], axis=1)
+        if rounding == "none":
+            result[y] = total.astype(np.float32) * (scale * np.float32(2.0**-21)) + bias
+        else:
+            half = 1 << 20 if rounding == "nearest" else 0
+            result[y] = ((total + half) >> 21).astype(np.float32) * scale + bias
+    return result
+
+
+def _resize_columns(values: Floats, width: int, resample: str) -> Floats:
+    before = values.shape[1]
+    if resample == "nearest":
+        return values[:, (2 * np.arange(width, dtype=np.int64) + 1) * before // (2 * width)]
+    if resample == "bilinear":
+        first, rest = _half_pixel(before, width)
+        a = values[:, first]
+        b = values[:, np.minimum(first + 1, before - 1)]
+        return np.asarray(a + (b - a) * (rest / (2.0 * width)).astype(np.float32), np.float32)
+    taps = _window(before, width, 2.0, _cubic)
+    total = np.cumsum(taps.weights, axis=1)[:, -1:]
+    weights = (taps.weights / total).astype(np.float32)
+    result = weights[:, 0] * values[:, taps.samples[:, 0]]
+    for t in range(1, weights.shape[1]):
+        # Not every output has this tap, and 0 * NaN would not be 0.
+        result = np.where(t < taps.length, result + weights[:, t] * values[:, taps.samples[:, t]], result)
+    return result
+
+
+def _stretch(span: tuple[float, float], top: np.float32) -> tuple[np.float32, np.float32]:
+    """(lo, gain) that takes lo to 0 and hi to top or a little more, which is then clamped."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        lo, hi = np.float32(span[0]), np.float32(span[1])
+        if not lo <= hi:
+            raise ModelOutputError("the mask has no finite value (all are NaN or infinite)")
+        width = hi - lo
+        if width == 0:
+            raise ModelOutputError(f"the mask is constant (every value is {lo}): it has no subject to cut out")
+        if not np.isfinite(width):
+            raise ModelOutputError("the mask's values are too far apart for float32")
+        gain = top / width
+        while np.float32(width * gain) < top:
+            gain = np.nextafter(gain, np.float32(np.inf))
+    return lo, gain
+
+
+def _blend_row(pixels: Image, alpha: Image, mode: str, background: Sequence[int] | None, threshold: int | None) -> Ints:
+    top = int(np.iinfo(pixels.dtype).max)
+    unit = top // 255
+    colour = (pixels[:, None] if pixels.ndim == 1 else pixels[:, :3]).astype(np.int64)
+    colour = np.broadcast_to(colour, (len(pixels), 3))
+    a = alpha.astype(np.int64)[:, None]
+    if pixels.ndim == 2 and pixels.shape[1] == 4:
+        a = (a * pixels[:, 3:] + top // 2) // top
+    if threshold is not None:
+        a = np.where(a >= threshold * unit, top, 0)
+    if background is not None:
+        behind = np.array(background, np.int64) * unit
+        return np.asarray((colour * a + behind * (top - a) + top // 2) // top, np.int64)
+    colour = np.where(a == 0, 0, colour) if mode == "straight" else (colour * a + top // 2) // top
+    return np.concatenate([colour, a], axis=1)
+
+
+def _check_threads(threads: int) -> None:
+    if threads < 1:
+        raise OptionError(f"threads must be 1 or more, not {threads}")
+
+
+def _check_choice(option: str, word: str, choices: tuple[str, ...]) -> None:
+    if word not in choices:
+        raise OptionError(f"{option} must be one of {', '.join(map(repr, choices))}, not {word!r}")
+
+
+def _check_size(height: int, width: int) -> None:
+    if height < 1 or width < 1:
+        raise ImageError(f"the image is empty ({width} x {height} pixels)")
+    if height > _MAX_SIDE or width > _MAX_SIDE:
+        raise ImageTooLargeError(f"the image has {width} x {height} pixels; no side may be longer than {_MAX_SIDE}")
+
+
+def _check_image(image: Image) -> None:
+    shaped = isinstance(image, np.ndarray) and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4)))
+    if not shaped or image.dtype not in (np.uint8, np.uint16):
+        raise ImageError("an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
+    _check_size(image.shape[0], image.shape[1])
+
+
+def _check_mask(mask: NDArray[np.float32]) -> None:
+    if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype != np.float32:
+        raise ImageError("a mask must be float32 of shape (H, W)")
+    _check_size(mask.shape[0], mask.shape[1])
+
+
+def _check_blend(mode: str, background: Sequence[int] | None, threshold: int | None) -> None:
+    _check_choice("alpha", mode, ("straight", "premultiplied"))
+    if threshold is not None and not 1 <= threshold <= 255:
+        raise OptionError(f"threshold must be from 1 to 255, not {threshold}")
+    if background is None:
+        return
+    if mode == "premultiplied":
+        raise OptionError("premultiplied alpha and a background exclude each other: the result has no alpha")
+    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+        raise OptionError(f"background must be three values from 0 to 255, not {background}")
+
+
+def _rows_packed(array: NDArray[Any]) -> bool:
+    wanted = array.itemsize
+    for side, stride in zip(array.shape[:0:-1], array.strides[:0:-1], strict=True):
+        if side != 1 and stride != wanted:
+            return False
+        wanted *= side
+    return True
+
+
+def _deliver(
+    result: NDArray[Any], out: NDArray[Any] | None, *inputs: NDArray[Any], contiguous: bool = False
+) -> NDArray[Any]:
+    if out is None:
+        return result
+    alike = isinstance(out, np.ndarray) and out.dtype == result.dtype and out.shape == result.shape
+    usable = alike and out.flags.writeable and out.flags.aligned and _rows_packed(out)
+    if not usable or (contiguous and not out.flags.c_contiguous):
+        raise OptionError(f"`out` must be a writable {result.dtype} array of shape {result.shape} with packed pixels")
+    if any(np.may_share_memory(out, array) for array in inputs):
+        raise OptionError("`out` overlaps the input in memory")
+    out[...] = result
+    return out

@@ -1,0 +1,160 @@
+"""A loaded model, and the one-line call that keeps one at hand."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from . import _core, images, models, runtime, threads as thread_count
+from .errors import DeviceError, ModelError, OptionError
+from .models import ModelSpec
+
+Model = str | os.PathLike[str] | ModelSpec
+_KEPT_SESSIONS = 2  # by `remove`; a loaded IS-Net takes about half a gigabyte
+
+
+class Session:
+    """One model, ready to run. Safe to use from many threads at once; nothing holds the GIL while it works.
+
+    `model`: a name of `models.names()`, the path of an `.onnx` file with a row beside it, or a `ModelSpec`; it is fetched
+    if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be had; an explicit
+    CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None: what affinity and
+    container allow. Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
+    """
+
+    def __init__(
+        self, model: Model = "isnet-general-use", *, device: str = "auto", threads: int | None = None
+    ) -> None:
+        kind, number = _device(device)
+        count = thread_count.chosen(threads)
+        self._spec = models.get(model)
+        runtime.load()
+        source = models.ensure(self._spec)
+        self._remover = _load(source, self._spec, kind, number, count)
+        self._last = threading.local()
+
+    @property
+    def model(self) -> ModelSpec:
+        """The model's row."""
+        return self._spec
+
+    @property
+    def provider(self) -> str:
+        """What runs the model: "CPUExecutionProvider" or "CUDAExecutionProvider"."""
+        return self._remover.provider
+
+    @property
+    def fallback_reason(self) -> str:
+        """Why `device="auto"` took the CPU; empty where it did not have to."""
+        return self._remover.fallback_reason
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Milliseconds of the stages of this thread's last call: decode, preprocess, inference, postprocess, encode."""
+        return dict(getattr(self._last, "timings", {}))
+
+    def remove(
+        self,
+        image: images.ImageInput,
+        *,
+        background: str | tuple[int, int, int] | None = None,
+        alpha: Literal["straight", "premultiplied"] = "straight",
+        threshold: int | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> Any:
+        """Cut the subject out. The result is of the kind that came in: a path, file or PIL image gives a PIL image, an
+        array an array (uint8 or uint16, as it came), bytes give PNG bytes.
+
+        RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied; RGB over `background` where one is given
+        (a name, "#rrggbb" or three values 0..255). `threshold`, 1..255, makes alpha binary. `out`, for an array in,
+        takes the result: (H, W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`,
+        `ModelOutputError` and `InferenceError`.
+        """
+        colour = None if background is None else images.parse_colour(background)
+        start = time.perf_counter()
+        source = images.read(image)
+        if out is not None and source.kind != "array":
+            raise OptionError("`out` takes the result for an array only; this image came as something else")
+        decoded = time.perf_counter()
+        pixels, timings = self._remover.remove(source.pixels, alpha, colour, threshold, out)
+        done = time.perf_counter()
+        result = images.finish(source, pixels)
+        self._last.timings = {
+            "decode": (decoded - start) * 1e3,
+            **timings,
+            "encode": (time.perf_counter() - done) * 1e3,
+        }
+        return result
+
+    def mask(
+        self,
+        image: images.ImageInput,
+        *,
+        dtype: Literal["uint8", "uint16", "float32"] = "uint8",
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """The subject's alpha as an array of the image's height and width: 0..255, 0..65535 or 0..1 as `dtype` says.
+
+        It is the model's own: an alpha that the image brings is not multiplied in. Raises as `remove` does.
+        """
+        start = time.perf_counter()
+        source = images.read(image)
+        decoded = time.perf_counter()
+        plane, timings = self._remover.mask(source.pixels, dtype, out)
+        self._last.timings = {"decode": (decoded - start) * 1e3, **timings}
+        return plane
+
+
+def remove(image: images.ImageInput, *, model: Model = "isnet-general-use", **options: Any) -> Any:
+    """Cut the subject out with a session that is kept for the next call.
+
+    `device` and `threads` are `Session`'s, the other options those of `Session.remove`.
+    """
+    chosen = {name: options.pop(name) for name in ("device", "threads") if name in options}
+    key = os.fspath(model) if isinstance(model, os.PathLike) else model
+    with _guard:  # two first calls at once load one model
+        session = _kept(key, **chosen)
+    return session.remove(image, **options)
+
+
+_guard = threading.Lock()
+
+
+@lru_cache(maxsize=_KEPT_SESSIONS)
+def _kept(model: str | ModelSpec, device: str = "auto", threads: int | None = None) -> Session:
+    return Session(model, device=device, threads=threads)
+
+
+def _device(device: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(cpu|auto|cuda)(?::(\d{1,3}))?", device) if isinstance(device, str) else None
+    if not match or (match[2] and match[1] != "cuda"):
+        raise OptionError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', not {device!r}")
+    return match[1], int(match[2] or 0)
+
+
+def _load(source: Path, spec: ModelSpec, kind: str, number: int, count: int) -> _core.Remover:
+    from .prepare import prepare
+
+    ready = prepare(source, output=spec.output)
+    try:
+        return _remover(ready, spec, kind, number, count, prepared=ready != source)
+    except DeviceError:
+        raise
+    except ModelError:
+        if ready == source:
+            raise
+        ready.unlink(missing_ok=True)  # it may have been damaged on disk: once more from the source
+        ready = prepare(source, output=spec.output)
+        return _remover(ready, spec, kind, number, count, prepared=ready != source)
+
+
+def _remover(path: Path, spec: ModelSpec, kind: str, number: int, count: int, *, prepared: bool) -> _core.Remover:
+    output = 0 if prepared else spec.output  # a prepared graph has but the one
+    return _core.Remover(str(path), spec, kind, number, count, spec.input, output)

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds the sdist and, from it, the wheel; shows what the wheel links; installs it in a fresh environment and runs the
+# minimal tests against it, away from the source tree. Needs `build` (and on Linux `auditwheel`) in the Python it uses:
+#   PYTHON=/path/to/python scripts/check_wheel.sh
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+python=${PYTHON:-python3}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+echo "== build"
+"$python" -m build --outdir "$work/dist" "$root"
+wheels=("$work"/dist/*.whl)
+sdists=("$work"/dist/*.tar.gz)
+[[ ${#wheels[@]} -eq 1 && -f ${wheels[0]} ]] || { echo "expected one wheel, got: ${wheels[*]}" >&2; exit 1; }
+[[ ${#sdists[@]} -eq 1 && -f ${sdists[0]} ]] || { echo "expected one sdist, got: ${sdists[*]}" >&2; exit 1; }
+
+echo "== auditwheel show"
+if [[ $(uname -s) == Linux ]]; then
+  "$python" -m auditwheel show "${wheels[0]}"
+else
+  echo "not run: auditwheel is for Linux"
+fi
+
+echo "== install"
+"$python" -m venv "$work/venv"
+bin=$work/venv/bin
+[[ -d $bin ]] || bin=$work/venv/Scripts
+"$bin/python" -m pip install --quiet "${wheels[0]}[cpu]" pytest
+
+echo "== test"
+cp "$root/tests/test_minimal.py" "$work/"
+cd "$work"
+export RMBG_FAST_HOME=$work/home RMBG_FAST_OFFLINE=1
+unset PYTHONPATH
+"$bin/python" -m pytest -p no:cacheprovider --rootdir="$work" "$work/test_minimal.py"

@@ -1,0 +1,31 @@
+"""The real model, fetched once, for the tests that need one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rmbg_fast import Session, models
+
+
+@pytest.fixture(scope="session")
+def isnet_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real `isnet-general-use` file. Without RMBG_FAST_OFFLINE it is fetched; a fetch that fails is a failure."""
+    if os.environ.get("RMBG_FAST_OFFLINE") == "1" and not _present():
+        pytest.skip("RMBG_FAST_OFFLINE is set and the model is not there")
+    return models.ensure(models.get("isnet-general-use"))
+
+
+@pytest.fixture(scope="session")
+def isnet_session(isnet_path: Path) -> Session:
+    return Session("isnet-general-use", device="cpu")
+
+
+def _present() -> bool:
+    try:
+        models.path("isnet-general-use")
+    except models.ModelError:
+        return False
+    return True

@@ -1,0 +1,260 @@
+"""The kernels against their reference, bit for bit and on every tier that runs here, and against outside truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rmbg_fast import _core, errors, ops, reference
+
+SIZES = [(1, 1), (1, 9), (13, 1), (7, 5), (33, 17), (64, 100)]
+TARGETS = [(16, 16), (20, 37), (64, 48), (1, 3)]
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "packed": lambda a: a,
+    "upside down": lambda a: a[::-1],
+    "mirrored": lambda a: a[:, ::-1],
+    "every second row": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "every second column": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    "crop": lambda a: np.pad(a, [(1, 2), (3, 1)] + [(0, 0)] * (a.ndim - 2))[1:-2, 3:-1],
+    "fortran": np.asfortranarray,
+}
+
+
+@pytest.fixture(params=[name for name, runs in _core.tiers().items() if runs])
+def tier(request: pytest.FixtureRequest) -> Iterator[str]:
+    _core.set_tier(request.param)
+    yield request.param
+    _core.set_tier("auto")
+
+
+def picture(height: int, width: int, channels: int = 3, dtype: str = "uint8", seed: int = 0) -> np.ndarray:
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    top = np.iinfo(dtype).max
+    values = np.random.default_rng(seed).integers(0, top, shape, dtype, endpoint=True)
+    values[::3] = np.where(values[::3] > top // 2, top, 0)  # the extremes, fully transparent pixels among them
+    return values
+
+
+def matte(height: int, width: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0.5, 0.6, (height, width)).astype(np.float32)
+
+
+def same(name: str, *args: Any, **options: Any) -> None:
+    """The same bits from the kernels, with one thread and with two, as from the reference."""
+    expected = getattr(reference, name)(*args, **options)
+    for threads in (1, 2):
+        result = getattr(ops, name)(*args, threads=threads, **options)
+        assert result.dtype == expected.dtype
+        np.testing.assert_array_equal(result, expected, strict=True)
+
+
+@pytest.mark.parametrize("rounding", ["none", "truncate", "nearest"])
+@pytest.mark.parametrize("resample", ["bilinear", "triangle"])
+@pytest.mark.parametrize("size", SIZES)
+def test_preprocess(tier: str, size: tuple[int, int], resample: Any, rounding: Any) -> None:
+    for channels in (1, 3, 4):
+        for target in TARGETS:
+            for bgr, dtype in ((False, "float32"), (True, "float16")):
+                options = {"resample": resample, "rounding": rounding, "bgr": bgr, "dtype": dtype}
+                mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+                same("preprocess", picture(*size, channels), size=target, mean=mean, std=std, **options)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_layouts(tier: str, channels: int, dtype: str, layout: str) -> None:
+    image = LAYOUTS[layout](picture(23, 35, channels, dtype))
+    mask = LAYOUTS[layout](matte(23, 35))
+    alpha = LAYOUTS[layout](picture(23, 35, 1, dtype, seed=2))
+    same("preprocess", image, size=(20, 37))
+    same("preprocess", image, size=(20, 37), resample="triangle")
+    same("resize_mask", mask, (31, 18))
+    same("blend", image, alpha)
+    same("cutout", image, mask)
+
+
+@pytest.mark.parametrize("rounding", ["truncate", "nearest"])
+@pytest.mark.parametrize("resample", ["bilinear", "bicubic", "nearest"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("size", SIZES)
+def test_resize_mask(tier: str, size: tuple[int, int], dtype: Any, resample: Any, rounding: Any) -> None:
+    mask = matte(*size)
+    broken = mask.copy()
+    broken[::4, ::3] = np.nan
+    broken[::5, 1::7] = np.inf
+    for values in (mask, broken):
+        for target in TARGETS:
+            for span in (None, (-0.25, 1.5)):
+                same("resize_mask", values, target, range=span, resample=resample, rounding=rounding, dtype=dtype)
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "premultiplied"}, {"background": (255, 128, 1)}])
+@pytest.mark.parametrize("threshold", [None, 1, 128, 255])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_blend_and_cutout(tier: str, channels: int, dtype: str, threshold: int | None, options: dict[str, Any]) -> None:
+    for size in SIZES:
+        image = picture(*size, channels, dtype)
+        same("blend", image, picture(*size, 1, dtype, seed=2), threshold=threshold, **options)
+        same("cutout", image, matte(11, 6), threshold=threshold, **options)
+        same("cutout", image, matte(11, 6), threshold=threshold, normalize=False, resample="bicubic", **options)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (1, 31), (1, 32), (1, 33), (5, 13)])
+def test_minmax(tier: str, size: tuple[int, int]) -> None:
+    mask = matte(*size)
+    assert ops.minmax(mask) == reference.minmax(mask) == (mask.min(), mask.max())
+    for at in range(min(mask.size, 70)):
+        mask.flat[at] = (np.nan, np.inf, -np.inf)[at % 3]
+        assert ops.minmax(mask, threads=2) == reference.minmax(mask)
+    mask[:] = np.nan
+    assert ops.minmax(mask) == (np.inf, -np.inf)
+    assert not ops.minmax(mask).finite
+
+
+@pytest.mark.parametrize(("lo", "span"), [(0, 1), (-3.7, 1e-6), (1e-30, 3e-30), (-1e38, 2e38), (0.1, 0.7), (0, 1e-43)])
+def test_the_range_is_stretched_to_the_whole_scale(tier: str, lo: float, span: float) -> None:
+    mask = (lo + span * np.array([[0, 0.25], [0.5, 1]])).astype(np.float32)
+    for dtype, top in (("uint8", 255), ("uint16", 65535), ("float32", 1)):
+        result = ops.resize_mask(mask, (2, 2), range=ops.minmax(mask), dtype=dtype, rounding="truncate")  # type: ignore[arg-type]
+        assert result[0, 0] == 0
+        assert result[1, 1] == top
+
+
+def test_bilinear_against_its_formula(tier: str) -> None:
+    image = picture(33, 17)
+
+    def along(values: np.ndarray, out: int) -> np.ndarray:
+        at = np.clip((np.arange(out) + 0.5) * len(values) / out - 0.5, 0, len(values) - 1)
+        first = at.astype(int)
+        second = np.minimum(first + 1, len(values) - 1)
+        rest = (at - first)[:, None, None]
+        return values[first] * (1 - rest) + values[second] * rest
+
+    expected = along(along(image / 255.0, 20).swapaxes(0, 1), 37).swapaxes(0, 1) - 0.5
+    result = ops.preprocess(image, size=(20, 37))
+    np.testing.assert_allclose(result[0].transpose(1, 2, 0), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("size", SIZES)
+def test_triangle_against_pillow(tier: str, size: tuple[int, int], target: tuple[int, int]) -> None:
+    image = picture(*size)
+    expected = np.asarray(Image.fromarray(image).resize(target[::-1], Image.Resampling.BILINEAR)).astype(float)
+    result = ops.preprocess(image, size=target, mean=(0, 0, 0), resample="triangle", rounding="nearest")
+    assert np.abs(np.rint(result[0].transpose(1, 2, 0) * 255) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("size", SIZES)
+def test_bicubic_mask_against_pillow(tier: str, size: tuple[int, int], target: tuple[int, int]) -> None:
+    mask = np.random.default_rng(3).random(size, np.float32)
+    expected = np.asarray(Image.fromarray(mask).resize(target[::-1], Image.Resampling.BICUBIC))
+    result = ops.resize_mask(mask, target, resample="bicubic", dtype="float32")
+    np.testing.assert_allclose(result, np.clip(expected, 0, 1), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("module", [ops, reference])
+def test_out_takes_the_result(module: ModuleType) -> None:
+    image, mask = picture(7, 5), matte(4, 4)
+    calls: list[Callable[..., np.ndarray]] = [
+        lambda **kw: module.preprocess(image, size=(16, 16), **kw),
+        lambda **kw: module.resize_mask(mask, (7, 5), **kw),
+        lambda **kw: module.blend(image, image[:, :, 0], **kw),
+        lambda **kw: module.cutout(image, mask, **kw),
+    ]
+    for call in calls:
+        expected = call()
+        out = np.empty_like(expected)
+        assert call(out=out) is out
+        np.testing.assert_array_equal(out, expected)
+        frozen = np.empty_like(expected)
+        frozen.flags.writeable = False
+        sparse = np.empty((*expected.shape[:-1], expected.shape[-1] * 2), expected.dtype)[..., ::2]
+        for wrong in (frozen, sparse, out[..., :-1], out.astype(np.float64)):
+            with pytest.raises(errors.OptionError, match="out"):
+                call(out=wrong)
+
+
+@pytest.mark.parametrize("module", [ops, reference])
+def test_out_may_be_a_crop_of_a_larger_picture(module: ModuleType) -> None:
+    canvas = np.full((12, 11, 4), 9, np.uint8)
+    image, mask = picture(7, 5), matte(4, 4)
+    module.cutout(image, mask, out=canvas[2:9, 3:8])
+    np.testing.assert_array_equal(canvas[2:9, 3:8], reference.cutout(image, mask))
+    canvas[2:9, 3:8] = 9
+    assert (canvas == 9).all()
+
+
+@pytest.mark.parametrize("module", [ops, reference])
+def test_out_that_overlaps_an_input_is_refused(module: ModuleType) -> None:
+    image = picture(7, 5, 4)
+    before = image.copy()
+    mask = matte(7, 5)
+    with pytest.raises(errors.OptionError, match="overlap"):
+        module.cutout(image, mask, out=image)
+    with pytest.raises(errors.OptionError, match="overlap"):
+        module.blend(image[:, :, :3].copy(), image.reshape(-1)[:35].reshape(7, 5), out=image)
+    with pytest.raises(errors.OptionError, match="overlap"):
+        module.resize_mask(mask, (7, 5), dtype="float32", out=mask)
+    np.testing.assert_array_equal(image, before)
+
+
+GREY = np.zeros((4, 4), np.uint8)
+RGB = np.zeros((4, 4, 3), np.uint8)
+RAMP = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
+
+BAD_INPUTS = [
+    ("preprocess", (RGB.astype(np.float32),), {"size": (8, 8)}, errors.ImageError),
+    ("preprocess", (np.zeros((4, 4, 2), np.uint8),), {"size": (8, 8)}, errors.ImageError),
+    ("preprocess", (np.zeros(4, np.uint8),), {"size": (8, 8)}, errors.ImageError),
+    ("preprocess", (np.zeros((0, 4, 3), np.uint8),), {"size": (8, 8)}, errors.ImageError),
+    ("preprocess", (RGB,), {"size": (0, 8)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 16384)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "std": (1, 0, 1)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "std": (1, float("nan"), 1)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "resample": "bicubic"}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "rounding": "up"}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "dtype": "float64"}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "threads": 0}, errors.OptionError),
+    ("minmax", (GREY,), {}, errors.ImageError),
+    ("minmax", (np.zeros((0, 4), np.float32),), {}, errors.ImageError),
+    ("resize_mask", (RAMP.astype(np.float64), (8, 8)), {}, errors.ImageError),
+    ("resize_mask", (RAMP[None], (8, 8)), {}, errors.ImageError),
+    ("resize_mask", (RAMP, (8, 0)), {}, errors.ImageError),
+    ("resize_mask", (RAMP, (8, 1 << 21)), {}, errors.ImageTooLargeError),
+    ("resize_mask", (RAMP, (8, 8)), {"resample": "lanczos"}, errors.OptionError),
+    ("resize_mask", (RAMP, (8, 8)), {"rounding": "none"}, errors.OptionError),
+    ("resize_mask", (RAMP, (8, 8)), {"dtype": "int8"}, errors.OptionError),
+    ("resize_mask", (RAMP, (8, 8)), {"range": (0.5, 0.5)}, errors.ModelOutputError),
+    ("resize_mask", (RAMP, (8, 8)), {"range": (float("inf"), float("-inf"))}, errors.ModelOutputError),
+    ("resize_mask", (RAMP, (8, 8)), {"range": (float("nan"), 1.0)}, errors.ModelOutputError),
+    ("resize_mask", (RAMP, (8, 8)), {"range": (-3e38, 3e38)}, errors.ModelOutputError),
+    ("blend", (RGB, GREY[:3]), {}, errors.ImageError),
+    ("blend", (RGB, GREY.astype(np.uint16)), {}, errors.ImageError),
+    ("blend", (RGB, RGB), {}, errors.ImageError),
+    ("blend", (RGB, GREY), {"mode": "over"}, errors.OptionError),
+    ("blend", (RGB, GREY), {"threshold": 0}, errors.OptionError),
+    ("blend", (RGB, GREY), {"threshold": 256}, errors.OptionError),
+    ("blend", (RGB, GREY), {"background": (0, 0, 256)}, errors.OptionError),
+    ("blend", (RGB, GREY), {"background": (0, -1, 0)}, errors.OptionError),
+    ("blend", (RGB, GREY), {"background": (0, 0, 0), "mode": "premultiplied"}, errors.OptionError),
+    ("cutout", (RGB, np.full((4, 4), 0.5, np.float32)), {}, errors.ModelOutputError),
+    ("cutout", (RGB, np.full((4, 4), np.nan, np.float32)), {}, errors.ModelOutputError),
+    ("cutout", (RGB, GREY), {}, errors.ImageError),
+    ("cutout", (RGB, RAMP), {"threads": -1}, errors.OptionError),
+]
+
+
+@pytest.mark.parametrize("module", [ops, reference])
+@pytest.mark.parametrize(("name", "args", "options", "error"), BAD_INPUTS)
+def test_bad_input(module: ModuleType, name: str, args: tuple[Any, ...], options: dict[str, Any], error: type) -> None:
+    with pytest.raises(error) as caught:
+        getattr(module, name)(*args, **options)
+    assert caught.type is error
