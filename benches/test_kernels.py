@@ -1,0 +1,84 @@
+"""Each kernel against the numpy reference, Pillow and OpenCV, single thread, buffers reused. Equality first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from rmbg_fast import ops, reference
+
+cv2 = pytest.importorskip("cv2")
+cv2.setNumThreads(1)
+SIZE = (1024, 1024)
+RANGE = (0.01, 0.99)
+
+
+def opencv_preprocess(image: NDArray[Any]) -> NDArray[Any]:
+    resized = cv2.resize(image, SIZE[::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.dnn.blobFromImage(resized, 1 / 255, mean=(127.5, 127.5, 127.5))  # type: ignore[no-any-return]
+
+
+def pillow_preprocess(image: NDArray[Any]) -> NDArray[Any]:
+    resized = np.asarray(Image.fromarray(image).resize(SIZE[::-1], Image.Resampling.BILINEAR))
+    return np.ascontiguousarray((resized.astype(np.float32) / 255 - 0.5).transpose(2, 0, 1)[None])
+
+
+def opencv_cutout(image: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
+    levels = cv2.normalize(mask, None, 0, 255, cv2.NORM_MINMAX)
+    alpha = cv2.resize(levels, image.shape[1::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    rgba = cv2.merge([*cv2.split(image), alpha])
+    rgba[alpha == 0] = 0
+    return rgba
+
+
+def pillow_cutout(image: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
+    levels = Image.fromarray((mask - mask.min()) / (mask.max() - mask.min()) * 255)
+    alpha = np.asarray(levels.resize(image.shape[1::-1], Image.Resampling.BILINEAR)).astype(np.uint8)
+    return np.dstack([np.where(alpha[..., None] > 0, image, 0), alpha])
+
+
+@pytest.mark.parametrize("who", ["rmbg_fast", "reference", "opencv", "pillow"])
+@pytest.mark.benchmark(group="preprocess bilinear")
+def test_preprocess(benchmark: Any, image: NDArray[Any], who: str) -> None:
+    out = np.empty((1, 3, *SIZE), np.float32)
+    assert np.array_equal(ops.preprocess(image, size=SIZE, out=out), reference.preprocess(image, size=SIZE))
+    calls = {
+        "rmbg_fast": lambda: ops.preprocess(image, size=SIZE, out=out),
+        "reference": lambda: reference.preprocess(image, size=SIZE),
+        "opencv": lambda: opencv_preprocess(image),
+        "pillow": lambda: pillow_preprocess(image),
+    }
+    benchmark(calls[who])
+
+
+@pytest.mark.parametrize("who", ["rmbg_fast", "pillow"])
+@pytest.mark.benchmark(group="preprocess triangle")
+def test_triangle(benchmark: Any, image: NDArray[Any], who: str) -> None:
+    out = np.empty((1, 3, *SIZE), np.float32)
+    ours = ops.preprocess(image, size=SIZE, resample="triangle", out=out)
+    assert np.abs(ours - pillow_preprocess(image)).max() <= 1.02 / 255
+    calls = {
+        "rmbg_fast": lambda: ops.preprocess(image, size=SIZE, resample="triangle", out=out),
+        "pillow": lambda: pillow_preprocess(image),
+    }
+    benchmark(calls[who])
+
+
+@pytest.mark.parametrize("who", ["rmbg_fast", "reference", "opencv", "pillow"])
+@pytest.mark.benchmark(group="mask + blend")
+def test_cutout(benchmark: Any, image: NDArray[Any], mask: NDArray[Any], who: str) -> None:
+    out = np.empty((*image.shape[:2], 4), np.uint8)
+    ours = ops.cutout(image, mask, rounding="truncate", out=out)
+    assert np.array_equal(ours, reference.cutout(image, mask, rounding="truncate"))
+    assert np.abs(ours[..., 3].astype(int) - opencv_cutout(image, mask)[..., 3]).max() <= 1
+    calls = {
+        "rmbg_fast": lambda: ops.cutout(image, mask, rounding="truncate", out=out),
+        "reference": lambda: reference.cutout(image, mask, rounding="truncate"),
+        "opencv": lambda: opencv_cutout(image, mask),
+        "pillow": lambda: pillow_cutout(image, mask),
+    }
+    benchmark(calls[who])

@@ -1,0 +1,224 @@
+"""The real model on real photos against a plain onnxruntime + NumPy + Pillow computation; sessions, threads, bad models."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from PIL import Image
+from skimage import data
+
+import rmbg_fast
+from rmbg_fast import ModelSpec, Session, errors
+
+PHOTOS = {"cat": data.chelsea, "astronaut": data.astronaut}
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def plain(isnet_path: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(isnet_path, providers=["CPUExecutionProvider"])
+
+
+def two_taps(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Half-pixel bilinear without antialias of the first two axes, in float64."""
+    for axis, out in enumerate(size):
+        length = plane.shape[axis]
+        at = np.clip((np.arange(out) + 0.5) * length / out - 0.5, 0, length - 1)
+        first = np.floor(at).astype(int)
+        weight = (at - first).reshape((-1,) + (1,) * (plane.ndim - axis - 1))
+        a, b = np.take(plane, first, axis), np.take(plane, np.minimum(first + 1, length - 1), axis)
+        plane = a * (1 - weight) + b * weight
+    return plane
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_mask_is_the_official_recipe_s(name: str, plain: onnxruntime.InferenceSession, isnet_session: Session) -> None:
+    photo = PHOTOS[name]()
+    tensor = np.floor(two_taps(photo.astype(np.float64), (1024, 1024)) + 1e-9) / 255 - 0.5
+    output = plain.run(["output"], {"input": tensor.transpose(2, 0, 1)[None].astype(np.float32)})[0]
+    enlarged = two_taps(output[0, 0].astype(np.float64), photo.shape[:2])
+    wanted = ((enlarged - enlarged.min()) / (enlarged.max() - enlarged.min()) * 255).astype(np.uint8)
+    mask = isnet_session.mask(photo)
+    difference = np.abs(mask.astype(int) - wanted)
+    assert difference.mean() < 0.5
+    assert mask.min() == 0
+    assert mask.max() == 255
+    assert 0.1 < (mask > 127).mean() < 0.9
+
+
+def test_cutout_is_mask_and_photo(isnet_session: Session) -> None:
+    photo = data.chelsea()
+    mask = isnet_session.mask(photo)
+    cutout = isnet_session.remove(photo)
+    assert np.array_equal(cutout[..., 3], mask)
+    assert np.array_equal(cutout[..., :3], np.where(mask[..., None] > 0, photo, 0))
+    assert list(isnet_session.timings) == ["decode", "preprocess", "inference", "postprocess", "encode"]
+    assert isnet_session.provider == "CPUExecutionProvider"
+
+
+def test_the_same_kind_comes_out(isnet_session: Session, tmp_path: Path) -> None:
+    picture = Image.fromarray(data.chelsea())
+    path = tmp_path / "cat.png"
+    picture.save(path)
+    whole = np.asarray(isnet_session.remove(path))
+    from_bytes = isnet_session.remove(path.read_bytes())
+    assert from_bytes.startswith(b"\x89PNG")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(from_bytes))), whole)
+    assert np.array_equal(np.asarray(isnet_session.remove(picture)), whole)
+
+
+def tiny(path: Path, nodes: list[onnx.NodeProto], *, size: int = SIZE, channels: int = 3, rank: int = 4) -> ModelSpec:
+    """A model of a few nodes on `input` [1, channels, size, size] with the output `output`."""
+    shape = [1, channels, size, size][:rank]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, None)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8), path)
+    return ModelSpec.for_file(path, like="isnet-general-use", size=(SIZE, SIZE))
+
+
+def mean_of_channels() -> list[onnx.NodeProto]:
+    return [helper.make_node("ReduceMean", ["input"], ["output"], axes=[1], keepdims=1)]
+
+
+def constant(value: float) -> list[onnx.NodeProto]:
+    tensor = helper.make_tensor("v", TensorProto.FLOAT, [1], [value])
+    return [
+        helper.make_node("ReduceMean", ["input"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Shape", ["mean"], ["shape"]),
+        helper.make_node("ConstantOfShape", ["shape"], ["output"], value=tensor),
+    ]
+
+
+@pytest.fixture
+def grey_model(tmp_path: Path) -> ModelSpec:
+    return tiny(tmp_path / "grey.onnx", mean_of_channels())
+
+
+@pytest.fixture
+def photo() -> NDArray[np.uint8]:
+    return np.random.default_rng(5).integers(0, 256, (70, 45, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [None, 3, 4])
+def test_arrays_of_every_kind(grey_model: ModelSpec, dtype: Any, channels: int | None) -> None:
+    session = Session(grey_model, device="cpu")
+    shape = (31, 47) if channels is None else (31, 47, channels)
+    image = np.random.default_rng(1).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
+    result = session.remove(image)
+    assert result.dtype == dtype
+    assert result.shape == (31, 47, 4)
+    assert session.remove(image, background="white").shape == (31, 47, 3)
+    assert set(np.unique(session.remove(image, threshold=128)[..., 3])) <= {0, np.iinfo(dtype).max}
+    out = np.empty_like(result)
+    assert session.remove(image, out=out) is out
+    assert np.array_equal(out, result)
+    for mask_type in ("uint8", "uint16", "float32"):
+        assert session.mask(image, dtype=mask_type).dtype == np.dtype(mask_type)
+
+
+def test_many_threads_share_a_session(grey_model: ModelSpec, photo: NDArray[np.uint8]) -> None:
+    session = Session(grey_model, device="cpu", threads=2)
+    wanted = session.remove(photo)
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            if not np.array_equal(session.remove(photo), wanted):
+                wrong.append(number)
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert wrong == []
+    assert session.timings["inference"] > 0
+
+
+def test_remove_keeps_its_session(grey_model: ModelSpec, photo: NDArray[np.uint8]) -> None:
+    first = rmbg_fast.remove(photo, model=grey_model, device="cpu")
+    assert grey_model.path is not None
+    for file in grey_model.path.parent.glob("*.onnx"):
+        file.unlink()
+    assert np.array_equal(rmbg_fast.remove(photo, model=grey_model, device="cpu"), first)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.25])
+def test_a_mask_without_a_subject_is_an_error(tmp_path: Path, photo: NDArray[np.uint8], value: float) -> None:
+    session = Session(tiny(tmp_path / "flat.onnx", constant(value)), device="cpu")
+    with pytest.raises(errors.ModelOutputError, match="constant" if value == 0.25 else "no finite value"):
+        session.remove(photo)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 64}, "shape"),
+        ({"channels": 1}, "shape"),
+        ({"rank": 3}, "shape"),
+    ],
+)
+def test_a_model_of_another_shape(tmp_path: Path, options: dict[str, int], message: str) -> None:
+    spec = tiny(tmp_path / "odd.onnx", mean_of_channels(), **options)
+    with pytest.raises(errors.ModelError, match=message):
+        Session(spec, device="cpu")
+
+
+def test_an_output_that_is_no_mask(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    spec = tiny(tmp_path / "rgb.onnx", [helper.make_node("Relu", ["input"], ["output"])])
+    with pytest.raises(errors.ModelError, match="not one mask"):
+        Session(spec, device="cpu").remove(photo)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cpu:1", "CUDA", "", 0, None])
+def test_unknown_devices(grey_model: ModelSpec, device: Any) -> None:
+    with pytest.raises(errors.OptionError, match="device"):
+        Session(grey_model, device=device)
+
+
+def test_explicit_cuda_fails_loudly(grey_model: ModelSpec) -> None:
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    with pytest.raises(errors.DeviceError, match="onnxruntime_providers_cuda"):
+        Session(grey_model, device="cuda")
+    session = Session(grey_model, device="auto")
+    assert session.provider == "CPUExecutionProvider"
+    assert "onnxruntime_providers_cuda" in session.fallback_reason
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
+def test_thread_counts(grey_model: ModelSpec, threads: Any) -> None:
+    with pytest.raises(errors.OptionError, match="threads"):
+        Session(grey_model, threads=threads)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"alpha": "soft"},
+        {"threshold": 0},
+        {"threshold": 256},
+        {"background": "no such colour"},
+        {"background": (0, 0, 256)},
+        {"background": "white", "alpha": "premultiplied"},
+        {"out": np.zeros((70, 45, 3), np.uint8)},
+        {"out": np.zeros((70, 45, 4), np.float32)},
+    ],
+)
+def test_options_that_make_no_sense(grey_model: ModelSpec, photo: NDArray[np.uint8], options: dict[str, Any]) -> None:
+    with pytest.raises(errors.OptionError):
+        Session(grey_model, device="cpu").remove(photo, **options)
