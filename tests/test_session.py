@@ -1,4 +1,4 @@
-"""The real model on real photos against a plain onnxruntime + NumPy + Pillow computation; sessions, threads, bad models."""
+"""The real model on real photos against plain onnxruntime + NumPy; sessions, threads, models that do not fit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_mask_is_the_official_recipe_s(name: str, plain: onnxruntime.InferenceSe
     difference = np.abs(mask.astype(int) - wanted)
     assert difference.mean() < 0.5
     assert mask.min() == 0
-    assert mask.max() == 255
+    assert mask.max() >= 254  # a shrunken mask need not hit the model's largest value, and levels are truncated
     assert 0.1 < (mask > 127).mean() < 0.9
 
 

@@ -11,7 +11,18 @@ from .errors import RmbgError
 from .models import ModelSpec
 from .session import Session, remove
 
-__all__ = ["ModelSpec", "RmbgError", "Session", "__version__", "build_info", "errors", "models", "ops", "reference", "remove"]
+__all__ = [
+    "ModelSpec",
+    "RmbgError",
+    "Session",
+    "__version__",
+    "build_info",
+    "errors",
+    "models",
+    "ops",
+    "reference",
+    "remove",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -1,10 +1,10 @@
 """The kernels on NumPy arrays. `rmbg_fast.reference` has the same five functions in pure NumPy.
 
-Sizes are (height, width). Images are uint8 or uint16, shape (H, W), (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha, at
-any strides. `out` takes the result where it is given: a writable array of exactly the result's shape and dtype, with packed
-pixels, that does not overlap the input; it is also what is returned. `threads` is how many threads share the rows. Every
-function releases the GIL while it works. Errors: `ImageError` for an array that is no image, mask or alpha, `OptionError` for
-any other value, `ModelOutputError` for a mask that cannot be stretched.
+Sizes are (height, width). Images are uint8 or uint16, shape (H, W), (H, W, 3) RGB or (H, W, 4) RGBA with straight
+alpha, at any strides. `out` takes the result where it is given: a writable array of exactly the result's shape and
+dtype, with packed pixels, that does not overlap the input; it is also what is returned. `threads` is how many threads
+share the rows. Every function releases the GIL while it works. Errors: `ImageError` for an array that is no image,
+mask or alpha, `OptionError` for any other value, `ModelOutputError` for a mask that cannot be stretched.
 """
 
 from __future__ import annotations
@@ -55,13 +55,14 @@ def preprocess(
     out: NDArray[Any] | None = None,
     threads: int = 1,
 ) -> NDArray[Any]:
-    """Resize and normalise an image to the tensor that a model reads: (v / 255 - mean) / std, shape (1, 3, height, width).
+    """Resize and normalise an image to the tensor that a model reads: (v / 255 - mean) / std, shape (1, 3, height,
+    width).
 
     `resample`: "bilinear" takes 2 taps with half-pixel centres and clamps at the edge (torch's `interpolate` without
     antialias); "triangle" widens the filter when it shrinks (Pillow's BILINEAR, within 1 of 255). `rounding` says what
     becomes of the resized value on the 0..255 scale: kept, truncated (as IS-Net's and RMBG-1.4's code do) or rounded to
-    nearest. `bgr` swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit samples
-    are first rounded to 8 bits. Sides of `size` are from 1 to 16383.
+    nearest. `bgr` swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit
+    samples are first rounded to 8 bits. Sides of `size` are from 1 to 16383.
     """
     return _core.preprocess(image, _size(size), _three(mean), _three(std), resample, rounding, bgr, dtype, out, threads)
 
@@ -75,7 +76,7 @@ def resize_mask(
     mask: NDArray[np.float32],
     size: tuple[int, int],
     *,
-    range: tuple[float, float] | None = None,  # noqa: A002 - the field's word
+    range: tuple[float, float] | None = None,
     resample: MaskResample = "bilinear",
     rounding: MaskRounding = "nearest",
     dtype: Literal["uint8", "uint16", "float32"] = "uint8",
@@ -85,8 +86,8 @@ def resize_mask(
     """Resize a float32 mask of shape (H, W) to `size`, scaled to 0..255, 0..65535 or 0..1 as `dtype` says.
 
     `range`, such as `minmax` returns, is stretched to the whole scale; without it the values are taken to lie on 0..1.
-    What lies outside is clamped, NaN becomes 0. "bilinear": 2 taps, half-pixel centres; "bicubic": a = -1/2, widened when
-    it shrinks (Pillow's BICUBIC, in float); "nearest": the sample under the pixel's centre.
+    What lies outside is clamped, NaN becomes 0. "bilinear": 2 taps, half-pixel centres; "bicubic": a = -1/2, widened
+    when it shrinks (Pillow's BICUBIC, in float); "nearest": the sample under the pixel's centre.
     """
     pair = None if range is None else (float(range[0]), float(range[1]))
     return _core.resize_mask(mask, _size(size), pair, resample, rounding, dtype, out, threads)
@@ -104,9 +105,10 @@ def blend(
 ) -> Image:
     """Join an image and its alpha, shape (H, W) of the image's dtype, to RGBA of the image's dtype.
 
-    The image's own alpha, if any, multiplies `alpha`. `threshold`, 1..255, then makes it binary: opaque from that level on.
-    "straight" keeps the colour (0 where alpha is 0), "premultiplied" multiplies it by alpha. With `background`, three values
-    0..255, the result is RGB over that colour. For uint16 images both are scaled by 257. All roundings are to nearest.
+    The image's own alpha, if any, multiplies `alpha`. `threshold`, 1..255, then makes it binary: opaque from that
+    level on. "straight" keeps the colour (0 where alpha is 0), "premultiplied" multiplies it by alpha. With
+    `background`, three values 0..255, the result is RGB over that colour. For uint16 images both are scaled by 257.
+    All roundings are to nearest.
     """
     return _core.blend(image, alpha, mode, _colour(background), threshold, out, threads)
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from . import _core, images, models, runtime, threads as thread_count
+from . import _core, images, models, runtime
+from . import threads as thread_count
 from .errors import DeviceError, ModelError, OptionError
 from .models import ModelSpec
 
@@ -23,10 +24,10 @@ _KEPT_SESSIONS = 2  # by `remove`; a loaded IS-Net takes about half a gigabyte
 class Session:
     """One model, ready to run. Safe to use from many threads at once; nothing holds the GIL while it works.
 
-    `model`: a name of `models.names()`, the path of an `.onnx` file with a row beside it, or a `ModelSpec`; it is fetched
-    if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be had; an explicit
-    CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None: what affinity and
-    container allow. Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
+    `model`: a name of `models.names()`, the path of an `.onnx` file with a row beside it, or a `ModelSpec`; it is
+    fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be
+    had; an explicit CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None:
+    what affinity and container allow. Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
     """
 
     def __init__(

@@ -10,13 +10,10 @@ from .errors import OptionError
 
 
 def available(root: str | os.PathLike[str] = "/") -> int:
-    """Cores that the affinity mask and the container's CPU quota allow, at least 1. `root` is where /proc and /sys are."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        cores = os.cpu_count() or 1
-    quota = _quota(Path(root))
-    return max(1, cores if quota is None else min(cores, math.ceil(quota)))
+    """Cores that the affinity mask and the container's CPU quota allow, at least 1. `root` is where /proc and /sys
+    are.""" try: cores = len(os.sched_getaffinity(0)) except AttributeError:  # macOS, Windows cores =
+    os.cpu_count() or 1 quota = _quota(Path(root)) return max(1, cores if quota is None else min(cores,
+    math.ceil(quota"""
 
 
 def chosen(threads: int | None) -> int:
@@ -38,7 +35,7 @@ def _cgroups(root: Path) -> list[Path]:
     base = root / "sys/fs/cgroup"
     folders = [base, base / "cpu", base / "cpu,cpuacct"]
     for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers and "cpu" not in controllers.split(","):
             continue
         parts = [part for part in path.split("/") if part not in ("", "..")]
