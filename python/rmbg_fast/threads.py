@@ -10,10 +10,13 @@ from .errors import OptionError
 
 
 def available(root: str | os.PathLike[str] = "/") -> int:
-    """Cores that the affinity mask and the container's CPU quota allow, at least 1. `root` is where /proc and /sys
-    are.""" try: cores = len(os.sched_getaffinity(0)) except AttributeError:  # macOS, Windows cores =
-    os.cpu_count() or 1 quota = _quota(Path(root)) return max(1, cores if quota is None else min(cores,
-    math.ceil(quota"""
+    """Cores that affinity and the container's CPU quota allow, at least 1. `root` holds /proc and /sys."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        cores = os.cpu_count() or 1
+    quota = _quota(Path(root))
+    return max(1, cores if quota is None else min(cores, math.ceil(quota)))
 
 
 def chosen(threads: int | None) -> int:
