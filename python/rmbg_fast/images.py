@@ -196,7 +196,8 @@ def _open_unidentified(file: IO[bytes], name: str, cause: Exception) -> Image.Im
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and heif.size[0] * heif.size[1] > 2 * limit:
         raise ImageTooLargeError(f"{name}: too many pixels: {heif.size} (PIL.Image.MAX_IMAGE_PIXELS sets the limit)")
-    return heif.to_pillow()
+    opened: Image.Image = heif.to_pillow()
+    return opened
 
 
 def _from_pil(image: Image.Image, kind: Kind, name: str) -> Source:
