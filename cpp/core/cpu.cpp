@@ -4,24 +4,73 @@
 #include <immintrin.h>
 #include <intrin.h>
 #endif
+#if defined(__linux__)
+#include <unistd.h>
+#endif
 
 namespace rmbg {
+namespace {
 
-bool cpu_has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)
+// Bits of leaf 1 (ECX) and of leaf 7 (EBX), and the register states that the system saves.
+bool cpu_has(int leaf1_ecx, int leaf7_ebx, unsigned long long states) {
   int leaf[4];
   __cpuid(leaf, 0);
   if (leaf[0] < 7) return false;
   __cpuid(leaf, 1);
-  constexpr int kOsxsave = 1 << 27, kAvx = 1 << 28, kF16c = 1 << 29;
-  if ((leaf[2] & (kOsxsave | kAvx | kF16c)) != (kOsxsave | kAvx | kF16c)) return false;
-  if ((_xgetbv(0) & 6) != 6) return false;  // XMM and YMM state
+  constexpr int kOsxsave = 1 << 27;
+  if ((leaf[2] & (kOsxsave | leaf1_ecx)) != (kOsxsave | leaf1_ecx)) return false;
+  if ((_xgetbv(0) & states) != states) return false;
   __cpuidex(leaf, 7, 0);
-  return (leaf[1] & (1 << 5)) != 0;
+  return (leaf[1] & leaf7_ebx) == leaf7_ebx;
+}
+
+constexpr int kFma = 1 << 12, kAvx = 1 << 28, kF16c = 1 << 29;
+constexpr int kAvx2 = 1 << 5, kAvx512 = 1 << 16 | 1 << 17 | 1 << 30 | static_cast<int>(1u << 31);
+constexpr unsigned long long kYmm = 6, kZmm = 0xe6;
+#endif
+
+constexpr std::size_t kCommonCache = 1u << 20;
+
+}  // namespace
+
+bool cpu_has_avx2() {
+#if defined(_MSC_VER) && defined(_M_X64)
+  return cpu_has(kAvx | kF16c, kAvx2, kYmm);
 #elif defined(__x86_64__)
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
 #else
   return false;
+#endif
+}
+
+bool cpu_has_fma() {
+#if defined(_MSC_VER) && defined(_M_X64)
+  return cpu_has(kAvx | kFma, 0, kYmm);
+#elif defined(__x86_64__)
+  return __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+bool cpu_has_avx512() {
+#if defined(_MSC_VER) && defined(_M_X64)
+  return cpu_has(kAvx | kF16c | kFma, kAvx2 | kAvx512, kZmm);
+#elif defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && cpu_has_avx2() && cpu_has_fma();
+#else
+  return false;
+#endif
+}
+
+std::size_t second_level_cache() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return bytes >= (1 << 17) ? static_cast<std::size_t>(bytes) : kCommonCache;
+#else
+  return kCommonCache;
 #endif
 }
 

@@ -1,9 +1,17 @@
 // What the CPU offers. Asked once, when the tiers are chosen.
 #pragma once
 
+#include <cstddef>
+
 namespace rmbg {
 
 // AVX2 and F16C, and an operating system that saves the wide registers.
 bool cpu_has_avx2();
+bool cpu_has_fma();
+// AVX-512 F, VL, BW and DQ (Skylake-X and later), saved by the operating system too.
+bool cpu_has_avx512();
+
+// Bytes of a core's second-level cache; a common size where the system does not say.
+std::size_t second_level_cache();
 
 }  // namespace rmbg

@@ -1,0 +1,240 @@
+// Winograd's minimal filtering F(m x m, 3 x 3) (Lavin and Gray 2016, arXiv:1509.09308): Y = A'[(G g G') . (B' d B)]A.
+//
+// One dimension at a time: columns first, into a buffer of one patch, then rows. The points are 0, 1, -1, 2, -2 and, for
+// m = 6, 1/2, -1/2; what pairs of rows share is taken once.
+#pragma once
+
+#include "net/finish.hpp"
+#include "net/kernels.hpp"
+
+namespace {
+
+using rmbg::net::Finish;
+using rmbg::net::kBlock;
+using rmbg::net::Multiply;
+using rmbg::net::Patch;
+
+struct F4x4 {
+  static constexpr int side = 6;
+  static constexpr int tile = 4;
+
+  static void input(const Vec d[6], Vec t[6]) {
+    const Vec four = Vec::all(4.0f), two = Vec::all(2.0f), less = Vec::all(-4.0f), five = Vec::all(-5.0f);
+    const Vec even = fma(less, d[2], d[4]);
+    const Vec odd = fma(less, d[1], d[3]);
+    const Vec even2 = d[4] - d[2];
+    const Vec odd2 = two * (d[3] - d[1]);
+    t[0] = fma(four, d[0], fma(five, d[2], d[4]));
+    t[1] = even + odd;
+    t[2] = even - odd;
+    t[3] = even2 + odd2;
+    t[4] = even2 - odd2;
+    t[5] = fma(four, d[1], fma(five, d[3], d[5]));
+  }
+  static void weights(const Vec g[3], Vec t[6]) {
+    const Vec sixth = Vec::all(-1.0f / 6), tenth = Vec::all(1.0f / 24), four = Vec::all(4.0f), two = Vec::all(2.0f);
+    const Vec near = g[0] + g[2];
+    const Vec far = fma(four, g[2], g[0]);
+    t[0] = Vec::all(0.25f) * g[0];
+    t[1] = sixth * (near + g[1]);
+    t[2] = sixth * (near - g[1]);
+    t[3] = tenth * fma(two, g[1], far);
+    t[4] = tenth * (far - two * g[1]);
+    t[5] = g[2];
+  }
+  static void output(const Vec m[6], Vec y[4]) {
+    const Vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+    y[0] = m[0] + a + c;
+    y[1] = fma(Vec::all(2.0f), d, b);
+    y[2] = fma(Vec::all(4.0f), c, a);
+    y[3] = fma(Vec::all(8.0f), d, b) + m[5];
+  }
+};
+
+struct F6x6 {
+  static constexpr int side = 8;
+  static constexpr int tile = 6;
+
+  static void input(const Vec d[8], Vec t[8]) {
+    const Vec outer = Vec::all(5.25f), four = Vec::all(4.0f), two = Vec::all(2.0f), half = Vec::all(0.5f);
+    const Vec middle = Vec::all(-4.25f), more = Vec::all(-2.5f);
+    t[0] = fma(outer, d[4] - d[2], d[0] - d[6]);
+    t[7] = fma(outer, d[3] - d[5], d[7] - d[1]);
+    const Vec even1 = fma(middle, d[4], d[2] + d[6]);
+    const Vec odd1 = fma(middle, d[3], d[1] + d[5]);
+    t[1] = even1 + odd1;
+    t[2] = even1 - odd1;
+    const Vec even2 = fma(Vec::all(-1.25f), d[4], fma(Vec::all(0.25f), d[2], d[6]));
+    const Vec odd2 = fma(two, d[5], fma(more, d[3], half * d[1]));
+    t[3] = even2 + odd2;
+    t[4] = even2 - odd2;
+    const Vec even3 = fma(four, fma(Vec::all(-1.25f), d[4], d[2]), d[6]);
+    const Vec odd3 = fma(half, d[5], fma(more, d[3], two * d[1]));
+    t[5] = even3 + odd3;
+    t[6] = even3 - odd3;
+  }
+  static void weights(const Vec g[3], Vec t[8]) {
+    const Vec ninths = Vec::all(-2.0f / 9), four = Vec::all(4.0f), two = Vec::all(2.0f);
+    const Vec small = Vec::all(1.0f / 90), large = Vec::all(8.0f / 45);
+    const Vec near = g[0] + g[2];
+    const Vec up = fma(four, g[2], g[0]);    // at the points 2 and -2
+    const Vec down = fma(four, g[0], g[2]);  // at 1/2 and -1/2, times four
+    const Vec twice = two * g[1];
+    t[0] = g[0];
+    t[1] = ninths * (near + g[1]);
+    t[2] = ninths * (near - g[1]);
+    t[3] = small * (up + twice);
+    t[4] = small * (up - twice);
+    t[5] = large * (down + twice);
+    t[6] = large * (down - twice);
+    t[7] = g[2];
+  }
+  static void output(const Vec m[8], Vec y[6]) {
+    const Vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4], e = m[5] + m[6], f = m[5] - m[6];
+    y[0] = (m[0] + a) + (c + e);
+    y[1] = fma(Vec::all(0.5f), f, fma(Vec::all(2.0f), d, b));
+    y[2] = fma(Vec::all(0.25f), e, fma(Vec::all(4.0f), c, a));
+    y[3] = fma(Vec::all(0.125f), f, fma(Vec::all(8.0f), d, b));
+    y[4] = fma(Vec::all(0.0625f), e, fma(Vec::all(16.0f), c, a));
+    y[5] = fma(Vec::all(0.03125f), f, fma(Vec::all(32.0f), d, b)) + m[7];
+  }
+};
+
+template <typename F>
+void winograd_input(const Patch& patch, float* products, std::ptrdiff_t stride) {
+  alignas(64) float buffer[F::side][F::side][Vec::lanes];
+  for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
+    const float* in = patch.data + lane;
+    for (int x = 0; x < F::side; ++x) {
+      Vec d[F::side], t[F::side];
+      for (int y = 0; y < F::side; ++y) d[y] = Vec::load(in + y * patch.row + x * patch.column);
+      F::input(d, t);
+      for (int y = 0; y < F::side; ++y) t[y].store(buffer[y][x]);
+    }
+    for (int y = 0; y < F::side; ++y) {
+      Vec d[F::side], t[F::side];
+      for (int x = 0; x < F::side; ++x) d[x] = Vec::load(buffer[y][x]);
+      F::input(d, t);
+      for (int x = 0; x < F::side; ++x) t[x].store(products + (y * F::side + x) * stride + lane);
+    }
+  }
+}
+
+template <typename F>
+void winograd_weights(const float* taps, float* weights) {
+  constexpr std::ptrdiff_t stride = kBlock * kBlock;
+  for (int c = 0; c < kBlock; ++c) {
+    for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
+      const float* g = taps + c * 9 * kBlock + lane;
+      float* out = weights + c * kBlock + lane;
+      Vec columns[3][F::side];
+      for (int x = 0; x < 3; ++x) {
+        const Vec d[3] = {Vec::load(g + x * kBlock), Vec::load(g + (3 + x) * kBlock), Vec::load(g + (6 + x) * kBlock)};
+        F::weights(d, columns[x]);
+      }
+      for (int y = 0; y < F::side; ++y) {
+        const Vec d[3] = {columns[0][y], columns[1][y], columns[2][y]};
+        Vec t[F::side];
+        F::weights(d, t);
+        for (int x = 0; x < F::side; ++x) t[x].store(out + (y * F::side + x) * stride);
+      }
+    }
+  }
+}
+
+template <typename F>
+void winograd_output(const float* products, std::ptrdiff_t stride, const Finish& finish, float* out, std::ptrdiff_t row,
+                     std::ptrdiff_t column, int rows, int columns) {
+  alignas(64) float buffer[F::tile][F::side][Vec::lanes];
+  for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
+    const Finisher end(finish, lane);
+    for (int x = 0; x < F::side; ++x) {
+      Vec m[F::side], t[F::tile];
+      for (int y = 0; y < F::side; ++y) m[y] = Vec::load(products + (y * F::side + x) * stride + lane);
+      F::output(m, t);
+      for (int y = 0; y < F::tile; ++y) t[y].store(buffer[y][x]);
+    }
+    for (int y = 0; y < rows; ++y) {
+      Vec m[F::side], t[F::tile];
+      for (int x = 0; x < F::side; ++x) m[x] = Vec::load(buffer[y][x]);
+      F::output(m, t);
+      for (int x = 0; x < F::tile; ++x) {
+        if (x >= columns) break;
+        const std::ptrdiff_t at = y * row + x * column + lane;
+        end(t[x], at).store(out + at);
+      }
+    }
+  }
+}
+
+// Register picture, AVX-512: 24 sums (12 tiles x 2 blocks of outputs), 2 of weights, 1 input on all lanes. AVX2: 12 sums
+// (6 tiles x 1 block of two registers). NEON: 24 sums (6 tiles x 1 block of four).
+template <int tiles, int outputs>
+void multiply_tiles(const Multiply& job, const float* inputs, const float* weights, float* products) {
+  constexpr int parts = kBlock / Vec::lanes;
+  Vec sum[tiles][outputs * parts];
+#pragma GCC unroll 12
+  for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 16
+    for (int i = 0; i < outputs * parts; ++i) {
+      const float* old = products + (i / parts) * job.product_block + t * kBlock + (i % parts) * Vec::lanes;
+      sum[t][i] = job.add ? Vec::load(old) : Vec::all(0.0f);
+    }
+  }
+  for (int block = 0; block < job.blocks; ++block) {
+    const float* in = inputs + block * job.input_block;
+    const float* weight = weights + block * job.weight_group;
+    for (int c = 0; c < kBlock; ++c) {
+      Vec w[outputs * parts];
+#pragma GCC unroll 16
+      for (int i = 0; i < outputs * parts; ++i) {
+        w[i] = Vec::load(weight + (i / parts) * job.weight_block + (i % parts) * Vec::lanes);
+      }
+#pragma GCC unroll 12
+      for (int t = 0; t < tiles; ++t) {
+        const Vec x = Vec::all(in[t * kBlock]);
+#pragma GCC unroll 16
+        for (int i = 0; i < outputs * parts; ++i) sum[t][i] = fma(x, w[i], sum[t][i]);
+      }
+      weight += kBlock;
+      ++in;
+    }
+  }
+#pragma GCC unroll 12
+  for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 16
+    for (int i = 0; i < outputs * parts; ++i) {
+      sum[t][i].store(products + (i / parts) * job.product_block + t * kBlock + (i % parts) * Vec::lanes);
+    }
+  }
+}
+
+// Any number of tiles up to `most`, as its own piece of code.
+template <int most, int outputs>
+void multiply_some(const Multiply& job, int tiles, const float* inputs, const float* weights, float* products) {
+  if constexpr (most > 1) {
+    if (tiles < most) return multiply_some<most - 1, outputs>(job, tiles, inputs, weights, products);
+  }
+  multiply_tiles<most, outputs>(job, inputs, weights, products);
+}
+
+void multiply(const Multiply& job) {
+  constexpr int side = Vec::lanes == kBlock ? rmbg::net::kTiles : 6;  // tiles that the registers hold
+  constexpr int wide = Vec::lanes == kBlock ? 2 : 1;                  // blocks of outputs
+  for (int k = 0; k < job.outputs;) {
+    const float* weights = job.weights + k * job.weight_block;
+    const bool both = wide == 2 && job.outputs - k == 2;
+    for (int t = 0; t < job.tiles; t += side) {
+      const int tiles = job.tiles - t < side ? job.tiles - t : side;
+      float* products = job.products + k * job.product_block + t * kBlock;
+      if (both) {
+        multiply_some<side, wide>(job, tiles, job.inputs + t * kBlock, weights, products);
+      } else {
+        multiply_some<side, 1>(job, tiles, job.inputs + t * kBlock, weights, products);
+      }
+    }
+    k += both ? 2 : 1;
+  }
+}
+
+}  // namespace

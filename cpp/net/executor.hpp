@@ -1,0 +1,88 @@
+// Runs a plan. Knows no runtime: memory, threads and weights come from outside.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <vector>
+
+#include "net/schedule.hpp"
+
+namespace rmbg::net {
+
+// How work is shared out: run(context, work, data, count) calls work(data, i) once for each i in [0, count), on as many
+// threads as it likes, and returns when all are done.
+struct Parallel {
+  void* context;
+  void (*run)(void* context, void (*work)(void* data, std::size_t index), void* data, std::size_t count);
+  int threads;  // at least 1: more calls than that are not asked for
+};
+
+struct Buffers {
+  const float* weights;
+  const float* const* inputs;  // planar, as the schedule's
+  float* const* outputs;       // planar
+  float* arena;                // schedule.arena floats, on a cache line
+  float* scratch;              // threads * schedule.scratch floats, on a cache line
+};
+
+// What the steps of a run share. The functions below do one step each and return when it is done.
+class Run {
+ public:
+  Run(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers, const Parallel& parallel)
+      : plan_(plan), schedule_(schedule), kernels_(kernels), buffers_(buffers), parallel_(parallel) {}
+
+  void step(std::size_t index);
+
+ private:
+  void convolve_winograd(const Step& step, const Ready& ready);
+  void convolve_direct(const Step& step, const Ready& ready);
+  void convolve_to_planes(const Step& step, const Ready& ready);
+  void max_pool(const Step& step);
+  void resize(const Step& step, const Ready& ready);
+  void add(const Step& step);
+  void pack(const Step& step);
+  void unpack(const Step& step);
+
+  const Place& place(int value) const { return schedule_.values[static_cast<std::size_t>(value)]; }
+  const Value& value(int index) const { return plan_.values[static_cast<std::size_t>(index)]; }
+  int resolve(int value) const;
+  const float* read(int value) const;
+  float* write(int value) const;
+  template <typename T>
+  T* scratch(std::size_t worker) const {
+    return reinterpret_cast<T*>(buffers_.scratch + worker * schedule_.scratch);
+  }
+
+  // Calls job(i, worker) for each i in [0, jobs); worker is below the number of threads, and no two calls of one worker
+  // are under way at once.
+  template <typename Job>
+  void share(std::size_t jobs, const Job& job) const {
+    struct Shared {
+      const Job& job;
+      std::size_t jobs;
+      std::atomic<std::size_t> next{0};
+    } shared{job, jobs};
+    const auto work = [](void* data, std::size_t worker) {
+      Shared& all = *static_cast<Shared*>(data);
+      for (std::size_t i = all.next++; i < all.jobs; i = all.next++) all.job(i, worker);
+    };
+    const std::size_t threads = static_cast<std::size_t>(parallel_.threads);
+    const std::size_t workers = jobs < threads ? jobs : threads;
+    if (workers <= 1) {
+      work(&shared, 0);
+    } else {
+      parallel_.run(parallel_.context, work, &shared, workers);
+    }
+  }
+
+  const Plan& plan_;
+  const Schedule& schedule_;
+  const Kernels& kernels_;
+  const Buffers& buffers_;
+  const Parallel& parallel_;
+};
+
+void execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
+             const Parallel& parallel);
+
+}  // namespace rmbg::net

@@ -1,0 +1,137 @@
+// The kernels of the network: convolutions and what stands between them, on blocked float tensors.
+//
+// Blocked: N x ceil(C/16) x H x W x 16. A block is 16 channels of one image; a channel that fills up the last block is 0.
+// Planar: N x C x H x W, for tensors of few channels (pictures in, masks out).
+// Strides count floats. No kernel allocates, throws or keeps anything. All tiers give the same bits: every sum is taken
+// in the order of channel, then tap, with fused multiply-adds, whatever the width of a register.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace rmbg::net {
+
+inline constexpr int kBlock = 16;      // channels of a block
+inline constexpr int kTiles = 12;      // Winograd tiles, or pixels, that one multiplication takes at most
+inline constexpr int kPatch = 8;       // the longer side of a Winograd patch
+
+// F(m x m, 3 x 3): a tile of m x m outputs comes from a patch of (m+2) x (m+2) inputs by (m+2)^2 products.
+enum Winograd : int { F4 = 0, F6 = 1 };
+inline constexpr int kTileSide[] = {4, 6};
+inline constexpr int kPatchSide[] = {6, 8};
+inline constexpr int kProducts[] = {36, 64};
+
+// What follows the sum of a convolution: y = clamp(x + bias), then + residual, then clamp again.
+struct Clamp {
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+};
+struct Finish {
+  const float* bias;  // of the 16 channels
+  Clamp first;
+  const float* residual = nullptr;  // laid out as the output
+  Clamp second;
+};
+
+// A patch of one block: patch[y][x][channel] at data + y * row + x * column + channel.
+struct Patch {
+  const float* data;
+  std::ptrdiff_t row;
+  std::ptrdiff_t column;
+};
+
+// One row or column of a resampled picture: low and low + step in the source, blended as low + (high - low) * weight.
+struct Sample {
+  std::int32_t low;
+  std::int32_t high;
+  float weight;
+};
+
+// products[t][k] (+)= sum over c of inputs[t][c] * weights[c][k], for kTiles or fewer tiles and one or two blocks k.
+struct Multiply {
+  const float* inputs;  // [block][tile][16]
+  std::ptrdiff_t input_block;
+  int blocks;
+  const float* weights;  // [block][c][16] for each k
+  std::ptrdiff_t weight_group;  // between blocks of inputs
+  std::ptrdiff_t weight_block;  // between blocks of outputs
+  float* products;  // [tile][16] for each k
+  std::ptrdiff_t product_block;
+  int outputs;  // 1 or 2 blocks k
+  int tiles;    // 1 .. kTiles
+  bool add;     // to what products hold, or anew
+};
+
+// One input of a direct convolution, at the first pixel's first tap.
+struct Span {
+  const float* data;
+  int groups;                  // blocked: channel blocks; planar: 1
+  int lanes;                   // blocked: 16; planar: the channels
+  std::ptrdiff_t group;        // between groups
+  std::ptrdiff_t lane;         // between channels of a group
+  std::ptrdiff_t row, column;  // between taps: dilation included
+  std::ptrdiff_t pixel;        // between output pixels: stride included
+};
+
+// A run of output pixels of one row that see the same taps.
+struct Direct {
+  const Span* spans;
+  int span_count;
+  const float* weights;  // [c][tap][16], c over all spans, at the first tap that is seen
+  int taps;              // of the whole window: floats between channels = taps * 16
+  std::ptrdiff_t weight_block;
+  std::ptrdiff_t weight_row;  // between rows of taps
+  int rows, columns;          // of taps that are seen
+  int outputs;                // 1 or 2 blocks
+  int pixels;                 // 1 .. kTiles
+  float* out;                 // [pixel][16] for each block
+  std::ptrdiff_t out_block;   // also of the residual
+  Finish finish[2];
+};
+
+// A convolution to few channels: a dot product over the channels of a block.
+struct Dot {
+  const Span* spans;  // blocked
+  int span_count;
+  const float* weights;  // [tap][padded c] for one output channel, at the first tap that is seen
+  std::ptrdiff_t weight_row, weight_column;
+  int rows, columns;
+  int pixels;
+  float bias;
+  Clamp clamp;
+  float* out;  // [pixel]
+};
+
+struct Kernels {
+  const char* name;
+
+  // patch of one block -> products[f * stride + 16 lanes], f = y * side + x.
+  using Input = void(const Patch&, float* products, std::ptrdiff_t stride);
+  Input* winograd_input[2];
+  // [c][9][16] -> weights[f][c][16], for one block of inputs and one of outputs.
+  using Weights = void(const float* taps, float* weights);
+  Weights* winograd_weights[2];
+  // products[f * stride ..] of one tile and block -> out[y * row + x * column ..] for y < rows, x < columns; the residual
+  // has the output's strides.
+  using Output = void(const float* products, std::ptrdiff_t stride, const Finish&, float* out, std::ptrdiff_t row,
+                      std::ptrdiff_t column, int rows, int columns);
+  Output* winograd_output[2];
+  void (*multiply)(const Multiply&);
+
+  void (*direct)(const Direct&);
+  void (*dot)(const Dot&);
+
+  // out[x * stride ..][16] = two rows of one block sampled at the columns, then blended by `weight`.
+  void (*sample)(const float* low, const float* high, float weight, const Sample* columns, int count, float* out,
+                 std::ptrdiff_t stride);
+  // The same for a plane of `width` columns; `between` holds as many floats.
+  void (*sample_plane)(const float* low, const float* high, float weight, int width, const Sample* columns, int count,
+                       float* between, float* out);
+  // out[x][16] = maximum over `rows` x the taps of x that lie in [0, width).
+  void (*max_pool)(const float* in, std::ptrdiff_t row, int rows, int width, int window, int stride, int first, float* out,
+                   int count);
+  void (*add)(const float* a, const float* b, Clamp clamp, float* out, std::ptrdiff_t count);  // count % 16 == 0
+};
+
+}  // namespace rmbg::net

@@ -1,0 +1,74 @@
+// A network as a flat list of steps over numbered values: what prepare makes of a graph, and what the executor runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "net/kernels.hpp"
+
+namespace rmbg::net {
+
+enum class Layout { planar, blocked };
+
+struct Value {
+  Layout layout;
+  int channels;
+};
+
+enum class StepKind { convolution, max_pool, resize, add, pack, unpack };
+
+struct Window {
+  int height, width;
+  int stride_y, stride_x;
+  int dilation_y, dilation_x;
+  int top, left, bottom, right;  // padding
+};
+
+// ONNX Resize's coordinate_transformation_mode, and nearest_mode for `nearest`.
+enum class Coordinates { half_pixel, pytorch_half_pixel, align_corners, asymmetric };
+enum class Interpolation { linear, nearest_round_prefer_floor, nearest_round_prefer_ceil, nearest_floor, nearest_ceil };
+
+struct Resize {
+  int height, width;        // of the output; 0: by scale
+  double scale_y, scale_x;  // of the output to the input; 0: by size
+  Coordinates coordinates;
+  Interpolation interpolation;
+};
+
+struct Step {
+  StepKind kind;
+  std::vector<int> inputs;  // values; a convolution and unpack take several, as if concatenated along the channels
+  int output;
+
+  Window window{};        // convolution, max_pool
+  bool ceil = false;      // max_pool: ONNX ceil_mode
+  std::size_t weights{};  // convolution: where its weights and bias begin among those of the plan
+  std::size_t bias{};
+  Clamp first, second;  // convolution; add has the second alone
+  int residual = -1;    // convolution: a value, or none
+  Resize resize{};
+};
+
+// Weights of a convolution, in floats; C' is the sum over the inputs of the channels, those of a blocked one padded to 16.
+//   to a blocked output: [K/16][C'][taps][16], bias [K/16][16];
+//   to a planar output:  [K][taps][C'], bias [K].
+struct Plan {
+  std::vector<Value> values;
+  std::vector<int> inputs;   // planar
+  std::vector<int> outputs;  // planar
+  std::vector<Step> steps;
+};
+
+inline constexpr std::int64_t kPlanVersion = 1;
+
+// Reads the numbers that prepare wrote (python/rmbg_fast/network.py has the same list of fields) and checks all that the
+// executor relies on. Throws Error(model).
+Plan decode(const std::int64_t* numbers, std::size_t count, std::size_t weight_count);
+
+inline int blocks_of(int channels) { return (channels + kBlock - 1) / kBlock; }
+inline int padded(const Value& value) {
+  return value.layout == Layout::blocked ? blocks_of(value.channels) * kBlock : value.channels;
+}
+
+}  // namespace rmbg::net

@@ -1,0 +1,109 @@
+// The steps that only move, compare or blend values: one row or one block of one image is a job.
+#include <algorithm>
+
+#include "net/executor.hpp"
+
+namespace rmbg::net {
+
+void Run::max_pool(const Step& step) {
+  const Window& window = step.window;
+  const Shape in = place(step.inputs[0]).shape;
+  const Shape out = place(step.output).shape;
+  const float* from = read(step.inputs[0]);
+  float* to = write(step.output);
+  const std::ptrdiff_t row = std::ptrdiff_t{in.width} * kBlock;
+  const std::size_t blocks = static_cast<std::size_t>(in.batch * blocks_of(value(step.output).channels));
+  share(blocks * static_cast<std::size_t>(out.height), [&](std::size_t index, std::size_t) {
+    const std::ptrdiff_t block = static_cast<std::ptrdiff_t>(index) / out.height;
+    const int y = static_cast<int>(static_cast<std::ptrdiff_t>(index) % out.height);
+    const int first = y * window.stride_y - window.top;
+    const int begin = std::max(first, 0);
+    const int end = std::min(first + window.height, in.height);
+    kernels_.max_pool(from + (block * in.height + begin) * row, row, end - begin, in.width, window.width, window.stride_x,
+                      -window.left, to + static_cast<std::ptrdiff_t>(index) * out.width * kBlock, out.width);
+  });
+}
+
+void Run::resize(const Step& step, const Ready& ready) {
+  const Shape in = place(step.inputs[0]).shape;
+  const Shape out = place(step.output).shape;
+  const float* from = read(step.inputs[0]);
+  float* to = write(step.output);
+  const Value& what = value(step.output);
+  const bool blocked = what.layout == Layout::blocked;
+  const std::ptrdiff_t pixel = blocked ? kBlock : 1;
+  const std::ptrdiff_t row = in.width * pixel;
+  const int planes = in.batch * (blocked ? blocks_of(what.channels) : what.channels);
+  share(static_cast<std::size_t>(planes) * static_cast<std::size_t>(out.height), [&](std::size_t index, std::size_t worker) {
+    const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(index) / out.height;
+    const Sample& sample = ready.rows[index % static_cast<std::size_t>(out.height)];
+    const float* low = from + (plane * in.height + sample.low) * row;
+    const float* high = from + (plane * in.height + sample.high) * row;
+    float* line = to + static_cast<std::ptrdiff_t>(index) * out.width * pixel;
+    if (blocked) {
+      kernels_.sample(low, high, sample.weight, ready.columns.data(), out.width, line, kBlock);
+    } else {
+      kernels_.sample_plane(low, high, sample.weight, in.width, ready.columns.data(), out.width, scratch<float>(worker), line);
+    }
+  });
+}
+
+void Run::add(const Step& step) {
+  const Shape shape = place(step.output).shape;
+  const float* a = read(step.inputs[0]);
+  const float* b = read(step.inputs[1]);
+  float* to = write(step.output);
+  const std::ptrdiff_t row = std::ptrdiff_t{shape.width} * kBlock;
+  const std::size_t rows = floats_of(shape, value(step.output)) / static_cast<std::size_t>(row);
+  share(rows, [&](std::size_t index, std::size_t) {
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(index) * row;
+    kernels_.add(a + at, b + at, step.second, to + at, row);
+  });
+}
+
+void Run::pack(const Step& step) {
+  const Shape shape = place(step.output).shape;
+  const int channels = value(step.output).channels;
+  const int blocks = blocks_of(channels);
+  const float* from = read(step.inputs[0]);
+  float* to = write(step.output);
+  const std::ptrdiff_t plane = std::ptrdiff_t{shape.height} * shape.width;
+  share(static_cast<std::size_t>(shape.batch * blocks), [&](std::size_t index, std::size_t) {
+    const int image = static_cast<int>(index) / blocks;
+    const int first = static_cast<int>(index) % blocks * kBlock;
+    const int lanes = std::min(kBlock, channels - first);
+    const float* planes = from + (std::ptrdiff_t{image} * channels + first) * plane;
+    float* block = to + static_cast<std::ptrdiff_t>(index) * plane * kBlock;
+    for (std::ptrdiff_t pixel = 0; pixel < plane; ++pixel) {
+      for (int lane = 0; lane < kBlock; ++lane) {
+        block[pixel * kBlock + lane] = lane < lanes ? planes[lane * plane + pixel] : 0.0f;
+      }
+    }
+  });
+}
+
+void Run::unpack(const Step& step) {
+  const Shape shape = place(step.output).shape;
+  const int all_channels = value(step.output).channels;
+  float* const to = write(step.output);
+  const std::ptrdiff_t plane = std::ptrdiff_t{shape.height} * shape.width;
+  int before = 0;
+  for (const int input : step.inputs) {
+    const int channels = value(input).channels;
+    const int blocks = blocks_of(channels);
+    const float* from = read(input);
+    share(static_cast<std::size_t>(shape.batch * blocks), [&](std::size_t index, std::size_t) {
+      const int image = static_cast<int>(index) / blocks;
+      const int first = static_cast<int>(index) % blocks * kBlock;
+      const int lanes = std::min(kBlock, channels - first);
+      const float* block = from + static_cast<std::ptrdiff_t>(index) * plane * kBlock;
+      float* planes = to + (std::ptrdiff_t{image} * all_channels + before + first) * plane;
+      for (int lane = 0; lane < lanes; ++lane) {
+        for (std::ptrdiff_t pixel = 0; pixel < plane; ++pixel) planes[lane * plane + pixel] = block[pixel * kBlock + lane];
+      }
+    });
+    before += channels;
+  }
+}
+
+}  // namespace rmbg::net

@@ -1,0 +1,337 @@
+#include "net/schedule.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "core/error.hpp"
+#include "net/cost.hpp"
+#include "net/sampling.hpp"
+
+namespace rmbg::net {
+namespace {
+
+constexpr int kLargestSide = 1 << 20;
+constexpr std::size_t kLine = 16;  // floats of a cache line: where values begin
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error(ErrorKind::inference, "the model failed to run: " + what);
+}
+
+int side(std::int64_t size) {
+  if (size < 1 || size > kLargestSide) refuse("a tensor comes to a side of " + std::to_string(size) + " pixels");
+  return static_cast<int>(size);
+}
+
+int slid(int size, int before, int after, int window, int dilation, int stride, bool ceil) {
+  const std::int64_t room =
+      std::int64_t{size} + before + after - (std::int64_t{dilation} * (window - 1) + 1) + (ceil ? stride - 1 : 0);
+  std::int64_t count = room < 0 ? 0 : room / stride + 1;
+  if (ceil && (count - 1) * stride >= std::int64_t{size} + before) --count;  // no window wholly in the padding
+  return side(count);
+}
+
+class Scheduler {
+ public:
+  Scheduler(const Plan& plan, const Machine& machine) : plan_(plan), machine_(machine) {}
+
+  Schedule make(const std::vector<Shape>& inputs) {
+    if (inputs.size() != plan_.inputs.size()) refuse("it was given another number of tensors than it takes");
+    result_.inputs = inputs;
+    result_.values.resize(plan_.values.size());
+    result_.steps.resize(plan_.steps.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const Shape& shape = inputs[i];
+      at(plan_.inputs[i]) = {{side(shape.batch), side(shape.height), side(shape.width)}, Home::input, i};
+    }
+    for (std::size_t i = 0; i < plan_.outputs.size(); ++i) at(plan_.outputs[i]) = {{}, Home::output, i};
+    for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
+      set_shape(plan_.steps[s]);
+      choose(plan_.steps[s], result_.steps[s]);
+    }
+    for (std::size_t s = 0; s < plan_.steps.size(); ++s) simplify(s);
+    place();
+    return std::move(result_);
+  }
+
+ private:
+  Place& at(int value) { return result_.values[static_cast<std::size_t>(value)]; }
+  const Value& value(int index) const { return plan_.values[static_cast<std::size_t>(index)]; }
+
+  void set_shape(const Step& step) {
+    const Shape in = at(step.inputs[0]).shape;
+    Shape& out = at(step.output).shape;
+    out = in;
+    const Window& w = step.window;
+    switch (step.kind) {
+      case StepKind::convolution:
+        same_shapes(step);
+        out.height = slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y, false);
+        out.width = slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x, false);
+        if (step.residual >= 0 && at(step.residual).shape != out) refuse("two tensors to add differ in size");
+        break;
+      case StepKind::max_pool:
+        out.height = slid(in.height, w.top, w.bottom, w.height, 1, w.stride_y, step.ceil);
+        out.width = slid(in.width, w.left, w.right, w.width, 1, w.stride_x, step.ceil);
+        break;
+      case StepKind::resize: {
+        const Resize& r = step.resize;
+        out.height = r.height > 0 ? r.height : side(static_cast<std::int64_t>(in.height * r.scale_y));
+        out.width = r.width > 0 ? r.width : side(static_cast<std::int64_t>(in.width * r.scale_x));
+        break;
+      }
+      default:
+        same_shapes(step);
+    }
+    // Beyond this an index into the value could overflow.
+    const double floats = double{1} * out.batch * padded(value(step.output)) * out.height * out.width;
+    if (floats > 1e12) refuse("a tensor would be too large");
+  }
+
+  void same_shapes(const Step& step) {
+    for (const int input : step.inputs) {
+      if (at(input).shape != at(step.inputs[0]).shape) refuse("two tensors to join differ in size");
+    }
+  }
+
+  void choose(const Step& step, Ready& ready) {
+    const Shape in = at(step.inputs[0]).shape;
+    const Shape out = at(step.output).shape;
+    switch (step.kind) {
+      case StepKind::convolution:
+        choose_convolution(step, ready);
+        break;
+      case StepKind::max_pool:
+        ready.algorithm = Algorithm::max_pool;
+        break;
+      case StepKind::resize: {
+        const Resize& r = step.resize;
+        ready.algorithm = Algorithm::resize;
+        need_scratch(static_cast<std::size_t>(in.width));  // a row of a plane, half resized
+        ready.rows = samples(in.height, out.height, r.scale_y, r.coordinates, r.interpolation);
+        ready.columns = samples(in.width, out.width, r.scale_x, r.coordinates, r.interpolation);
+        break;
+      }
+      case StepKind::add:
+        ready.algorithm = Algorithm::add;
+        break;
+      case StepKind::pack:
+        ready.algorithm = Algorithm::pack;
+        break;
+      case StepKind::unpack:
+        ready.algorithm = Algorithm::unpack;
+        break;
+    }
+  }
+
+  void choose_convolution(const Step& step, Ready& ready) {
+    const Window& w = step.window;
+    const Shape in = at(step.inputs[0]).shape;
+    const Shape out = at(step.output).shape;
+    Convolution job{};
+    bool blocked = true;
+    for (const int input : step.inputs) {
+      job.input_blocks += blocks_of(value(input).channels);
+      blocked = blocked && value(input).layout == Layout::blocked;
+    }
+    job.output_blocks = blocks_of(value(step.output).channels);
+    job.images = out.batch;
+    job.height = out.height;
+    job.width = out.width;
+    job.dilation = w.dilation_y;
+    if (value(step.output).layout == Layout::planar) {
+      ready.algorithm = Algorithm::dot;
+    } else if (blocked && w.height == 3 && w.width == 3 && w.stride_y == 1 && w.stride_x == 1 &&
+               w.dilation_x == w.dilation_y) {
+      job.seen_taps = seen(in.height, out.height, w.top, 1, w.dilation_y, 3) *
+                      seen(in.width, out.width, w.left, 1, w.dilation_x, 3);
+      const Choice choice = cheapest(job, machine_);
+      ready.algorithm = choice.winograd ? Algorithm::winograd : Algorithm::direct;
+      ready.winograd = choice.variant;
+      ready.cut = choice.cut;
+    } else {
+      ready.algorithm = Algorithm::direct;
+    }
+    if (ready.algorithm == Algorithm::winograd) {
+      ready.tiles = tiles(job, kTileSide[ready.winograd]);
+      need_scratch(scratch_floats(ready.cut, ready.winograd));
+    } else {
+      need_scratch(step.inputs.size() * sizeof(Span) / sizeof(float));
+      ready.segments = segments(in.width, out.width, w);
+    }
+  }
+
+  void need_scratch(std::size_t floats) { result_.scratch = std::max(result_.scratch, whole_lines(floats)); }
+  static std::size_t whole_lines(std::size_t floats) { return (floats + kLine - 1) / kLine * kLine; }
+
+  // The taps of all outputs along one axis that lie inside the input.
+  static double seen(int size, int outputs, int before, int stride, int dilation, int window) {
+    double count = 0;
+    for (int i = 0; i < outputs; ++i) {
+      for (int k = 0; k < window; ++k) {
+        const int from = i * stride + k * dilation - before;
+        count += from >= 0 && from < size;
+      }
+    }
+    return count;
+  }
+
+  static std::vector<Tile> tiles(const Convolution& job, int side) {
+    std::vector<Tile> all;
+    const int step = side * job.dilation;
+    for (int image = 0; image < job.images; ++image) {
+      for (int phase_y = 0; phase_y < std::min(job.dilation, job.height); ++phase_y) {
+        for (int phase_x = 0; phase_x < std::min(job.dilation, job.width); ++phase_x) {
+          for (int y = phase_y; y < job.height; y += step) {
+            for (int x = phase_x; x < job.width; x += step) all.push_back({image, y, x});
+          }
+        }
+      }
+    }
+    return all;
+  }
+
+  static std::vector<Segment> segments(int width, int outputs, const Window& w) {
+    std::vector<Segment> all;
+    for (int x = 0; x < outputs; ++x) {
+      const std::int64_t from = std::int64_t{x} * w.stride_x - w.left;
+      int tap = 0, end = w.width;
+      while (tap < end && from + std::int64_t{tap} * w.dilation_x < 0) ++tap;
+      while (end > tap && from + std::int64_t{end - 1} * w.dilation_x >= width) --end;
+      if (!all.empty() && all.back().tap == tap && all.back().taps == end - tap && all.back().count < kTiles) {
+        ++all.back().count;
+      } else {
+        all.push_back({x, 1, tap, end - tap});
+      }
+    }
+    return all;
+  }
+
+  std::vector<std::size_t> readers(int value) const {
+    std::vector<std::size_t> all;
+    for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
+      const Step& step = plan_.steps[s];
+      if (step.residual == value || std::find(step.inputs.begin(), step.inputs.end(), value) != step.inputs.end()) {
+        all.push_back(s);
+      }
+    }
+    return all;
+  }
+
+  // What need not be done by itself: a resize to the same size, one that only Winograd convolutions read (they sample it on
+  // the way in), and a 2x2 pool of a Winograd convolution's output (done on the way out).
+  void simplify(std::size_t index) {
+    const Step& step = plan_.steps[index];
+    Place& out = at(step.output);
+    if (step.kind == StepKind::resize && out.home != Home::output) {
+      const int from = resolve(step.inputs[0]);
+      const Shape in = at(from).shape;
+      if (in == out.shape && step.resize.scale_y == 0) {
+        out.home = Home::alias;
+        out.at = static_cast<std::size_t>(from);
+        result_.steps[index].algorithm = Algorithm::none;
+      } else if (in.height <= out.shape.height && in.width <= out.shape.width && at(from).home != Home::view &&
+                 value(step.output).layout == Layout::blocked) {
+        const std::vector<std::size_t> all = readers(step.output);
+        const bool sampled = std::all_of(all.begin(), all.end(), [&](std::size_t reader) {
+          return result_.steps[reader].algorithm == Algorithm::winograd && plan_.steps[reader].residual != step.output;
+        });
+        if (sampled) {
+          out.home = Home::view;
+          out.at = index;
+          result_.steps[index].algorithm = Algorithm::none;
+        }
+      }
+    }
+    if (step.kind == StepKind::max_pool) {
+      const Window& w = step.window;
+      const bool halves = w.height == 2 && w.width == 2 && w.stride_y == 2 && w.stride_x == 2 && w.top == 0 &&
+                          w.left == 0 && w.bottom == 0 && w.right == 0;
+      for (std::size_t s = 0; halves && s < index; ++s) {
+        Ready& maker = result_.steps[s];
+        if (plan_.steps[s].output == step.inputs[0] && maker.algorithm == Algorithm::winograd &&
+            plan_.steps[s].window.dilation_y == 1 && maker.pooled < 0) {
+          maker.pooled = static_cast<int>(index);
+          result_.steps[index].algorithm = Algorithm::none;
+        }
+      }
+    }
+  }
+
+  int resolve(int value) {
+    while (at(value).home == Home::alias) value = static_cast<int>(at(value).at);
+    return value;
+  }
+
+  // Values get the lowest place that is free from the step that makes them to the last that reads them.
+  void place() {
+    const std::size_t count = plan_.steps.size();
+    std::vector<std::size_t> last(plan_.values.size(), 0);
+    std::vector<std::size_t> made(plan_.values.size(), count);
+    const auto read = [&](int value, std::size_t step) {
+      value = resolve(value);
+      if (at(value).home == Home::view) value = resolve(plan_.steps[at(value).at].inputs[0]);
+      last[static_cast<std::size_t>(value)] = std::max(last[static_cast<std::size_t>(value)], step);
+    };
+    for (std::size_t s = 0; s < count; ++s) {
+      const Step& step = plan_.steps[s];
+      for (const int input : step.inputs) read(input, s);
+      if (step.residual >= 0) read(step.residual, s);
+      std::size_t& first = made[static_cast<std::size_t>(step.output)];
+      first = std::min(first, s);
+      const int pooled = result_.steps[s].pooled;
+      if (pooled >= 0) made[static_cast<std::size_t>(plan_.steps[static_cast<std::size_t>(pooled)].output)] = s;
+    }
+    for (std::size_t s = 0; s < count; ++s) {
+      for (std::size_t v = 0; v < plan_.values.size(); ++v) {
+        Place& place = result_.values[v];
+        if (made[v] != s || place.home != Home::unused) continue;
+        place.home = Home::arena;
+        place.at = reserve(floats_of(place.shape, plan_.values[v]), s, std::max(last[v], s));
+      }
+      Ready& ready = result_.steps[s];
+      if (ready.algorithm == Algorithm::winograd && ready.cut.shared) {
+        const Step& step = plan_.steps[s];
+        std::size_t blocks = 0;
+        for (const int input : step.inputs) blocks += static_cast<std::size_t>(blocks_of(value(input).channels));
+        blocks *= static_cast<std::size_t>(blocks_of(value(step.output).channels));
+        ready.shared_weights = reserve(blocks * kBlock * kBlock * static_cast<std::size_t>(kProducts[ready.winograd]), s, s);
+      }
+    }
+  }
+
+  std::size_t reserve(std::size_t floats, std::size_t first, std::size_t last) {
+    floats = whole_lines(floats);
+    std::vector<Hold> busy;
+    for (const Hold& hold : holds_) {
+      if (hold.first_step <= last && first <= hold.last_step) busy.push_back(hold);
+    }
+    std::sort(busy.begin(), busy.end(), [](const Hold& a, const Hold& b) { return a.begin < b.begin; });
+    std::size_t begin = 0;
+    for (const Hold& hold : busy) {
+      if (hold.begin >= begin + floats) break;
+      begin = std::max(begin, hold.end);
+    }
+    holds_.push_back({begin, begin + floats, first, last});
+    result_.arena = std::max(result_.arena, begin + floats);
+    return begin;
+  }
+
+  struct Hold {
+    std::size_t begin, end;
+    std::size_t first_step, last_step;
+  };
+
+  const Plan& plan_;
+  const Machine& machine_;
+  Schedule result_;
+  std::vector<Hold> holds_;
+};
+
+}  // namespace
+
+Schedule schedule(const Plan& plan, const std::vector<Shape>& inputs, const Machine& machine) {
+  return Scheduler(plan, machine).make(inputs);
+}
+
+}  // namespace rmbg::net

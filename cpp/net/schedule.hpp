@@ -1,0 +1,79 @@
+// A plan made ready for inputs of known sizes: shapes, how each convolution is done, and where each value lies.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "net/plan.hpp"
+
+namespace rmbg::net {
+
+struct Shape {
+  int batch, height, width;
+  bool operator==(const Shape&) const = default;
+};
+
+// input and output are buffers of the caller's; a view is a resized value that its readers sample by themselves; an alias
+// is another value under a second number; `unused` has no memory at all.
+enum class Home { unused, arena, input, output, view, alias };
+
+struct Place {
+  Shape shape{};
+  Home home = Home::unused;
+  std::size_t at = 0;  // arena: offset in floats; input, output: its index; view: the step; alias: the value
+};
+
+// The output of a tile: where its first pixel lies. Dilated convolutions have a tile's pixels `dilation` apart.
+struct Tile {
+  std::int32_t image, y, x;
+};
+
+// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles and `outputs` blocks of outputs,
+// and goes through the inputs `inputs` blocks at a time.
+struct Cut {
+  int tile_groups, outputs, inputs;
+  bool shared;  // the transformed weights are made once for all jobs, not by each job anew
+};
+
+// Pixels of a row that see the same columns of a window.
+struct Segment {
+  int first, count;
+  int tap, taps;
+};
+
+enum class Algorithm { none, winograd, direct, dot, max_pool, resize, add, pack, unpack };
+
+struct Ready {
+  Algorithm algorithm = Algorithm::none;  // none: a view, an alias, or done by another step
+  Winograd winograd = F4;
+  Cut cut{};
+  std::vector<Tile> tiles;
+  std::size_t shared_weights = 0;  // offset in the arena
+  int pooled = -1;                 // the step whose 2x2 pool this convolution does on the way
+  std::vector<Segment> segments;   // direct, dot
+  std::vector<Sample> rows, columns;  // resize, and views of it
+};
+
+struct Schedule {
+  std::vector<Shape> inputs;  // what it was made for
+  std::vector<Place> values;
+  std::vector<Ready> steps;
+  std::size_t arena = 0;    // floats
+  std::size_t scratch = 0;  // floats a worker
+};
+
+struct Machine {
+  int threads;
+  std::size_t cache;  // bytes of the second-level cache of a core
+};
+
+// Throws Error(inference): shapes that do not fit the plan or each other.
+Schedule schedule(const Plan& plan, const std::vector<Shape>& inputs, const Machine& machine);
+
+inline std::size_t floats_of(const Shape& shape, const Value& value) {
+  return static_cast<std::size_t>(shape.batch) * static_cast<std::size_t>(padded(value)) *
+         static_cast<std::size_t>(shape.height) * static_cast<std::size_t>(shape.width);
+}
+
+}  // namespace rmbg::net

@@ -1,0 +1,13 @@
+#include "net/vec_avx2.hpp"
+
+#include "net/body_direct.hpp"
+#include "net/body_resample.hpp"
+#include "net/body_winograd.hpp"
+#include "net/table.hpp"
+
+namespace rmbg::net {
+
+extern const Kernels avx2_kernels;
+const Kernels avx2_kernels = table("avx2");
+
+}  // namespace rmbg::net

@@ -1,0 +1,13 @@
+#include "net/vec_avx512.hpp"
+
+#include "net/body_direct.hpp"
+#include "net/body_resample.hpp"
+#include "net/body_winograd.hpp"
+#include "net/table.hpp"
+
+namespace rmbg::net {
+
+extern const Kernels avx512_kernels;
+const Kernels avx512_kernels = table("avx512");
+
+}  // namespace rmbg::net

@@ -1,0 +1,13 @@
+#include "net/vec_neon.hpp"
+
+#include "net/body_direct.hpp"
+#include "net/body_resample.hpp"
+#include "net/body_winograd.hpp"
+#include "net/table.hpp"
+
+namespace rmbg::net {
+
+extern const Kernels neon_kernels;
+const Kernels neon_kernels = table("neon");
+
+}  // namespace rmbg::net

@@ -1,0 +1,13 @@
+#include "net/vec_scalar.hpp"
+
+#include "net/body_direct.hpp"
+#include "net/body_resample.hpp"
+#include "net/body_winograd.hpp"
+#include "net/table.hpp"
+
+namespace rmbg::net {
+
+extern const Kernels reference_kernels;
+const Kernels reference_kernels = table("reference");
+
+}  // namespace rmbg::net

@@ -1,0 +1,25 @@
+// Sixteen floats in one zmm register.
+#pragma once
+
+#include <immintrin.h>
+
+namespace {
+
+struct Vec {
+  static constexpr int lanes = 16;
+  __m512 r;
+
+  static Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Vec all(float x) { return {_mm512_set1_ps(x)}; }
+  void store(float* p) const { _mm512_storeu_ps(p, r); }
+  friend Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.r, b.r)}; }
+  friend Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.r, b.r)}; }
+  friend Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.r, b.r)}; }
+};
+
+inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.r, b.r, c.r)}; }
+// The masked forms: GCC 12 warns of an uninitialised register in the plain ones.
+inline Vec larger(Vec a, Vec b) { return {_mm512_maskz_max_ps(0xffff, a.r, b.r)}; }
+inline Vec smaller(Vec a, Vec b) { return {_mm512_maskz_min_ps(0xffff, a.r, b.r)}; }
+
+}  // namespace

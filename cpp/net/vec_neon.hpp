@@ -1,0 +1,25 @@
+// Four floats in one NEON register.
+#pragma once
+
+#include <arm_neon.h>
+
+namespace {
+
+struct Vec {
+  static constexpr int lanes = 4;
+  float32x4_t r;
+
+  static Vec load(const float* p) { return {vld1q_f32(p)}; }
+  static Vec all(float x) { return {vdupq_n_f32(x)}; }
+  void store(float* p) const { vst1q_f32(p, r); }
+  friend Vec operator+(Vec a, Vec b) { return {vaddq_f32(a.r, b.r)}; }
+  friend Vec operator-(Vec a, Vec b) { return {vsubq_f32(a.r, b.r)}; }
+  friend Vec operator*(Vec a, Vec b) { return {vmulq_f32(a.r, b.r)}; }
+};
+
+inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.r, a.r, b.r)}; }
+// As x86 has it: the second operand where the two do not compare.
+inline Vec larger(Vec a, Vec b) { return {vbslq_f32(vcgtq_f32(a.r, b.r), a.r, b.r)}; }
+inline Vec smaller(Vec a, Vec b) { return {vbslq_f32(vcltq_f32(a.r, b.r), a.r, b.r)}; }
+
+}  // namespace

@@ -1,0 +1,24 @@
+// One float: the reference, which runs on any CPU. A fused multiply-add rounds once, in hardware or not.
+#pragma once
+
+#include <cmath>
+
+namespace {
+
+struct Vec {
+  static constexpr int lanes = 1;
+  float r;
+
+  static Vec load(const float* p) { return {*p}; }
+  static Vec all(float x) { return {x}; }
+  void store(float* p) const { *p = r; }
+  friend Vec operator+(Vec a, Vec b) { return {a.r + b.r}; }
+  friend Vec operator-(Vec a, Vec b) { return {a.r - b.r}; }
+  friend Vec operator*(Vec a, Vec b) { return {a.r * b.r}; }
+};
+
+inline Vec fma(Vec a, Vec b, Vec c) { return {std::fma(a.r, b.r, c.r)}; }
+inline Vec larger(Vec a, Vec b) { return {a.r > b.r ? a.r : b.r}; }
+inline Vec smaller(Vec a, Vec b) { return {a.r < b.r ? a.r : b.r}; }
+
+}  // namespace
