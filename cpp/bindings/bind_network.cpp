@@ -1,6 +1,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <chrono>
 #include <thread>
 
 #include "bindings/bind.hpp"
@@ -27,7 +28,54 @@ class BareNetwork {
     if (threads < 1) throw Error(ErrorKind::option, "threads must be at least 1");
   }
 
-  std::vector<FloatArray> run(const std::vector<FloatArray>& inputs) {
+  std::vector<FloatArray> run(const std::vector<FloatArray>& inputs) { return run(inputs, nullptr); }
+
+  // What each step does, how it is cut, and the milliseconds it takes.
+  py::list profile(const std::vector<FloatArray>& inputs) {
+    Clock clock;
+    const net::Observer observer{&clock, [](void* context, std::size_t) { static_cast<Clock*>(context)->lap(); }};
+    run(inputs, &observer);
+    const net::Schedule& schedule = *last_;
+    py::list steps;
+    for (std::size_t i = 0; i < clock.laps.size(); ++i) {
+      const net::Step& step = network_.plan().steps[i];
+      const net::Ready& ready = schedule.steps[i];
+      const net::Place& out = schedule.values[static_cast<std::size_t>(step.output)];
+      int channels = 0;
+      for (const int input : step.inputs) channels += network_.plan().values[static_cast<std::size_t>(input)].channels;
+      py::dict row;
+      row["algorithm"] = name_of(ready);
+      row["milliseconds"] = clock.laps[i];
+      row["channels"] = py::make_tuple(channels, network_.plan().values[static_cast<std::size_t>(step.output)].channels);
+      row["height"] = out.shape.height;
+      row["width"] = out.shape.width;
+      row["window"] = py::make_tuple(step.window.height, step.window.stride_y, step.window.dilation_y);
+      row["cut"] = py::make_tuple(ready.cut.tile_groups, ready.cut.outputs, ready.cut.inputs, ready.cut.shared);
+      steps.append(row);
+    }
+    return steps;
+  }
+
+  std::size_t arena_bytes() const { return last_ ? last_->arena * sizeof(float) : 0; }
+
+ private:
+  struct Clock {
+    std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+    std::vector<double> laps;
+    void lap() {
+      const auto now = std::chrono::steady_clock::now();
+      laps.push_back(std::chrono::duration<double, std::milli>(now - start).count());
+      start = now;
+    }
+  };
+
+  static std::string name_of(const net::Ready& ready) {
+    if (ready.algorithm == net::Algorithm::winograd) return ready.winograd == net::F4 ? "winograd F4" : "winograd F6";
+    constexpr const char* names[] = {"none", "winograd", "direct", "dot", "max_pool", "resize", "add", "pack", "unpack"};
+    return names[static_cast<std::size_t>(ready.algorithm)];
+  }
+
+  std::vector<FloatArray> run(const std::vector<FloatArray>& inputs, const net::Observer* observer) {
     const net::Plan& plan = network_.plan();
     if (inputs.size() != plan.inputs.size()) throw Error(ErrorKind::option, "another number of inputs is needed");
     std::vector<net::Shape> shapes;
@@ -39,7 +87,8 @@ class BareNetwork {
       shapes.push_back({static_cast<int>(input.shape(0)), static_cast<int>(input.shape(2)), static_cast<int>(input.shape(3))});
       from.push_back(input.data());
     }
-    const auto schedule = network_.schedule(shapes);
+    last_ = network_.schedule(shapes);
+    const std::shared_ptr<const net::Schedule> schedule = last_;
     std::vector<FloatArray> outputs;
     std::vector<float*> to;
     for (const int value : plan.outputs) {
@@ -49,11 +98,10 @@ class BareNetwork {
       to.push_back(outputs.back().mutable_data());
     }
     const py::gil_scoped_release release;
-    network_.run(*schedule, from.data(), to.data(), {nullptr, &on_threads, threads_});
+    network_.run(*schedule, from.data(), to.data(), {nullptr, &on_threads, threads_}, observer);
     return outputs;
   }
 
- private:
   static void on_threads(void*, void (*work)(void*, std::size_t), void* data, std::size_t count) {
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work, data, i);
@@ -64,6 +112,7 @@ class BareNetwork {
   FloatArray weights_;
   int threads_;
   net::Network network_;
+  std::shared_ptr<const net::Schedule> last_;
 };
 
 }  // namespace
@@ -82,7 +131,9 @@ void bind_network(py::module_& m) {
   py::class_<BareNetwork>(m, "BareNetwork")
       .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int>(), arg("plan"), arg("weights"),
            arg("tier"), arg("threads"))
-      .def("run", &BareNetwork::run, arg("inputs"));
+      .def("run", py::overload_cast<const std::vector<FloatArray>&>(&BareNetwork::run), arg("inputs"))
+      .def("profile", &BareNetwork::profile, arg("inputs"))
+      .def_property_readonly("arena_bytes", &BareNetwork::arena_bytes);
 }
 
 }  // namespace rmbg::bindings

@@ -14,18 +14,26 @@ using rmbg::net::Sample;
 
 inline Vec blend(Vec low, Vec high, Vec weight) { return fma(high - low, weight, low); }
 
-void sample(const float* low, const float* high, float weight, const Sample* columns, int count, float* out,
-            std::ptrdiff_t stride) {
+// Rows are blended first, a few columns at a time: neighbours share most of the columns that they come from.
+void sample(const float* low, const float* high, float weight, const Sample* columns, int count, float* out) {
+  constexpr int together = 8, room = 16;
   const Vec down = Vec::all(weight);
-  for (int x = 0; x < count; ++x) {
-    const Vec along = Vec::all(columns[x].weight);
+  alignas(64) float between[room][Vec::lanes];
+  for (int x = 0; x < count;) {
+    const int from = columns[x].low;
+    int end = x + 1;
+    while (end < count && end < x + together && columns[end].low >= from && columns[end].high - from < room) ++end;
+    const int to = columns[end - 1].high;
     for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
-      const std::ptrdiff_t left = std::ptrdiff_t{columns[x].low} * kBlock + lane;
-      const std::ptrdiff_t right = std::ptrdiff_t{columns[x].high} * kBlock + lane;
-      const Vec above = blend(Vec::load(low + left), Vec::load(low + right), along);
-      const Vec below = blend(Vec::load(high + left), Vec::load(high + right), along);
-      blend(above, below, down).store(out + x * stride + lane);
+      for (int at = from; at <= to; ++at) {
+        blend(Vec::load(low + at * kBlock + lane), Vec::load(high + at * kBlock + lane), down).store(between[at - from]);
+      }
+      for (int i = x; i < end; ++i) {
+        const Vec left = Vec::load(between[columns[i].low - from]);
+        blend(left, Vec::load(between[columns[i].high - from]), Vec::all(columns[i].weight)).store(out + i * kBlock + lane);
+      }
     }
+    x = end;
   }
 }
 

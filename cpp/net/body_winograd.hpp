@@ -14,6 +14,8 @@ using rmbg::net::kBlock;
 using rmbg::net::Multiply;
 using rmbg::net::Patch;
 
+constexpr int kAhead = 10;  // columns: the next patch but for what it shares with this one
+
 struct F4x4 {
   static constexpr int side = 6;
   static constexpr int tile = 4;
@@ -100,14 +102,19 @@ struct F6x6 {
   }
 };
 
-template <typename F>
-void winograd_input(const Patch& patch, float* products, std::ptrdiff_t stride) {
+template <typename F, bool whole>
+void transform_input(const Patch& patch, float* products, std::ptrdiff_t stride) {
   alignas(64) float buffer[F::side][F::side][Vec::lanes];
   for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
     const float* in = patch.data + lane;
     for (int x = 0; x < F::side; ++x) {
       Vec d[F::side], t[F::side];
-      for (int y = 0; y < F::side; ++y) d[y] = Vec::load(in + y * patch.row + x * patch.column);
+      const bool outside = !whole && (x < patch.left || x >= patch.right);
+      for (int y = 0; y < F::side; ++y) {
+        const float* at = in + y * patch.row + x * patch.column;
+        d[y] = outside || (!whole && (y < patch.top || y >= patch.bottom)) ? Vec::all(0.0f) : Vec::load(at);
+        if (whole) prefetch(at + kAhead * patch.column);
+      }
       F::input(d, t);
       for (int y = 0; y < F::side; ++y) t[y].store(buffer[y][x]);
     }
@@ -117,6 +124,15 @@ void winograd_input(const Patch& patch, float* products, std::ptrdiff_t stride) 
       F::input(d, t);
       for (int x = 0; x < F::side; ++x) t[x].store(products + (y * F::side + x) * stride + lane);
     }
+  }
+}
+
+template <typename F>
+void winograd_input(const Patch& patch, float* products, std::ptrdiff_t stride) {
+  if (patch.top <= 0 && patch.left <= 0 && patch.bottom >= F::side && patch.right >= F::side) {
+    transform_input<F, true>(patch, products, stride);
+  } else {
+    transform_input<F, false>(patch, products, stride);
   }
 }
 
@@ -162,6 +178,7 @@ void winograd_output(const float* products, std::ptrdiff_t stride, const Finish&
         if (x >= columns) break;
         const std::ptrdiff_t at = y * row + x * column + lane;
         end(t[x], at).store(out + at);
+        if (finish.residual) prefetch(finish.residual + at + F::tile * column);  // the next tile's
       }
     }
   }
@@ -169,6 +186,9 @@ void winograd_output(const float* products, std::ptrdiff_t stride, const Finish&
 
 // Register picture, AVX-512: 24 sums (12 tiles x 2 blocks of outputs), 2 of weights, 1 input on all lanes. AVX2: 12 sums
 // (6 tiles x 1 block of two registers). NEON: 24 sums (6 tiles x 1 block of four).
+constexpr int kTilesHeld = Vec::lanes == kBlock ? rmbg::net::kTiles : 6;
+constexpr int kOutputsHeld = Vec::lanes == kBlock ? 2 : 1;
+
 template <int tiles, int outputs>
 void multiply_tiles(const Multiply& job, const float* inputs, const float* weights, float* products) {
   constexpr int parts = kBlock / Vec::lanes;
@@ -177,18 +197,18 @@ void multiply_tiles(const Multiply& job, const float* inputs, const float* weigh
   for (int t = 0; t < tiles; ++t) {
 #pragma GCC unroll 16
     for (int i = 0; i < outputs * parts; ++i) {
-      const float* old = products + (i / parts) * job.product_block + t * kBlock + (i % parts) * Vec::lanes;
+      const float* old = products + (i / parts) * job.product_output + t * kBlock + (i % parts) * Vec::lanes;
       sum[t][i] = job.add ? Vec::load(old) : Vec::all(0.0f);
     }
   }
   for (int block = 0; block < job.blocks; ++block) {
     const float* in = inputs + block * job.input_block;
-    const float* weight = weights + block * job.weight_group;
+    const float* weight = weights + block * job.weight_block;
     for (int c = 0; c < kBlock; ++c) {
       Vec w[outputs * parts];
 #pragma GCC unroll 16
       for (int i = 0; i < outputs * parts; ++i) {
-        w[i] = Vec::load(weight + (i / parts) * job.weight_block + (i % parts) * Vec::lanes);
+        w[i] = Vec::load(weight + (i / parts) * job.weight_output + (i % parts) * Vec::lanes);
       }
 #pragma GCC unroll 12
       for (int t = 0; t < tiles; ++t) {
@@ -204,7 +224,7 @@ void multiply_tiles(const Multiply& job, const float* inputs, const float* weigh
   for (int t = 0; t < tiles; ++t) {
 #pragma GCC unroll 16
     for (int i = 0; i < outputs * parts; ++i) {
-      sum[t][i].store(products + (i / parts) * job.product_block + t * kBlock + (i % parts) * Vec::lanes);
+      sum[t][i].store(products + (i / parts) * job.product_output + t * kBlock + (i % parts) * Vec::lanes);
     }
   }
 }
@@ -218,23 +238,23 @@ void multiply_some(const Multiply& job, int tiles, const float* inputs, const fl
   multiply_tiles<most, outputs>(job, inputs, weights, products);
 }
 
-void multiply(const Multiply& job) {
-  constexpr int side = Vec::lanes == kBlock ? rmbg::net::kTiles : 6;  // tiles that the registers hold
-  constexpr int wide = Vec::lanes == kBlock ? 2 : 1;                  // blocks of outputs
-  for (int k = 0; k < job.outputs;) {
-    const float* weights = job.weights + k * job.weight_block;
-    const bool both = wide == 2 && job.outputs - k == 2;
-    for (int t = 0; t < job.tiles; t += side) {
-      const int tiles = job.tiles - t < side ? job.tiles - t : side;
-      float* products = job.products + k * job.product_block + t * kBlock;
-      if (both) {
-        multiply_some<side, wide>(job, tiles, job.inputs + t * kBlock, weights, products);
-      } else {
-        multiply_some<side, 1>(job, tiles, job.inputs + t * kBlock, weights, products);
-      }
-    }
-    k += both ? 2 : 1;
+template <int outputs>
+void multiply_all_tiles(const Multiply& job, const float* weights, float* products) {
+  for (int tile = 0; tile < job.tiles; tile += kTilesHeld) {
+    const int group = tile / rmbg::net::kTiles;
+    const std::ptrdiff_t within = std::ptrdiff_t{tile % rmbg::net::kTiles} * kBlock;
+    const int tiles = job.tiles - tile < kTilesHeld ? job.tiles - tile : kTilesHeld;
+    multiply_some<kTilesHeld, outputs>(job, tiles, job.inputs + group * job.input_group + within, weights,
+                                       products + group * job.product_group + within);
   }
+}
+
+void multiply(const Multiply& job) {
+  int k = 0;
+  for (; k + kOutputsHeld <= job.outputs; k += kOutputsHeld) {
+    multiply_all_tiles<kOutputsHeld>(job, job.weights + k * job.weight_output, job.products + k * job.product_output);
+  }
+  if (k < job.outputs) multiply_all_tiles<1>(job, job.weights + k * job.weight_output, job.products + k * job.product_output);
 }
 
 }  // namespace

@@ -1,21 +1,22 @@
 #include "net/cost.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace rmbg::net {
 namespace {
 
 // Nanoseconds on one core of a 3.8 GHz Xeon with AVX-512, by variant. Only their ratios matter.
-constexpr double kInput[] = {56, 106};     // a tile's block of inputs transformed
-constexpr double kWeights[] = {50, 126};   // 16 weights
-constexpr double kOutput[] = {30, 96};     // a tile's block of products
-constexpr double kReload[] = {40, 70};     // a tile's block of products read and written once more
-constexpr double kFetch = 1.2;             // 16 shared weights read from beyond the second-level cache
-constexpr double kMultiply = 0.188;        // one product of 16 numbers by one, summed
-constexpr double kStart = 2000;            // a job
-constexpr std::size_t kSharedMost = 16u << 20;  // bytes of transformed weights that may be kept for the jobs of a step
-constexpr Machine kNominal{1, 2u << 20};
+constexpr double kInput[] = {56, 106};  // a block of inputs of a tile, transformed
+constexpr double kOutput[] = {30, 96};  // a block of products of a tile, transformed back
+constexpr double kMultiply = 0.188;     // one input by 16 weights, summed
+constexpr double kDirectly = 1.25;      // how much longer that takes where the inputs come straight from memory
+constexpr double kGain = 0.9;           // F6 is taken where it saves this much: F4 rounds less and needs less memory
+
+constexpr int kFewTiles = 132;           // as many as one job can take: each job transforms its weights by itself
+constexpr int kSharedGroups[] = {6, 2};  // of tiles, where there are more
+constexpr int kOutputs = 4;              // blocks
+constexpr int kInputs = 2;
+constexpr int kJobsPerThread = 3;  // so that the last ones end together
 
 double tile_count(const Convolution& job, int side) {
   const auto along = [&](int size) {
@@ -29,59 +30,7 @@ double tile_count(const Convolution& job, int side) {
   return job.images * along(job.height) * along(job.width);
 }
 
-double cost(const Convolution& job, Winograd variant, const Cut& cut, int threads) {
-  const double tiles = tile_count(job, kTileSide[variant]);
-  const double products = kProducts[variant];
-  const double a_job = cut.tile_groups * kTiles;
-  const double tile_jobs = static_cast<int>((tiles + a_job - 1) / a_job);
-  const double output_jobs = (job.output_blocks + cut.outputs - 1) / cut.outputs;
-  const double rounds = (job.input_blocks + cut.inputs - 1) / cut.inputs;
-  const double weights = kBlock * double{1} * job.input_blocks * job.output_blocks;
-
-  double time = tiles * job.input_blocks * kInput[variant] * output_jobs;
-  time += tiles * job.output_blocks * (kOutput[variant] + kReload[variant] * (rounds - 1));
-  time += weights * tiles * products * kMultiply;
-  time += weights * kWeights[variant] * (cut.shared ? 1 : tile_jobs);
-  if (cut.shared) time += weights * tile_jobs * products * kFetch;
-  time += tile_jobs * output_jobs * kStart;
-
-  const int jobs = static_cast<int>(tile_jobs * output_jobs);
-  const int turns = (jobs + threads - 1) / threads;
-  return time * turns / jobs;  // the slowest worker's share
-}
-
-struct Best {
-  double time;
-  Cut cut;
-};
-
-Best best_cut(const Convolution& job, Winograd variant, const Machine& machine) {
-  Best best{-1, {1, 1, 1, false}};
-  const double tiles = tile_count(job, kTileSide[variant]);
-  const std::size_t all_weights = std::size_t{kBlock} * kBlock * sizeof(float) * static_cast<std::size_t>(kProducts[variant]) *
-                                  static_cast<std::size_t>(job.input_blocks) * static_cast<std::size_t>(job.output_blocks);
-  for (const bool shared : {false, true}) {
-    if (shared && all_weights > kSharedMost) continue;
-    for (const int groups : {1, 2, 3, 4, 6, 8, 11, 16, 22}) {
-      if (groups > 1 && (groups - 1) * double{kTiles} >= tiles) break;
-      for (int outputs = 1; outputs < 2 * job.output_blocks; outputs *= 2) {
-        for (int inputs = 1; inputs < 2 * job.input_blocks; inputs *= 2) {
-          const Cut cut{groups, std::min(outputs, job.output_blocks), std::min(inputs, job.input_blocks), shared};
-          const bool fits = scratch_floats(cut, variant) * sizeof(float) <= machine.cache * 3 / 4;
-          if (!fits && !(groups == 1 && outputs == 1 && inputs == 1)) continue;
-          const double time = cost(job, variant, cut, machine.threads);
-          if (best.time < 0 || time < best.time) best = {time, cut};
-        }
-      }
-    }
-  }
-  return best;
-}
-
-double direct_cost(const Convolution& job) {
-  constexpr double kOverhead = 1.25;
-  return job.images * job.seen_taps * job.input_blocks * kBlock * job.output_blocks * kMultiply * kOverhead;
-}
+int parts(double whole, int part) { return static_cast<int>((whole + part - 1) / part); }
 
 }  // namespace
 
@@ -91,11 +40,37 @@ std::size_t scratch_floats(const Cut& cut, Winograd variant) {
   return static_cast<std::size_t>(weights + tiles) * static_cast<std::size_t>(kProducts[variant]);
 }
 
-Choice cheapest(const Convolution& job, const Machine& machine) {
-  const double f4 = best_cut(job, F4, kNominal).time;
-  const double f6 = best_cut(job, F6, kNominal).time;
-  const Winograd variant = f6 < f4 ? F6 : F4;
-  return {std::min(f4, f6) < direct_cost(job), variant, best_cut(job, variant, machine).cut};
+Choice cheapest(const Convolution& job) {
+  const double tiles[] = {tile_count(job, kTileSide[F4]), tile_count(job, kTileSide[F6])};
+  const Winograd variant = tiles[F6] * kProducts[F6] < kGain * tiles[F4] * kProducts[F4] ? F6 : F4;
+  const double pairs = double{kBlock} * job.input_blocks * job.output_blocks;
+  const double winograd = tiles[variant] * (job.input_blocks * kInput[variant] + job.output_blocks * kOutput[variant] +
+                                            pairs * kProducts[variant] * kMultiply);
+  const double direct = job.images * job.seen_taps * pairs * kMultiply * kDirectly;
+  return {winograd < direct, variant};
+}
+
+Cut cut_for(const Convolution& job, Winograd variant, const Machine& machine) {
+  const double tiles = tile_count(job, kTileSide[variant]);
+  Cut cut{};
+  cut.shared = tiles > kFewTiles;
+  cut.outputs = std::min(kOutputs, job.output_blocks);
+  cut.inputs = std::min(kInputs, job.input_blocks);
+  cut.tile_groups = cut.shared ? kSharedGroups[variant] : parts(tiles, kTiles);
+  const auto fits = [&] {
+    const Cut held{cut.tile_groups, cut.outputs, cut.inputs, false};  // shared weights want room in the cache too
+    return scratch_floats(held, variant) * sizeof(float) <= machine.cache / 8 * 7;
+  };
+  while (cut.tile_groups > 1 && !fits()) --cut.tile_groups;
+  const auto jobs = [&] { return parts(tiles, cut.tile_groups * kTiles) * parts(job.output_blocks, cut.outputs); };
+  while (jobs() < kJobsPerThread * machine.threads && (cut.tile_groups > 1 || cut.outputs > 1)) {
+    if (cut.tile_groups > 1 && (cut.shared || cut.outputs == 1)) {
+      cut.tile_groups = (cut.tile_groups + 1) / 2;
+    } else {
+      cut.outputs = (cut.outputs + 1) / 2;
+    }
+  }
+  return cut;
 }
 
 }  // namespace rmbg::net

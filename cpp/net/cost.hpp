@@ -1,4 +1,4 @@
-// What a 3x3 convolution costs by each way of doing it, and the cheapest.
+// How a 3x3 convolution of stride 1 is best done.
 #pragma once
 
 #include "net/schedule.hpp"
@@ -13,13 +13,15 @@ struct Convolution {
 };
 
 struct Choice {
-  bool winograd;
+  bool winograd;  // or directly
   Winograd variant;
-  Cut cut;
 };
 
-// The variant depends on the convolution alone, or results would change with the machine; the cut on the machine too.
-Choice cheapest(const Convolution& job, const Machine& machine);
+// Depends on the convolution alone: the same on every machine, and so are the results.
+Choice cheapest(const Convolution& job);
+
+// Depends on the machine too. Measured on IS-Net, layer by layer (docs/convolution.md).
+Cut cut_for(const Convolution& job, Winograd variant, const Machine& machine);
 
 // Floats that a worker needs for a job: transformed weights (unless shared), inputs and products.
 std::size_t scratch_floats(const Cut& cut, Winograd variant);

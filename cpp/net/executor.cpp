@@ -53,9 +53,12 @@ float* Run::write(int value) const {
 }
 
 void execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
-             const Parallel& parallel) {
+             const Parallel& parallel, const Observer* observer) {
   Run run(plan, schedule, kernels, buffers, parallel);
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) run.step(i);
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    run.step(i);
+    if (observer) observer->done(observer->context, i);
+  }
 }
 
 }  // namespace rmbg::net

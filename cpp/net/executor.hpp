@@ -82,7 +82,13 @@ class Run {
   const Parallel& parallel_;
 };
 
+// Who wants to know when a step is done, or null.
+struct Observer {
+  void* context;
+  void (*done)(void* context, std::size_t step);
+};
+
 void execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
-             const Parallel& parallel);
+             const Parallel& parallel, const Observer* observer = nullptr);
 
 }  // namespace rmbg::net

@@ -34,11 +34,13 @@ struct Finish {
   Clamp second;
 };
 
-// A patch of one block: patch[y][x][channel] at data + y * row + x * column + channel.
+// A patch of one block: patch[y][x][channel] at data + y * row + x * column + channel for y in [top, bottom) and x in
+// [left, right); what lies outside of that is 0.
 struct Patch {
   const float* data;
   std::ptrdiff_t row;
   std::ptrdiff_t column;
+  int top, bottom, left, right;
 };
 
 // One row or column of a resampled picture: low and low + step in the source, blended as low + (high - low) * weight.
@@ -48,18 +50,20 @@ struct Sample {
   float weight;
 };
 
-// products[t][k] (+)= sum over c of inputs[t][c] * weights[c][k], for kTiles or fewer tiles and one or two blocks k.
+// products[t][k] (+)= sum over c of inputs[t][c] * weights[c][k]. Tiles come in groups of kTiles.
 struct Multiply {
-  const float* inputs;  // [block][tile][16]
+  const float* inputs;  // [group][block][tile][16]
+  std::ptrdiff_t input_group;
   std::ptrdiff_t input_block;
-  int blocks;
-  const float* weights;  // [block][c][16] for each k
-  std::ptrdiff_t weight_group;  // between blocks of inputs
-  std::ptrdiff_t weight_block;  // between blocks of outputs
-  float* products;  // [tile][16] for each k
-  std::ptrdiff_t product_block;
-  int outputs;  // 1 or 2 blocks k
-  int tiles;    // 1 .. kTiles
+  const float* weights;         // [output][block][c][16]
+  std::ptrdiff_t weight_block;  // between blocks of inputs
+  std::ptrdiff_t weight_output;
+  float* products;  // [group][output][tile][16]
+  std::ptrdiff_t product_group;
+  std::ptrdiff_t product_output;
+  int tiles;    // in all: whole groups, but for the last
+  int blocks;   // of inputs
+  int outputs;  // blocks of outputs
   bool add;     // to what products hold, or anew
 };
 
@@ -122,9 +126,8 @@ struct Kernels {
   void (*direct)(const Direct&);
   void (*dot)(const Dot&);
 
-  // out[x * stride ..][16] = two rows of one block sampled at the columns, then blended by `weight`.
-  void (*sample)(const float* low, const float* high, float weight, const Sample* columns, int count, float* out,
-                 std::ptrdiff_t stride);
+  // out[x][16] = two rows of one block blended by `weight`, then sampled at the columns, which never go back.
+  void (*sample)(const float* low, const float* high, float weight, const Sample* columns, int count, float* out);
   // The same for a plane of `width` columns; `between` holds as many floats.
   void (*sample_plane)(const float* low, const float* high, float weight, int width, const Sample* columns, int count,
                        float* between, float* out);

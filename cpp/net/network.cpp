@@ -14,11 +14,12 @@ std::shared_ptr<const Schedule> Network::schedule(const std::vector<Shape>& inpu
   return made;
 }
 
-void Network::run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel) {
+void Network::run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel,
+                  const Observer* observer) {
   const std::size_t floats = schedule.arena + schedule.scratch * static_cast<std::size_t>(machine_.threads);
   std::unique_ptr<Workspace> workspace = take(floats);
   float* const memory = static_cast<float*>(workspace->pages.data());
-  execute(plan_, schedule, kernels_, {weights_, inputs, outputs, memory, memory + schedule.arena}, parallel);
+  execute(plan_, schedule, kernels_, {weights_, inputs, outputs, memory, memory + schedule.arena}, parallel, observer);
   give_back(std::move(workspace));
 }
 

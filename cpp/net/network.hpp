@@ -22,7 +22,8 @@ class Network {
   std::shared_ptr<const Schedule> schedule(const std::vector<Shape>& inputs);
 
   // `parallel` may use as many threads as the machine was said to have, or fewer. Throws std::bad_alloc.
-  void run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel);
+  void run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel,
+           const Observer* observer = nullptr);
 
  private:
   // What one run works in. As many are kept as runs were under way at once, at most kIdle.

@@ -41,7 +41,7 @@ void Run::resize(const Step& step, const Ready& ready) {
     const float* high = from + (plane * in.height + sample.high) * row;
     float* line = to + static_cast<std::ptrdiff_t>(index) * out.width * pixel;
     if (blocked) {
-      kernels_.sample(low, high, sample.weight, ready.columns.data(), out.width, line, kBlock);
+      kernels_.sample(low, high, sample.weight, ready.columns.data(), out.width, line);
     } else {
       kernels_.sample_plane(low, high, sample.weight, in.width, ready.columns.data(), out.width, scratch<float>(worker), line);
     }

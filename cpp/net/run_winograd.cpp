@@ -40,48 +40,42 @@ class Job {
   void transform_input(const Source& source, const Tile& tile, float* products) const {
     const int y = tile.y - top_;
     const int x = tile.x - left_;
-    const int span = (side_ - 1) * dilation_;
     const float* image = source.data + tile.image * source.image;
-    const bool inside = y >= 0 && x >= 0 && y + span < source.height && x + span < source.width;
-    if (inside && !source.rows) {
-      const std::ptrdiff_t row = std::ptrdiff_t{source.width} * kBlock;
-      const Patch patch{image + y * row + std::ptrdiff_t{x} * kBlock, row * dilation_, std::ptrdiff_t{dilation_} * kBlock};
+    Patch patch{};
+    patch.top = first_inside(y);
+    patch.bottom = end_inside(y, source.height);
+    patch.left = first_inside(x);
+    patch.right = end_inside(x, source.width);
+    if (source.rows) {
+      alignas(64) float buffer[kPatch * kPatch * kBlock];
+      sample(source, image, y, x, patch, buffer);
+      patch.data = buffer;
+      patch.row = kPatch * kBlock;
+      patch.column = kBlock;
       kernels_.winograd_input[variant_](patch, products, kRow);
-      return;
+    } else {
+      const std::ptrdiff_t row = std::ptrdiff_t{source.width} * kBlock;
+      patch.data = image + y * row + std::ptrdiff_t{x} * kBlock;
+      patch.row = row * dilation_;
+      patch.column = std::ptrdiff_t{dilation_} * kBlock;
+      kernels_.winograd_input[variant_](patch, products, kRow);
     }
-    alignas(64) float buffer[kPatch * kPatch * kBlock];
-    for (int i = 0; i < side_; ++i) {
-      float* to = buffer + i * kPatch * kBlock;
-      const int at = y + i * dilation_;
-      if (at < 0 || at >= source.height) {
-        std::fill(to, to + side_ * kBlock, 0.0f);
-      } else {
-        fill_row(source, image, at, x, to);
-      }
-    }
-    kernels_.winograd_input[variant_]({buffer, kPatch * kBlock, kBlock}, products, kRow);
   }
 
  private:
-  void fill_row(const Source& source, const float* image, int y, int x, float* to) const {
-    int begin = 0, end = side_;
-    while (begin < end && x + begin * dilation_ < 0) ++begin;
-    while (end > begin && x + (end - 1) * dilation_ >= source.width) --end;
-    std::fill(to, to + begin * kBlock, 0.0f);
-    std::fill(to + end * kBlock, to + side_ * kBlock, 0.0f);
-    if (!source.rows) {
-      const float* from = image + (std::ptrdiff_t{y} * source.width + x) * kBlock;
-      for (int i = begin; i < end; ++i) {
-        std::copy_n(from + std::ptrdiff_t{i} * dilation_ * kBlock, kBlock, to + i * kBlock);
-      }
-      return;
-    }
+  int first_inside(int at) const { return at >= 0 ? 0 : (dilation_ - 1 - at) / dilation_; }
+  int end_inside(int at, int size) const { return std::min(side_, at >= size ? 0 : (size - at + dilation_ - 1) / dilation_); }
+
+  void sample(const Source& source, const float* image, int y, int x, const Patch& patch, float* buffer) const {
+    if (patch.left >= patch.right) return;
     Sample columns[kPatch];
-    for (int i = begin; i < end; ++i) columns[i] = source.columns[x + i * dilation_];
-    const Sample row = source.rows[y];
+    for (int i = patch.left; i < patch.right; ++i) columns[i] = source.columns[x + i * dilation_];
     const std::ptrdiff_t stored_row = std::ptrdiff_t{source.stored_width} * kBlock;
-    kernels_.sample(image + row.low * stored_row, image + row.high * stored_row, row.weight, columns + begin, end - begin,
-                    to + begin * kBlock, kBlock);
+    for (int i = patch.top; i < patch.bottom; ++i) {
+      const Sample row = source.rows[y + i * dilation_];
+      kernels_.sample(image + row.low * stored_row, image + row.high * stored_row, row.weight, columns + patch.left,
+                      patch.right - patch.left, buffer + (i * kPatch + patch.left) * kBlock);
+    }
   }
 
   const Kernels& kernels_;
@@ -154,7 +148,6 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
   share(tile_jobs * output_jobs, [&](std::size_t index, std::size_t worker) {
     const std::size_t tile_begin = index / output_jobs * a_job;
     const int tile_count = static_cast<int>(std::min(a_job, ready.tiles.size() - tile_begin));
-    const int groups = (tile_count + kTiles - 1) / kTiles;
     const Tile* tiles = ready.tiles.data() + tile_begin;
     const int output_begin = static_cast<int>(index % output_jobs) * cut.outputs;
     const int outputs = std::min(cut.outputs, output_blocks - output_begin);
@@ -172,10 +165,10 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
         }
       }
       const float* weights = own_weights;
-      std::ptrdiff_t weight_block = count * products * kSquare;
+      std::ptrdiff_t weight_output = count * products * kSquare;
       if (cut.shared) {
-        weight_block = input_blocks * products * kSquare;
-        weights = shared + output_begin * weight_block + input_begin * products * kSquare;
+        weight_output = input_blocks * products * kSquare;
+        weights = shared + output_begin * weight_output + input_begin * products * kSquare;
       } else {
         for (int k = 0; k < outputs; ++k) {
           for (int i = 0; i < count; ++i) {
@@ -185,23 +178,21 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
       }
 
       Multiply product{};
+      product.input_group = count * products * kRow;
       product.input_block = products * kRow;
+      product.weight_block = products * kSquare;
+      product.weight_output = weight_output;
+      product.product_group = outputs * products * kRow;
+      product.product_output = products * kRow;
+      product.tiles = tile_count;
       product.blocks = count;
-      product.weight_group = products * kSquare;
-      product.weight_block = weight_block;
-      product.product_block = products * kRow;
+      product.outputs = outputs;
       product.add = input_begin > 0;
       for (std::ptrdiff_t f = 0; f < products; ++f) {
-        for (int k = 0; k < outputs; k += 2) {
-          product.outputs = std::min(2, outputs - k);
-          product.weights = weights + k * weight_block + f * kSquare;
-          for (int group = 0; group < groups; ++group) {
-            product.tiles = std::min(kTiles, tile_count - group * kTiles);
-            product.inputs = inputs + (group * count * products + f) * kRow;
-            product.products = sums + ((std::ptrdiff_t{group} * outputs + k) * products + f) * kRow;
-            kernels_.multiply(product);
-          }
-        }
+        product.inputs = inputs + f * kRow;
+        product.weights = weights + f * kSquare;
+        product.products = sums + f * kRow;
+        kernels_.multiply(product);
       }
     }
 

@@ -145,10 +145,10 @@ class Scheduler {
                w.dilation_x == w.dilation_y) {
       job.seen_taps = seen(in.height, out.height, w.top, 1, w.dilation_y, 3) *
                       seen(in.width, out.width, w.left, 1, w.dilation_x, 3);
-      const Choice choice = cheapest(job, machine_);
+      const Choice choice = cheapest(job);
       ready.algorithm = choice.winograd ? Algorithm::winograd : Algorithm::direct;
       ready.winograd = choice.variant;
-      ready.cut = choice.cut;
+      ready.cut = cut_for(job, choice.variant, machine_);
     } else {
       ready.algorithm = Algorithm::direct;
     }

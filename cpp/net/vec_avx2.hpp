@@ -17,6 +17,7 @@ struct Vec {
   friend Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.r, b.r)}; }
 };
 
+inline void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.r, b.r, c.r)}; }
 inline Vec larger(Vec a, Vec b) { return {_mm256_max_ps(a.r, b.r)}; }
 inline Vec smaller(Vec a, Vec b) { return {_mm256_min_ps(a.r, b.r)}; }

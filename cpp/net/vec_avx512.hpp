@@ -17,6 +17,7 @@ struct Vec {
   friend Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.r, b.r)}; }
 };
 
+inline void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.r, b.r, c.r)}; }
 // The masked forms: GCC 12 warns of an uninitialised register in the plain ones.
 inline Vec larger(Vec a, Vec b) { return {_mm512_maskz_max_ps(0xffff, a.r, b.r)}; }

@@ -17,6 +17,7 @@ struct Vec {
   friend Vec operator*(Vec a, Vec b) { return {vmulq_f32(a.r, b.r)}; }
 };
 
+inline void prefetch(const float*) {}
 inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.r, a.r, b.r)}; }
 // As x86 has it: the second operand where the two do not compare.
 inline Vec larger(Vec a, Vec b) { return {vbslq_f32(vcgtq_f32(a.r, b.r), a.r, b.r)}; }
