@@ -8,6 +8,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
 #include "bindings/choices.hpp"
+#include "net/dispatch.hpp"
 #include "pipeline/remover.hpp"
 
 namespace rmbg::bindings {
@@ -19,9 +20,8 @@ ort::SessionConfig config_of(const std::string& path, const std::string& device,
                              const Port& output) {
   ort::SessionConfig config;
   config.model_path = path;
-  config.device = device == "cpu"    ? ort::DeviceKind::cpu
-                  : device == "cuda" ? ort::DeviceKind::cuda
-                                     : ort::DeviceKind::automatic;
+  config.device = device == "cuda" ? ort::DeviceKind::cuda : ort::DeviceKind::cpu;
+  config.convolution = net::chosen();
   config.device_id = device_id;
   config.intra_op_threads = threads;
   if (const auto* name = std::get_if<std::string>(&input)) config.input = *name;
@@ -105,8 +105,8 @@ void bind_remover(py::module_& m) {
       .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
            arg("out").none(true))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("out").none(true))
-      .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); })
-      .def_property_readonly("fallback_reason", [](const Remover& self) { return self.session().fallback_reason(); });
+      .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
+  m.def("check_cuda", &ort::check_cuda, arg("device_id"), py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace rmbg::bindings

@@ -17,6 +17,7 @@ class Network {
       : plan_(std::move(plan)), weights_(weights), kernels_(kernels), machine_(machine) {}
 
   const Plan& plan() const { return plan_; }
+  int threads() const { return machine_.threads; }
 
   // The schedule for inputs of these shapes; the last few are kept. Throws Error(inference).
   std::shared_ptr<const Schedule> schedule(const std::vector<Shape>& inputs);

@@ -13,6 +13,10 @@ inline constexpr std::uint32_t kNewestApi = 21;
 inline constexpr std::uint32_t kOldestApi = 20;
 
 struct OrtAllocator;
+struct OrtCustomOp;
+struct OrtCustomOpDomain;
+struct OrtKernelContext;
+struct OrtKernelInfo;
 struct OrtCUDAProviderOptionsV2;
 struct OrtEnv;
 struct OrtMemoryInfo;
@@ -25,6 +29,7 @@ struct OrtTypeInfo;
 struct OrtValue;
 
 enum OrtErrorCode : int {
+  ORT_FAIL = 1,
   ORT_INVALID_ARGUMENT = 2,
   ORT_NO_SUCHFILE = 3,
   ORT_NO_MODEL = 4,
@@ -40,6 +45,7 @@ enum OrtLoggingLevel : int { ORT_LOGGING_LEVEL_ERROR = 3, ORT_LOGGING_LEVEL_FATA
 enum GraphOptimizationLevel : int { ORT_ENABLE_ALL = 99 };
 enum ExecutionMode : int { ORT_SEQUENTIAL = 0 };
 enum OrtAllocatorType : int { OrtDeviceAllocator = 0 };
+enum OrtCustomOpInputOutputCharacteristic : int { INPUT_OUTPUT_REQUIRED = 0, INPUT_OUTPUT_VARIADIC = 2 };
 enum OrtMemType : int { OrtMemTypeDefault = 0 };
 
 using PathChar = std::filesystem::path::value_type;  // ORTCHAR_T: wchar_t on Windows, char elsewhere
@@ -74,6 +80,17 @@ struct Api {
   Slot<24, OrtStatus*(OrtSessionOptions*, int threads)> SetIntraOpNumThreads{table};
   Slot<25, OrtStatus*(OrtSessionOptions*, int threads)> SetInterOpNumThreads{table};
   Slot<100, void(OrtSessionOptions*)> ReleaseSessionOptions{table};
+
+  Slot<26, OrtStatus*(const char* domain, OrtCustomOpDomain** out)> CreateCustomOpDomain{table};
+  Slot<27, OrtStatus*(OrtCustomOpDomain*, const OrtCustomOp*)> CustomOpDomain_Add{table};
+  Slot<28, OrtStatus*(OrtSessionOptions*, OrtCustomOpDomain*)> AddCustomOpDomain{table};
+  Slot<101, void(OrtCustomOpDomain*)> ReleaseCustomOpDomain{table};
+  Slot<163, OrtStatus*(const OrtKernelInfo*, const char* name, std::int64_t* out, std::size_t* size)> KernelInfoGetAttributeArray_int64{table};
+  Slot<249, OrtStatus*(const OrtKernelInfo*, std::size_t index, int* is_constant, const OrtValue** out)> KernelInfoGetConstantInput_tensor{table};
+  Slot<88, OrtStatus*(const OrtKernelContext*, std::size_t* out)> KernelContext_GetInputCount{table};
+  Slot<90, OrtStatus*(const OrtKernelContext*, std::size_t index, const OrtValue** out)> KernelContext_GetInput{table};
+  Slot<91, OrtStatus*(OrtKernelContext*, std::size_t index, const std::int64_t* shape, std::size_t rank, OrtValue** out)> KernelContext_GetOutput{table};
+  Slot<274, OrtStatus*(const OrtKernelContext*, void (*work)(void* data, std::size_t index), std::size_t total, std::size_t batches, void* data)> KernelContext_ParallelFor{table};
 
   Slot<205, OrtStatus*(OrtCUDAProviderOptionsV2** out)> CreateCUDAProviderOptions{table};
   Slot<206, OrtStatus*(OrtCUDAProviderOptionsV2*, const char* const* keys, const char* const* values, std::size_t count)> UpdateCUDAProviderOptions{table};
@@ -110,6 +127,37 @@ struct Api {
   Slot<99, void(OrtTensorTypeAndShapeInfo*)> ReleaseTensorTypeAndShapeInfo{table};
 };
 // clang-format on
+
+// An operator of ours. The runtime reads as many members as `version` says there are: all of them are set.
+struct OrtCustomOp {
+  std::uint32_t version;
+  void* (*CreateKernel)(const OrtCustomOp*, void* const* api, const OrtKernelInfo*);  // instead: CreateKernelV2
+  const char* (*GetName)(const OrtCustomOp*);
+  const char* (*GetExecutionProviderType)(const OrtCustomOp*);  // null: the CPU
+  ONNXTensorElementDataType (*GetInputType)(const OrtCustomOp*, std::size_t index);
+  std::size_t (*GetInputTypeCount)(const OrtCustomOp*);
+  ONNXTensorElementDataType (*GetOutputType)(const OrtCustomOp*, std::size_t index);
+  std::size_t (*GetOutputTypeCount)(const OrtCustomOp*);
+  void (*KernelCompute)(void* kernel, OrtKernelContext*);  // instead: KernelComputeV2
+  void (*KernelDestroy)(void* kernel);
+  OrtCustomOpInputOutputCharacteristic (*GetInputCharacteristic)(const OrtCustomOp*, std::size_t index);
+  OrtCustomOpInputOutputCharacteristic (*GetOutputCharacteristic)(const OrtCustomOp*, std::size_t index);
+  OrtMemType (*GetInputMemoryType)(const OrtCustomOp*, std::size_t index);
+  int (*GetVariadicInputMinArity)(const OrtCustomOp*);
+  int (*GetVariadicInputHomogeneity)(const OrtCustomOp*);
+  int (*GetVariadicOutputMinArity)(const OrtCustomOp*);
+  int (*GetVariadicOutputHomogeneity)(const OrtCustomOp*);
+  OrtStatus* (*CreateKernelV2)(const OrtCustomOp*, void* const* api, const OrtKernelInfo*, void** kernel);
+  OrtStatus* (*KernelComputeV2)(void* kernel, OrtKernelContext*);
+  OrtStatus* (*InferOutputShapeFn)(const OrtCustomOp*, void*);
+  int (*GetStartVersion)(const OrtCustomOp*);
+  int (*GetEndVersion)(const OrtCustomOp*);
+  std::size_t (*GetMayInplace)(int** inputs, int** outputs);
+  void (*ReleaseMayInplace)(int* inputs, int* outputs);
+  std::size_t (*GetAliasMap)(int** inputs, int** outputs);
+  void (*ReleaseAliasMap)(int* inputs, int* outputs);
+};
+static_assert(sizeof(OrtCustomOp) == 208 || sizeof(void*) != 8);
 
 // What the library's only exported function, OrtGetApiBase, returns. GetApi answers null to a version it does not know.
 struct OrtApiBase {

@@ -20,6 +20,7 @@ using Handle = std::unique_ptr<T, Release<release>>;
 
 using StatusHandle = Handle<OrtStatus, &Api::ReleaseStatus>;
 using SessionOptionsHandle = Handle<OrtSessionOptions, &Api::ReleaseSessionOptions>;
+using CustomOpDomainHandle = Handle<OrtCustomOpDomain, &Api::ReleaseCustomOpDomain>;
 using CudaOptionsHandle = Handle<OrtCUDAProviderOptionsV2, &Api::ReleaseCUDAProviderOptions>;
 using SessionHandle = Handle<OrtSession, &Api::ReleaseSession>;
 using MemoryInfoHandle = Handle<OrtMemoryInfo, &Api::ReleaseMemoryInfo>;

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstring>
 
+#include "net/dispatch.hpp"
 #include "ort/handles.hpp"
 #include "ort/library.hpp"
+#include "ort/network_op.hpp"
 
 namespace rmbg::ort {
 namespace {
@@ -15,6 +17,7 @@ class SlotCheck {
     check_status();
     check_session_options();
     check_cuda_options();
+    check_custom_ops();
     check_memory();
     check_tensor();
     expect("GetBuildInfoString", std::strstr(api_.GetBuildInfoString(), "build") != nullptr);
@@ -89,6 +92,17 @@ class SlotCheck {
     succeeds_or_fails("UpdateCUDAProviderOptions", api_.UpdateCUDAProviderOptions(raw, &key, &value, 1), "library");
     succeeds_or_fails("SessionOptionsAppendExecutionProvider_CUDA_V2",
                       api_.SessionOptionsAppendExecutionProvider_CUDA_V2(options.get(), raw), "library");
+  }
+
+  // Slots that want a running kernel are checked by every session with a network in its graph.
+  void check_custom_ops() {
+    OrtCustomOpDomain* raw = nullptr;
+    succeeds("CreateCustomOpDomain", api_.CreateCustomOpDomain("rmbg_fast.check", &raw));
+    const CustomOpDomainHandle domain(raw);
+    const NetworkOp op(net::find("reference"), 1);
+    const SessionOptionsHandle options = make_session_options();
+    succeeds("CustomOpDomain_Add", api_.CustomOpDomain_Add(raw, op.custom_op()));
+    succeeds("AddCustomOpDomain", api_.AddCustomOpDomain(options.get(), raw));
   }
 
   void check_memory() {

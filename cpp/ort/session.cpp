@@ -8,6 +8,7 @@
 #include "ort/half.hpp"
 #include "ort/library.hpp"
 #include "ort/model_io.hpp"
+#include "ort/network_op.hpp"
 #include "ort/providers.hpp"
 #include "ort/status.hpp"
 
@@ -41,13 +42,20 @@ SessionHandle create(const SessionConfig& config, const SessionOptionsHandle& op
   return SessionHandle(session);
 }
 
-SessionHandle create_on_cpu(const SessionConfig& config) {
-  return create(config, common_options(config), ErrorKind::model);
+SessionHandle create_on_cpu(const SessionConfig& config, const NetworkOp* networks) {
+  const SessionOptionsHandle options = common_options(config);
+  if (networks) networks->add_to(options.get());
+  return create(config, options, ErrorKind::model);
+}
+
+SessionOptionsHandle cuda_options(const SessionConfig& config) {
+  SessionOptionsHandle options = common_options(config);
+  append_cuda(options.get(), {{"device_id", std::to_string(config.device_id)}});
+  return options;
 }
 
 SessionHandle create_on_cuda(const SessionConfig& config) {
-  const SessionOptionsHandle options = common_options(config);
-  append_cuda(options.get(), {{"device_id", std::to_string(config.device_id)}});
+  const SessionOptionsHandle options = cuda_options(config);
   return create(config, options, ErrorKind::device);
 }
 
@@ -97,28 +105,29 @@ std::vector<std::int64_t> copy_out(OrtValue* value, ElementType type, std::vecto
 
 }  // namespace
 
+void check_cuda(int device_id) {
+  SessionConfig config;
+  config.device_id = device_id;
+  cuda_options(config);
+}
+
 struct Session::State {
+  std::unique_ptr<NetworkOp> networks;  // outlives the session
   SessionHandle session;
   MemoryInfoHandle memory;
   TensorInfo input;
   TensorInfo output;
   std::string provider;
-  std::string fallback_reason;
 };
 
 Session::Session(const SessionConfig& config) : state_(std::make_unique<State>()) {
   State& state = *state_;
-  if (config.device != DeviceKind::cpu) {
-    try {
-      state.session = create_on_cuda(config);
-      state.provider = kCudaProvider;
-    } catch (const Error& error) {
-      if (config.device == DeviceKind::cuda || error.kind() != ErrorKind::device) throw;
-      state.fallback_reason = error.what();
-    }
-  }
-  if (state.session == nullptr) {
-    state.session = create_on_cpu(config);
+  if (config.device == DeviceKind::cuda) {
+    state.session = create_on_cuda(config);
+    state.provider = kCudaProvider;
+  } else {
+    if (config.convolution) state.networks = std::make_unique<NetworkOp>(*config.convolution, config.intra_op_threads);
+    state.session = create_on_cpu(config, state.networks.get());
     state.provider = kCpuProvider;
   }
   state.memory.reset(get<OrtMemoryInfo*>(ErrorKind::inference, kRunFailed, api().CreateCpuMemoryInfo,
@@ -132,7 +141,6 @@ Session::~Session() = default;
 const TensorInfo& Session::input() const { return state_->input; }
 const TensorInfo& Session::output() const { return state_->output; }
 const std::string& Session::provider() const { return state_->provider; }
-const std::string& Session::fallback_reason() const { return state_->fallback_reason; }
 
 std::vector<std::int64_t> Session::run(const void* data, const std::vector<std::int64_t>& shape,
                                        std::vector<float>& result) const {

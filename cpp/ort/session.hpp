@@ -7,18 +7,25 @@
 #include <string>
 #include <vector>
 
+namespace rmbg::net {
+struct Kernels;
+}
+
 namespace rmbg::ort {
 
 enum class ElementType { float32, float16 };
 
-// Where a session may run. `automatic` takes CUDA when it can be had and the CPU otherwise.
-enum class DeviceKind { cpu, cuda, automatic };
+enum class DeviceKind { cpu, cuda };
+
+// Throws Error(device) where a session on this CUDA device cannot be had; names the missing library.
+void check_cuda(int device_id);
 
 struct SessionConfig {
   std::string model_path;  // UTF-8 (on POSIX: the bytes of the file name)
-  DeviceKind device = DeviceKind::automatic;
+  DeviceKind device = DeviceKind::cpu;
   int device_id = 0;
   int intra_op_threads = 1;
+  const net::Kernels* convolution = nullptr;  // runs the graph's networks (see NetworkOp); null: it may have none
   std::string input;     // a name; empty: take input_index
   int input_index = 0;   // negative counts from the end
   std::string output;    // a name; empty: take output_index
@@ -34,7 +41,7 @@ struct TensorInfo {
 class Session {
  public:
   // Throws Error: model (unreadable graph, no such input or output, element type that is not float32 or float16, more
-  // than one input to feed), device (explicit CUDA that cannot be had; names the missing library), runtime_not_found.
+  // than one input to feed), device (CUDA that cannot be had; names the missing library), runtime_not_found.
   explicit Session(const SessionConfig& config);
   ~Session();
   Session(const Session&) = delete;
@@ -44,8 +51,6 @@ class Session {
   const TensorInfo& output() const;
   // "CPUExecutionProvider" or "CUDAExecutionProvider": what runs, not what was asked for.
   const std::string& provider() const;
-  // Why `automatic` fell back to the CPU; empty when it did not.
-  const std::string& fallback_reason() const;
 
   // Runs the graph on `data` (input().type, 1 x channels x height x width, contiguous), which is bound, not copied, and
   // asks for the one output only. The output is written as float32 into `result`, which is resized to it, and

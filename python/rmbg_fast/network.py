@@ -6,6 +6,7 @@ holds a list of numbers, the plan, that cpp/net/plan.cpp reads; all regions shar
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from onnx import ModelProto, NodeProto, TensorProto
+    from onnx import NodeProto, TensorProto
 
     Array = NDArray[np.float32]
 
@@ -32,6 +33,7 @@ _LINE = 16  # floats: where a weight begins
 _PLANAR, _BLOCKED = 0, 1
 _CONVOLUTION, _MAX_POOL, _RESIZE, _ADD, _PACK, _UNPACK = range(6)
 _COORDINATES = {"half_pixel": 0, "pytorch_half_pixel": 1, "align_corners": 2, "asymmetric": 3}
+_LINEAR = 0
 _NEAREST = {"round_prefer_floor": 1, "round_prefer_ceil": 2, "floor": 3, "ceil": 4}
 _NO_CLAMP = (-math.inf, math.inf)
 
@@ -165,8 +167,9 @@ def _check_resize(graph: Graph, node: NodeProto) -> bool:
 
 
 def _check_add(graph: Graph, node: NodeProto) -> bool:
-    shapes = [graph.shapes.get(name) for name in node.input]
-    return all(_is_map(graph, name) for name in node.input) and shapes[0] == shapes[1] and None not in (shapes[0] or [])[1:]
+    first, second = (graph.shapes.get(name) for name in node.input)
+    known = first is not None and None not in first[1:]  # else one might be stretched to the other
+    return known and first == second and all(_is_map(graph, name) for name in node.input)
 
 
 def _check_concat(graph: Graph, node: NodeProto) -> bool:
@@ -248,6 +251,12 @@ def _worth_it(graph: Graph, nodes: Iterable[int]) -> bool:
 
 
 # --- the plan of one region ---
+
+
+def _window(attributes: dict[str, Any], size: list[int]) -> list[int]:
+    """Size, strides, dilations and padding (top, left, bottom, right) of a convolution's or a pool's window."""
+    strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
+    return [*size, *strides, *dilations, *attributes.get("pads", [0, 0, 0, 0])]
 
 
 def _bits(value: float) -> int:
@@ -416,7 +425,7 @@ class _Compiler:
 
         chain = self._ends[index]
         first, second, residual = _NO_CLAMP, _NO_CLAMP, -1
-        for before, after in zip(chain, chain[1:], strict=False):
+        for before, after in itertools.pairwise(chain):
             follower = self._graph.nodes[after]
             if follower.op_type == "Add":
                 made = self._graph.nodes[before].output[0]
@@ -435,20 +444,21 @@ class _Compiler:
 
         result = self._graph.nodes[chain[-1]].output[0]
         sources = self._sources(node.input[0])
-        planar = residual < 0 and self._stays_planar(result)
+        few = all(self._values[number] <= (_PLANAR, _FEW) for number in sources)
+        planar = residual < 0 and not few and self._stays_planar(result)
         if planar or any(self._values[number][1] > _FEW for number in sources):
             sources = [self._blocked(number) for number in sources]
         depths = [self._values[number] for number in sources]
         output = self._new(_PLANAR if planar else _BLOCKED, outputs)
         pack = pack_to_planes if planar else pack_to_blocks
         attributes = _attributes(node)
-        top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
         self._steps.append(
-            [_CONVOLUTION, len(sources), *sources, output]
-            + [height, width, *attributes.get("strides", [1, 1]), *attributes.get("dilations", [1, 1])]
-            + [top, left, bottom, right]
-            + [self._store(pack(weights, depths)), self._store(bias if planar else _filled(bias))]
-            + [*map(_bits, first), residual, *map(_bits, second)]
+            [
+                *(_CONVOLUTION, len(sources), *sources, output),
+                *_window(attributes, [height, width]),
+                *(self._store(pack(weights, depths)), self._store(bias if planar else _filled(bias))),
+                *(*map(_bits, first), residual, *map(_bits, second)),
+            ]
         )
         self._numbers[result] = [output]
 
@@ -456,11 +466,8 @@ class _Compiler:
         attributes = _attributes(node)
         source = self._single(node.input[0])
         output = self._new(_BLOCKED, self._values[source][1])
-        top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
-        self._steps.append(
-            [_MAX_POOL, 1, source, output, *attributes["kernel_shape"], *attributes.get("strides", [1, 1]), 1, 1]
-            + [top, left, bottom, right, attributes.get("ceil_mode", 0)]
-        )
+        window = _window(attributes, attributes["kernel_shape"])
+        self._steps.append([_MAX_POOL, 1, source, output, *window, attributes.get("ceil_mode", 0)])
         self._numbers[node.output[0]] = [output]
 
     def _emit_resize(self, node: NodeProto) -> None:
@@ -472,13 +479,11 @@ class _Compiler:
         output = self._new(layout, channels)
         size = _resize_size(self._graph, node)
         assert size is not None
-        height, width, scale_y, scale_x = size
+        height, width, *scales = size
         coordinates = _COORDINATES[_text(attributes.get("coordinate_transformation_mode"), "half_pixel")]
         linear = _text(attributes.get("mode"), "nearest") == "linear"
-        nearest = _NEAREST[_text(attributes.get("nearest_mode"), "round_prefer_floor")]
-        self._steps.append(
-            [_RESIZE, 1, number, output, height, width, _bits(scale_y), _bits(scale_x), coordinates, 0 if linear else nearest]
-        )
+        blend = _LINEAR if linear else _NEAREST[_text(attributes.get("nearest_mode"), "round_prefer_floor")]
+        self._steps.append([_RESIZE, 1, number, output, height, width, *map(_bits, scales), coordinates, blend])
         self._numbers[node.output[0]] = [output]
 
     def _emit_add(self, index: int, node: NodeProto) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import threading
@@ -27,18 +28,37 @@ class Session:
     `model`: a name of `models.names()`, the path of an `.onnx` file with a row beside it, or a `ModelSpec`; it is
     fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be
     had; an explicit CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None:
-    what affinity and container allow. Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
+    what affinity and container allow. `optimize`: False leaves all convolutions to ONNX Runtime, as the environment
+    variable RMBG_FAST_CONV=off does; otherwise our own do the work on a CPU with AVX2 or NEON, where the graph lets
+    them (see `details`). Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
     """
 
     def __init__(
-        self, model: Model = "isnet-general-use", *, device: str = "auto", threads: int | None = None
+        self,
+        model: Model = "isnet-general-use",
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        optimize: bool = True,
     ) -> None:
         kind, number = _device(device)
         count = thread_count.chosen(threads)
         self._spec = models.get(model)
         runtime.load()
         source = models.ensure(self._spec)
-        self._remover = _load(source, self._spec, kind, number, count)
+        self._fallback = ""
+        if kind != "cpu":
+            try:
+                _core.check_cuda(number)
+                self._remover, self._details = _load(source, self._spec, "cuda", number, count, network=False)
+            except DeviceError as exc:
+                if kind == "cuda":
+                    raise
+                kind, self._fallback = "cpu", str(exc)
+        if kind == "cpu":
+            tier = _core.network_tier() if optimize else ""
+            self._remover, self._details = _load(source, self._spec, "cpu", number, count, network=bool(tier))
+            self._details["tier"] = tier if self._details["convolutions"]["replaced"] else ""
         self._last = threading.local()
 
     @property
@@ -54,7 +74,14 @@ class Session:
     @property
     def fallback_reason(self) -> str:
         """Why `device="auto"` took the CPU; empty where it did not have to."""
-        return self._remover.fallback_reason
+        return self._fallback
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """How the model runs: `graph`, the path of the file in use; `convolutions`, the names of those `replaced` by
+        our own and of those `left` to ONNX Runtime; `tier`, what our own run on ("avx2", "avx512", "neon"; "": none).
+        """
+        return copy.deepcopy(self._details)
 
     @property
     def timings(self) -> dict[str, float]:
@@ -116,9 +143,9 @@ class Session:
 def remove(image: images.ImageInput, *, model: Model = "isnet-general-use", **options: Any) -> Any:
     """Cut the subject out with a session that is kept for the next call.
 
-    `device` and `threads` are `Session`'s, the other options those of `Session.remove`.
+    `device`, `threads` and `optimize` are `Session`'s, the other options those of `Session.remove`.
     """
-    chosen = {name: options.pop(name) for name in ("device", "threads") if name in options}
+    chosen = {name: options.pop(name) for name in ("device", "threads", "optimize") if name in options}
     key = os.fspath(model) if isinstance(model, os.PathLike) else model
     with _guard:  # two first calls at once load one model
         session = _kept(key, **chosen)
@@ -129,8 +156,10 @@ _guard = threading.Lock()
 
 
 @lru_cache(maxsize=_KEPT_SESSIONS)
-def _kept(model: str | ModelSpec, device: str = "auto", threads: int | None = None) -> Session:
-    return Session(model, device=device, threads=threads)
+def _kept(
+    model: str | ModelSpec, device: str = "auto", threads: int | None = None, optimize: bool = True
+) -> Session:
+    return Session(model, device=device, threads=threads, optimize=optimize)
 
 
 def _device(device: str) -> tuple[str, int]:
@@ -140,22 +169,29 @@ def _device(device: str) -> tuple[str, int]:
     return match[1], int(match[2] or 0)
 
 
-def _load(source: Path, spec: ModelSpec, kind: str, number: int, count: int) -> _core.Remover:
-    from .prepare import prepare
+def _load(
+    source: Path, spec: ModelSpec, device: str, number: int, count: int, *, network: bool
+) -> tuple[_core.Remover, dict[str, Any]]:
+    from . import prepare
 
-    ready = prepare(source, output=spec.output)
+    ready = prepare.prepare(source, output=spec.output, network=network)
     try:
-        return _remover(ready, spec, kind, number, count, prepared=ready != source)
+        return _remover(ready, spec, device, number, count, prepared=ready != source)
     except DeviceError:
         raise
     except ModelError:
         if ready == source:
             raise
-        ready.unlink(missing_ok=True)  # it may have been damaged on disk: once more from the source
-        ready = prepare(source, output=spec.output)
-        return _remover(ready, spec, kind, number, count, prepared=ready != source)
+        prepare.discard(ready)  # it may have been damaged on disk: once more from the source
+        ready = prepare.prepare(source, output=spec.output, network=network)
+        return _remover(ready, spec, device, number, count, prepared=ready != source)
 
 
-def _remover(path: Path, spec: ModelSpec, kind: str, number: int, count: int, *, prepared: bool) -> _core.Remover:
+def _remover(
+    path: Path, spec: ModelSpec, device: str, number: int, count: int, *, prepared: bool
+) -> tuple[_core.Remover, dict[str, Any]]:
+    from .prepare import details
+
     output = 0 if prepared else spec.output  # a prepared graph has but the one
-    return _core.Remover(str(path), spec, kind, number, count, spec.input, output)
+    remover = _core.Remover(str(path), spec, device, number, count, spec.input, output)
+    return remover, {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, **details(path)}
