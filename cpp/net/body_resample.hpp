@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <utility>
 
 #include "net/finish.hpp"
 #include "net/kernels.hpp"
@@ -14,26 +15,36 @@ using rmbg::net::Sample;
 
 inline Vec blend(Vec low, Vec high, Vec weight) { return fma(high - low, weight, low); }
 
-// Rows are blended first, a few columns at a time: neighbours share most of the columns that they come from.
-void sample(const float* low, const float* high, float weight, const Sample* columns, int count, float* out) {
-  constexpr int together = 8, room = 16;
-  const Vec down = Vec::all(weight);
-  alignas(64) float between[room][Vec::lanes];
-  for (int x = 0; x < count;) {
-    const int from = columns[x].low;
-    int end = x + 1;
-    while (end < count && end < x + together && columns[end].low >= from && columns[end].high - from < room) ++end;
-    const int to = columns[end - 1].high;
+void sample_row(const float* from, const Sample* columns, int count, float* out) {
+  for (int x = 0; x < count; ++x) {
+    const Vec weight = Vec::all(columns[x].weight);
     for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
-      for (int at = from; at <= to; ++at) {
-        blend(Vec::load(low + at * kBlock + lane), Vec::load(high + at * kBlock + lane), down).store(between[at - from]);
-      }
-      for (int i = x; i < end; ++i) {
-        const Vec left = Vec::load(between[columns[i].low - from]);
-        blend(left, Vec::load(between[columns[i].high - from]), Vec::all(columns[i].weight)).store(out + i * kBlock + lane);
-      }
+      const Vec left = Vec::load(from + columns[x].low * kBlock + lane);
+      blend(left, Vec::load(from + columns[x].high * kBlock + lane), weight).store(out + x * kBlock + lane);
     }
-    x = end;
+  }
+}
+
+// Rows of the output that come from the same two rows share them, once sampled.
+void sample(const float* in, std::ptrdiff_t row, const Sample* rows, int row_count, const Sample* columns, int column_count,
+            float* between, float* out, std::ptrdiff_t out_row) {
+  float* sampled[2] = {between, between + column_count * kBlock};
+  std::int32_t held[2] = {-1, -1};
+  for (int y = 0; y < row_count; ++y) {
+    if (rows[y].low == held[1]) {
+      std::swap(sampled[0], sampled[1]);
+      std::swap(held[0], held[1]);
+    }
+    const std::int32_t wanted[2] = {rows[y].low, rows[y].high};
+    for (int i = 0; i < 2; ++i) {
+      if (held[i] != wanted[i]) sample_row(in + wanted[i] * row, columns, column_count, sampled[i]);
+      held[i] = wanted[i];
+    }
+    const Vec weight = Vec::all(rows[y].weight);
+    float* to = out + y * out_row;
+    for (int at = 0; at < column_count * kBlock; at += Vec::lanes) {
+      blend(Vec::load(sampled[0] + at), Vec::load(sampled[1] + at), weight).store(to + at);
+    }
   }
 }
 

@@ -138,7 +138,7 @@ void winograd_input(const Patch& patch, float* products, std::ptrdiff_t stride) 
 
 template <typename F>
 void winograd_weights(const float* taps, float* weights) {
-  constexpr std::ptrdiff_t stride = kBlock * kBlock;
+  constexpr std::ptrdiff_t stride = rmbg::net::kWeightStride;
   for (int c = 0; c < kBlock; ++c) {
     for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
       const float* g = taps + c * 9 * kBlock + lane;
@@ -152,7 +152,11 @@ void winograd_weights(const float* taps, float* weights) {
         const Vec d[3] = {columns[0][y], columns[1][y], columns[2][y]};
         Vec t[F::side];
         F::weights(d, t);
-        for (int x = 0; x < F::side; ++x) t[x].store(out + (y * F::side + x) * stride);
+          for (int x = 0; x < F::side; ++x) {
+          float* to = out + (y * F::side + x) * stride;
+          t[x].store(to);
+          prefetch(to + 2 * kBlock);  // of the channel after the next
+        }
       }
     }
   }
@@ -199,6 +203,7 @@ void multiply_tiles(const Multiply& job, const float* inputs, const float* weigh
     for (int i = 0; i < outputs * parts; ++i) {
       const float* old = products + (i / parts) * job.product_output + t * kBlock + (i % parts) * Vec::lanes;
       sum[t][i] = job.add ? Vec::load(old) : Vec::all(0.0f);
+      if (i % parts == 0) prefetch(old + rmbg::net::kTiles * kBlock);  // the same of the next product
     }
   }
   for (int block = 0; block < job.blocks; ++block) {
@@ -208,7 +213,9 @@ void multiply_tiles(const Multiply& job, const float* inputs, const float* weigh
       Vec w[outputs * parts];
 #pragma GCC unroll 16
       for (int i = 0; i < outputs * parts; ++i) {
-        w[i] = Vec::load(weight + (i / parts) * job.weight_output + (i % parts) * Vec::lanes);
+        const float* at = weight + (i / parts) * job.weight_output + (i % parts) * Vec::lanes;
+        w[i] = Vec::load(at);
+        if (i % parts == 0) prefetch(at + rmbg::net::kWeightStride);
       }
 #pragma GCC unroll 12
       for (int t = 0; t < tiles; ++t) {

@@ -13,9 +13,10 @@ constexpr double kDirectly = 1.25;      // how much longer that takes where the 
 constexpr double kGain = 0.9;           // F6 is taken where it saves this much: F4 rounds less and needs less memory
 
 constexpr int kFewTiles = 132;           // as many as one job can take: each job transforms its weights by itself
-constexpr int kSharedGroups[] = {6, 2};  // of tiles, where there are more
+constexpr int kSharedGroups[] = {6, 3};  // of tiles, where there are more
 constexpr int kOutputs = 4;              // blocks
 constexpr int kInputs = 2;
+constexpr Cut kShallow{2, 8, 4, 2, true};  // where there are few inputs, all are held at once
 constexpr int kJobsPerThread = 3;  // so that the last ones end together
 
 double tile_count(const Convolution& job, int side) {
@@ -35,8 +36,8 @@ int parts(double whole, int part) { return static_cast<int>((whole + part - 1) /
 }  // namespace
 
 std::size_t scratch_floats(const Cut& cut, Winograd variant) {
-  const int weights = cut.shared ? 0 : cut.outputs * cut.inputs * kBlock * kBlock;
-  const int tiles = cut.tile_groups * kTiles * kBlock * (cut.inputs + cut.outputs);
+  const int weights = cut.shared ? 0 : cut.pass * cut.inputs * kWeightStride;
+  const int tiles = cut.tile_groups * kTiles * kBlock * (cut.inputs + cut.pass);
   return static_cast<std::size_t>(weights + tiles) * static_cast<std::size_t>(kProducts[variant]);
 }
 
@@ -54,11 +55,17 @@ Cut cut_for(const Convolution& job, Winograd variant, const Machine& machine) {
   const double tiles = tile_count(job, kTileSide[variant]);
   Cut cut{};
   cut.shared = tiles > kFewTiles;
-  cut.outputs = std::min(kOutputs, job.output_blocks);
-  cut.inputs = std::min(kInputs, job.input_blocks);
-  cut.tile_groups = cut.shared ? kSharedGroups[variant] : parts(tiles, kTiles);
+  const bool shallow = cut.shared && job.input_blocks <= kShallow.inputs;
+  cut.outputs = std::min(shallow ? kShallow.outputs : kOutputs, job.output_blocks);
+  cut.inputs = std::min(shallow ? kShallow.inputs : kInputs, job.input_blocks);
+  cut.tile_groups = shallow ? kShallow.tile_groups : cut.shared ? kSharedGroups[variant] : parts(tiles, kTiles);
+  // Where all inputs are held, each pass finds them there.
+  const auto set_pass = [&] {
+    cut.pass = cut.inputs == job.input_blocks ? std::min(kShallow.pass, cut.outputs) : cut.outputs;
+  };
+  set_pass();
   const auto fits = [&] {
-    const Cut held{cut.tile_groups, cut.outputs, cut.inputs, false};  // shared weights want room in the cache too
+    const Cut held{cut.tile_groups, cut.outputs, cut.inputs, cut.pass, false};  // shared weights want room in the cache too
     return scratch_floats(held, variant) * sizeof(float) <= machine.cache / 8 * 7;
   };
   while (cut.tile_groups > 1 && !fits()) --cut.tile_groups;
@@ -69,6 +76,7 @@ Cut cut_for(const Convolution& job, Winograd variant, const Machine& machine) {
     } else {
       cut.outputs = (cut.outputs + 1) / 2;
     }
+    set_pass();
   }
   return cut;
 }

@@ -22,6 +22,10 @@ inline constexpr int kTileSide[] = {4, 6};
 inline constexpr int kPatchSide[] = {6, 8};
 inline constexpr int kProducts[] = {36, 64};
 
+// Floats between the products of transformed weights: 16 x 16 and a cache line, or all would fall on the same few sets of
+// the first-level cache.
+inline constexpr int kWeightStride = kBlock * kBlock + kBlock;
+
 // What follows the sum of a convolution: y = clamp(x + bias), then + residual, then clamp again.
 struct Clamp {
   float low = -std::numeric_limits<float>::infinity();
@@ -113,7 +117,7 @@ struct Kernels {
   // patch of one block -> products[f * stride + 16 lanes], f = y * side + x.
   using Input = void(const Patch&, float* products, std::ptrdiff_t stride);
   Input* winograd_input[2];
-  // [c][9][16] -> weights[f][c][16], for one block of inputs and one of outputs.
+  // [c][9][16] -> weights[f * kWeightStride + c * 16 ..][16], for one block of inputs and one of outputs.
   using Weights = void(const float* taps, float* weights);
   Weights* winograd_weights[2];
   // products[f * stride ..] of one tile and block -> out[y * row + x * column ..] for y < rows, x < columns; the residual
@@ -126,9 +130,11 @@ struct Kernels {
   void (*direct)(const Direct&);
   void (*dot)(const Dot&);
 
-  // out[x][16] = two rows of one block blended by `weight`, then sampled at the columns, which never go back.
-  void (*sample)(const float* low, const float* high, float weight, const Sample* columns, int count, float* out);
-  // The same for a plane of `width` columns; `between` holds as many floats.
+  // out[y * out_row ..][x][16] = one block, with `row` floats between its rows, sampled along the columns, then along the
+  // rows. `between` holds twice column_count * 16 floats.
+  void (*sample)(const float* in, std::ptrdiff_t row, const Sample* rows, int row_count, const Sample* columns,
+                 int column_count, float* between, float* out, std::ptrdiff_t out_row);
+  // out[x] = two rows of a plane of `width` columns, blended by `weight`, then sampled; `between` holds as many floats.
   void (*sample_plane)(const float* low, const float* high, float weight, int width, const Sample* columns, int count,
                        float* between, float* out);
   // out[x][16] = maximum over `rows` x the taps of x that lie in [0, width).

@@ -65,9 +65,11 @@ Resize read_resize(Reader& reader) {
   resize.scale_x = reader.real();
   resize.coordinates = static_cast<Coordinates>(reader.number(0, 3));
   resize.interpolation = static_cast<Interpolation>(reader.number(0, 4));
-  const bool by_size = resize.height > 0 && resize.width > 0;
-  const bool by_scale = resize.scale_y > 0 && resize.scale_y < 1e4 && resize.scale_x > 0 && resize.scale_x < 1e4;
-  if (by_size == by_scale) refuse("a resize");
+  constexpr double most = 1e4;
+  const bool scales = resize.scale_y >= 1 / most && resize.scale_y <= most && resize.scale_x >= 1 / most && resize.scale_x <= most;
+  const bool by_scale = resize.height == 0 && resize.width == 0 && scales;
+  const bool by_size = resize.height > 0 && resize.width > 0 && resize.scale_y == 0 && resize.scale_x == 0;
+  if (!by_size && !by_scale) refuse("a resize");
   return resize;
 }
 
@@ -113,8 +115,8 @@ void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
       check(window.height * std::int64_t{window.width} <= kMost, "a window");
       const std::size_t taps = static_cast<std::size_t>(window.height) * static_cast<std::size_t>(window.width);
       const std::size_t width = static_cast<std::size_t>(padded(out));
-      const std::size_t needed = width * depth * taps;
-      check(needed <= weight_count && step.weights <= weight_count - needed, "weights");
+      check(taps <= weight_count / width / depth, "weights");
+      check(step.weights <= weight_count - width * depth * taps, "weights");
       check(width <= weight_count && step.bias <= weight_count - width, "a bias");
       if (step.residual >= 0) {
         check(blocked_out && value(step.residual).layout == Layout::blocked, "a residual's layout");
@@ -180,6 +182,7 @@ Plan decode(const std::int64_t* numbers, std::size_t count, std::size_t weight_c
   for (const Step& step : plan.steps) made[static_cast<std::size_t>(step.output)] = true;
   for (const int output : plan.outputs) {
     check(made[static_cast<std::size_t>(output)], "an output");
+    made[static_cast<std::size_t>(output)] = false;  // it goes to one place
     check(plan.values[static_cast<std::size_t>(output)].layout == Layout::planar, "an output's layout");
   }
   return plan;

@@ -37,13 +37,14 @@ void Run::resize(const Step& step, const Ready& ready) {
   share(static_cast<std::size_t>(planes) * static_cast<std::size_t>(out.height), [&](std::size_t index, std::size_t worker) {
     const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(index) / out.height;
     const Sample& sample = ready.rows[index % static_cast<std::size_t>(out.height)];
-    const float* low = from + (plane * in.height + sample.low) * row;
-    const float* high = from + (plane * in.height + sample.high) * row;
+    const float* in_plane = from + plane * in.height * row;
     float* line = to + static_cast<std::ptrdiff_t>(index) * out.width * pixel;
+    float* between = scratch<float>(worker);
     if (blocked) {
-      kernels_.sample(low, high, sample.weight, ready.columns.data(), out.width, line);
+      kernels_.sample(in_plane, row, &sample, 1, ready.columns.data(), out.width, between, line, 0);
     } else {
-      kernels_.sample_plane(low, high, sample.weight, in.width, ready.columns.data(), out.width, scratch<float>(worker), line);
+      kernels_.sample_plane(in_plane + sample.low * row, in_plane + sample.high * row, sample.weight, in.width,
+                            ready.columns.data(), out.width, between, line);
     }
   });
 }

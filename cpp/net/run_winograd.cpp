@@ -1,9 +1,10 @@
 // A 3x3 convolution of stride 1 by Winograd's method. A job takes some tiles and some outputs all the way: it transforms
-// the weights (raw ones are nine floats, so that memory holds and moves those) and the inputs, multiplies, transforms
-// back. What it works on stays in the second-level cache; nothing is shared but the weights of layers with many tiles.
+// the inputs and the weights, multiplies, transforms back. What it works on stays in the second-level cache. Weights lie in
+// memory as they are in the model, nine floats for each pair of channels, and not as the 36 or 64 that they become:
+// to transform them again for each run costs less than to read those.
 //
 // Layouts, of P products (36 or 64):
-//   weights  [output block][input block][P][16 c][16 k]
+//   weights  [output block][input block][P][16 c][16 k], kWeightStride from one product to the next
 //   inputs   [tile group][input block][P][12 tiles][16 c]
 //   products [tile group][output block][P][12 tiles][16 k]
 #include <algorithm>
@@ -13,33 +14,115 @@
 namespace rmbg::net {
 namespace {
 
-constexpr std::ptrdiff_t kSquare = kBlock * kBlock;
 constexpr std::ptrdiff_t kRow = kTiles * kBlock;
 
-// A block of 16 channels of one input of the convolution.
+// A block of 16 channels of one input.
 struct Source {
-  const float* data;  // of the first image
-  std::ptrdiff_t image;
-  std::ptrdiff_t block_floats;
-  int height, width;    // as the convolution sees it
-  int stored_width;     // as it lies in memory
-  const Sample* rows;   // null: it lies there as it is seen
+  const float* data;     // of the first image
+  std::ptrdiff_t image;  // floats between images
+  int height, width;     // as the convolution sees it
+  int stored_width;      // as it lies in memory
+  const Sample* rows;    // null: it lies there as it is seen
   const Sample* columns;
 };
 
-class Job {
- public:
-  Job(const Kernels& kernels, Winograd variant, const Window& window)
-      : kernels_(kernels),
-        variant_(variant),
-        side_(kPatchSide[variant]),
-        dilation_(window.dilation_y),
-        top_(window.top),
-        left_(window.left) {}
+struct Output {
+  float* data;
+  const float* residual;  // or null
+  int height, width, blocks;
+};
 
-  void transform_input(const Source& source, const Tile& tile, float* products) const {
-    const int y = tile.y - top_;
-    const int x = tile.x - left_;
+struct Pool {
+  float* data;  // or null
+  int height, width;
+};
+
+// A range of blocks.
+struct Blocks {
+  int begin, count;
+};
+
+// The tiles of a job and its part of the scratch memory.
+struct Work {
+  const Tile* tiles;
+  int tile_count;
+  float* products;
+  float* inputs;
+  float* weights;
+};
+
+class Convolution {
+ public:
+  Convolution(const Kernels& kernels, const Step& step, const Ready& ready, const float* weights, float* shared_weights)
+      : kernels_(kernels),
+        step_(step),
+        cut_(ready.cut),
+        tiles_(ready.tiles),
+        variant_(ready.winograd),
+        side_(kPatchSide[ready.winograd]),
+        dilation_(step.window.dilation_y),
+        products_(kProducts[ready.winograd]),
+        taps_(weights + step.weights),
+        bias_(weights + step.bias),
+        shared_weights_(shared_weights) {}
+
+  std::vector<Source> sources;  // the blocks of all inputs
+  Output output{};
+  Pool pool{};
+
+  std::size_t jobs() const { return tile_jobs() * output_jobs(); }
+
+  void run_job(std::size_t index, float* scratch) const {
+    const std::size_t begin = index / output_jobs() * tiles_a_job();
+    const std::ptrdiff_t groups = cut_.tile_groups;
+    Work work{};
+    work.tiles = tiles_.data() + begin;
+    work.tile_count = static_cast<int>(std::min(tiles_a_job(), tiles_.size() - begin));
+    work.products = scratch;
+    work.inputs = work.products + groups * cut_.pass * products_ * kRow;
+    work.weights = work.inputs + groups * cut_.inputs * products_ * kRow;
+
+    const int first = static_cast<int>(index % output_jobs()) * cut_.outputs;
+    const int end = std::min(first + cut_.outputs, output.blocks);
+    const int all_inputs = static_cast<int>(sources.size());
+    for (int k = first; k < end; k += cut_.pass) {
+      const Blocks outputs{k, std::min(cut_.pass, end - k)};
+      for (int c = 0; c < all_inputs; c += cut_.inputs) {
+        const Blocks inputs{c, std::min(cut_.inputs, all_inputs - c)};
+        if (k == first) transform_inputs(inputs, work);  // a second pass finds them all there
+        multiply(inputs, outputs, work);
+      }
+      transform_back(outputs, work);
+    }
+  }
+
+  void transform_weights(int output_block, int input_block, float* to) const {
+    const std::ptrdiff_t pair = output_block * static_cast<std::ptrdiff_t>(sources.size()) + input_block;
+    kernels_.winograd_weights[variant_](taps_ + pair * 9 * kBlock * kBlock, to);
+  }
+
+ private:
+  std::size_t tiles_a_job() const { return static_cast<std::size_t>(cut_.tile_groups) * kTiles; }
+  std::size_t tile_jobs() const { return (tiles_.size() + tiles_a_job() - 1) / tiles_a_job(); }
+  std::size_t output_jobs() const { return static_cast<std::size_t>((output.blocks + cut_.outputs - 1) / cut_.outputs); }
+
+  // Where tile t of block b lies among `count` blocks, of inputs or of products.
+  std::ptrdiff_t place_of(int t, int b, int count) const {
+    return (std::ptrdiff_t{t / kTiles} * count + b) * products_ * kRow + std::ptrdiff_t{t % kTiles} * kBlock;
+  }
+
+  void transform_inputs(Blocks blocks, const Work& work) const {
+    for (int b = 0; b < blocks.count; ++b) {
+      const Source& source = sources[static_cast<std::size_t>(blocks.begin + b)];
+      for (int t = 0; t < work.tile_count; ++t) {
+        transform_input(source, work.tiles[t], work.inputs + place_of(t, b, blocks.count));
+      }
+    }
+  }
+
+  void transform_input(const Source& source, const Tile& tile, float* to) const {
+    const int y = tile.y - step_.window.top;
+    const int x = tile.x - step_.window.left;
     const float* image = source.data + tile.image * source.image;
     Patch patch{};
     patch.top = first_inside(y);
@@ -52,175 +135,150 @@ class Job {
       patch.data = buffer;
       patch.row = kPatch * kBlock;
       patch.column = kBlock;
-      kernels_.winograd_input[variant_](patch, products, kRow);
+      kernels_.winograd_input[variant_](patch, to, kRow);
     } else {
       const std::ptrdiff_t row = std::ptrdiff_t{source.width} * kBlock;
       patch.data = image + y * row + std::ptrdiff_t{x} * kBlock;
       patch.row = row * dilation_;
       patch.column = std::ptrdiff_t{dilation_} * kBlock;
-      kernels_.winograd_input[variant_](patch, products, kRow);
+      kernels_.winograd_input[variant_](patch, to, kRow);
     }
   }
 
- private:
   int first_inside(int at) const { return at >= 0 ? 0 : (dilation_ - 1 - at) / dilation_; }
-  int end_inside(int at, int size) const { return std::min(side_, at >= size ? 0 : (size - at + dilation_ - 1) / dilation_); }
+  int end_inside(int at, int size) const {
+    return std::min(side_, at >= size ? 0 : (size - at + dilation_ - 1) / dilation_);
+  }
 
   void sample(const Source& source, const float* image, int y, int x, const Patch& patch, float* buffer) const {
     if (patch.left >= patch.right) return;
-    Sample columns[kPatch];
+    Sample rows[kPatch], columns[kPatch];
+    for (int i = patch.top; i < patch.bottom; ++i) rows[i] = source.rows[y + i * dilation_];
     for (int i = patch.left; i < patch.right; ++i) columns[i] = source.columns[x + i * dilation_];
-    const std::ptrdiff_t stored_row = std::ptrdiff_t{source.stored_width} * kBlock;
-    for (int i = patch.top; i < patch.bottom; ++i) {
-      const Sample row = source.rows[y + i * dilation_];
-      kernels_.sample(image + row.low * stored_row, image + row.high * stored_row, row.weight, columns + patch.left,
-                      patch.right - patch.left, buffer + (i * kPatch + patch.left) * kBlock);
+    alignas(64) float between[2 * kPatch * kBlock];
+    kernels_.sample(image, std::ptrdiff_t{source.stored_width} * kBlock, rows + patch.top, patch.bottom - patch.top,
+                    columns + patch.left, patch.right - patch.left, between,
+                    buffer + (patch.top * kPatch + patch.left) * kBlock, kPatch * kBlock);
+  }
+
+  void multiply(Blocks inputs, Blocks outputs, const Work& work) const {
+    const std::ptrdiff_t pair = products_ * kWeightStride;
+    Multiply job{};
+    job.input_group = inputs.count * products_ * kRow;
+    job.input_block = products_ * kRow;
+    job.weight_block = pair;
+    job.product_group = outputs.count * products_ * kRow;
+    job.product_output = products_ * kRow;
+    job.tiles = work.tile_count;
+    job.blocks = inputs.count;
+    job.outputs = outputs.count;
+    job.add = inputs.begin > 0;
+    const float* weights = work.weights;
+    if (cut_.shared) {
+      job.weight_output = static_cast<std::ptrdiff_t>(sources.size()) * pair;
+      weights = shared_weights_ + outputs.begin * job.weight_output + inputs.begin * pair;
+    } else {
+      job.weight_output = inputs.count * pair;
+      for (int k = 0; k < outputs.count; ++k) {
+        for (int c = 0; c < inputs.count; ++c) {
+          transform_weights(outputs.begin + k, inputs.begin + c, work.weights + (k * inputs.count + c) * pair);
+        }
+      }
+    }
+    for (std::ptrdiff_t f = 0; f < products_; ++f) {
+      job.inputs = work.inputs + f * kRow;
+      job.weights = weights + f * kWeightStride;
+      job.products = work.products + f * kRow;
+      kernels_.multiply(job);
+    }
+  }
+
+  void transform_back(Blocks blocks, const Work& work) const {
+    const std::ptrdiff_t row = std::ptrdiff_t{output.width} * kBlock;
+    for (int t = 0; t < work.tile_count; ++t) {
+      const Tile& tile = work.tiles[t];
+      const int rows = std::min(kTileSide[variant_], (output.height - tile.y + dilation_ - 1) / dilation_);
+      const int columns = std::min(kTileSide[variant_], (output.width - tile.x + dilation_ - 1) / dilation_);
+      for (int b = 0; b < blocks.count; ++b) {
+        const int k = blocks.begin + b;
+        const std::ptrdiff_t plane = std::ptrdiff_t{tile.image} * output.blocks + k;
+        const std::ptrdiff_t at = (plane * output.height + tile.y) * row + std::ptrdiff_t{tile.x} * kBlock;
+        const Finish finish{bias_ + k * kBlock, step_.first, output.residual ? output.residual + at : nullptr, step_.second};
+        kernels_.winograd_output[variant_](work.products + place_of(t, b, blocks.count), kRow, finish, output.data + at,
+                                           row * dilation_, std::ptrdiff_t{dilation_} * kBlock, rows, columns);
+        if (pool.data) pool_tile(tile, plane, output.data + at, rows, columns);
+      }
+    }
+  }
+
+  // Tiles begin at even pixels, so that the windows of a 2x2 pool never lie across two of them.
+  void pool_tile(const Tile& tile, std::ptrdiff_t plane, const float* from, int rows, int columns) const {
+    const std::ptrdiff_t row = std::ptrdiff_t{output.width} * kBlock;
+    const int x = tile.x / 2;
+    const int count = std::min((columns + 1) / 2, pool.width - x);
+    for (int i = 0; i < rows; i += 2) {
+      const int y = (tile.y + i) / 2;
+      if (y >= pool.height || count < 1) break;
+      float* to = pool.data + ((plane * pool.height + y) * pool.width + x) * kBlock;
+      kernels_.max_pool(from + i * row, row, std::min(2, rows - i), columns, 2, 2, 0, to, count);
     }
   }
 
   const Kernels& kernels_;
+  const Step& step_;
+  const Cut& cut_;
+  const std::vector<Tile>& tiles_;
   const Winograd variant_;
-  const int side_, dilation_, top_, left_;
+  const int side_, dilation_;
+  const std::ptrdiff_t products_;
+  const float* const taps_;
+  const float* const bias_;
+  float* const shared_weights_;
 };
 
 }  // namespace
 
 void Run::convolve_winograd(const Step& step, const Ready& ready) {
-  const Winograd variant = ready.winograd;
-  const std::ptrdiff_t products = kProducts[variant];
-  const Cut& cut = ready.cut;
-
-  std::vector<Source> sources;
+  float* const shared_weights = buffers_.arena + ready.shared_weights;
+  Convolution work(kernels_, step, ready, buffers_.weights, shared_weights);
   for (const int input : step.inputs) {
     const int seen = resolve(input);
-    const Shape shape = place(seen).shape;
-    Source source{nullptr, 0, 0, shape.height, shape.width, shape.width, nullptr, nullptr};
+    const Place& as_seen = place(seen);
+    Source source{};
     int stored = seen;
-    if (place(seen).home == Home::view) {
-      const std::size_t view = place(seen).at;
-      stored = plan_.steps[view].inputs[0];
-      source.rows = schedule_.steps[view].rows.data();
-      source.columns = schedule_.steps[view].columns.data();
+    if (as_seen.home == Home::view) {
+      stored = plan_.steps[as_seen.at].inputs[0];
+      source.rows = schedule_.steps[as_seen.at].rows.data();
+      source.columns = schedule_.steps[as_seen.at].columns.data();
     }
     const Shape lies = place(resolve(stored)).shape;
+    const std::ptrdiff_t block = std::ptrdiff_t{lies.height} * lies.width * kBlock;
     const int blocks = blocks_of(value(seen).channels);
+    source.image = block * blocks;
+    source.height = as_seen.shape.height;
+    source.width = as_seen.shape.width;
     source.stored_width = lies.width;
-    source.block_floats = std::ptrdiff_t{lies.height} * lies.width * kBlock;
-    source.image = source.block_floats * blocks;
-    for (int block = 0; block < blocks; ++block) {
-      source.data = read(stored) + block * source.block_floats;
-      sources.push_back(source);
+    for (int b = 0; b < blocks; ++b) {
+      source.data = read(stored) + b * block;
+      work.sources.push_back(source);
     }
   }
+  const Shape out = place(step.output).shape;
+  const float* residual = step.residual >= 0 ? read(step.residual) : nullptr;
+  work.output = {write(step.output), residual, out.height, out.width, blocks_of(value(step.output).channels)};
+  if (ready.pooled >= 0) {
+    const int pooled = plan_.steps[static_cast<std::size_t>(ready.pooled)].output;
+    work.pool = {write(pooled), place(pooled).shape.height, place(pooled).shape.width};
+  }
 
-  const int input_blocks = static_cast<int>(sources.size());
-  const int output_blocks = blocks_of(value(step.output).channels);
-  const float* taps = buffers_.weights + step.weights;
-  const auto transform_weights = [&](int output, int input, float* to) {
-    const std::ptrdiff_t index = std::ptrdiff_t{output} * input_blocks + input;
-    kernels_.winograd_weights[variant](taps + index * 9 * kSquare, to);
-  };
-  float* const shared = buffers_.arena + ready.shared_weights;
-  if (cut.shared) {
-    share(static_cast<std::size_t>(output_blocks) * static_cast<std::size_t>(input_blocks), [&](std::size_t i, std::size_t) {
-      const int index = static_cast<int>(i);
-      transform_weights(index / input_blocks, index % input_blocks, shared + index * products * kSquare);
+  if (ready.cut.shared) {
+    const std::size_t inputs = work.sources.size();
+    share(inputs * static_cast<std::size_t>(work.output.blocks), [&](std::size_t pair, std::size_t) {
+      float* to = shared_weights + static_cast<std::ptrdiff_t>(pair) * kProducts[ready.winograd] * kWeightStride;
+      work.transform_weights(static_cast<int>(pair / inputs), static_cast<int>(pair % inputs), to);
     });
   }
-
-  const Shape out_shape = place(step.output).shape;
-  const std::ptrdiff_t out_row = std::ptrdiff_t{out_shape.width} * kBlock;
-  const std::ptrdiff_t out_block = out_shape.height * out_row;
-  float* const out = write(step.output);
-  const float* const residual = step.residual >= 0 ? read(step.residual) : nullptr;
-  const int dilation = step.window.dilation_y;
-  const int tile_side = kTileSide[variant];
-
-  const Step* pool = ready.pooled >= 0 ? &plan_.steps[static_cast<std::size_t>(ready.pooled)] : nullptr;
-  const Shape pool_shape = pool ? place(pool->output).shape : Shape{};
-  float* const pooled = pool ? write(pool->output) : nullptr;
-
-  const Job work(kernels_, variant, step.window);
-  const std::size_t a_job = static_cast<std::size_t>(cut.tile_groups) * kTiles;
-  const std::size_t tile_jobs = (ready.tiles.size() + a_job - 1) / a_job;
-  const std::size_t output_jobs = static_cast<std::size_t>((output_blocks + cut.outputs - 1) / cut.outputs);
-
-  share(tile_jobs * output_jobs, [&](std::size_t index, std::size_t worker) {
-    const std::size_t tile_begin = index / output_jobs * a_job;
-    const int tile_count = static_cast<int>(std::min(a_job, ready.tiles.size() - tile_begin));
-    const Tile* tiles = ready.tiles.data() + tile_begin;
-    const int output_begin = static_cast<int>(index % output_jobs) * cut.outputs;
-    const int outputs = std::min(cut.outputs, output_blocks - output_begin);
-
-    float* const sums = scratch<float>(worker);
-    float* const inputs = sums + std::ptrdiff_t{cut.tile_groups} * cut.outputs * products * kRow;
-    float* const own_weights = inputs + std::ptrdiff_t{cut.tile_groups} * cut.inputs * products * kRow;
-
-    for (int input_begin = 0; input_begin < input_blocks; input_begin += cut.inputs) {
-      const int count = std::min(cut.inputs, input_blocks - input_begin);
-      for (int i = 0; i < count; ++i) {
-        for (int t = 0; t < tile_count; ++t) {
-          float* to = inputs + (std::ptrdiff_t{t / kTiles} * count + i) * products * kRow + t % kTiles * kBlock;
-          work.transform_input(sources[static_cast<std::size_t>(input_begin + i)], tiles[t], to);
-        }
-      }
-      const float* weights = own_weights;
-      std::ptrdiff_t weight_output = count * products * kSquare;
-      if (cut.shared) {
-        weight_output = input_blocks * products * kSquare;
-        weights = shared + output_begin * weight_output + input_begin * products * kSquare;
-      } else {
-        for (int k = 0; k < outputs; ++k) {
-          for (int i = 0; i < count; ++i) {
-            transform_weights(output_begin + k, input_begin + i, own_weights + (k * count + i) * products * kSquare);
-          }
-        }
-      }
-
-      Multiply product{};
-      product.input_group = count * products * kRow;
-      product.input_block = products * kRow;
-      product.weight_block = products * kSquare;
-      product.weight_output = weight_output;
-      product.product_group = outputs * products * kRow;
-      product.product_output = products * kRow;
-      product.tiles = tile_count;
-      product.blocks = count;
-      product.outputs = outputs;
-      product.add = input_begin > 0;
-      for (std::ptrdiff_t f = 0; f < products; ++f) {
-        product.inputs = inputs + f * kRow;
-        product.weights = weights + f * kSquare;
-        product.products = sums + f * kRow;
-        kernels_.multiply(product);
-      }
-    }
-
-    for (int t = 0; t < tile_count; ++t) {
-      const Tile& tile = tiles[t];
-      const int rows = std::min(tile_side, (out_shape.height - tile.y + dilation - 1) / dilation);
-      const int columns = std::min(tile_side, (out_shape.width - tile.x + dilation - 1) / dilation);
-      for (int k = 0; k < outputs; ++k) {
-        const std::ptrdiff_t block = std::ptrdiff_t{tile.image} * output_blocks + output_begin + k;
-        const std::ptrdiff_t at = block * out_block + tile.y * out_row + std::ptrdiff_t{tile.x} * kBlock;
-        const float* bias = buffers_.weights + step.bias + (output_begin + k) * kBlock;
-        const Finish finish{bias, step.first, residual ? residual + at : nullptr, step.second};
-        const float* from =
-            sums + (std::ptrdiff_t{t / kTiles} * outputs + k) * products * kRow + std::ptrdiff_t{t % kTiles} * kBlock;
-        kernels_.winograd_output[variant](from, kRow, finish, out + at, out_row * dilation, std::ptrdiff_t{dilation} * kBlock,
-                                          rows, columns);
-        if (!pool) continue;
-        const int pool_x = tile.x / 2;
-        const int pool_columns = std::min(tile_side / 2, pool_shape.width - pool_x);
-        for (int y = 0; y < rows; y += 2) {
-          const int pool_y = (tile.y + y) / 2;
-          if (pool_y >= pool_shape.height || pool_columns < 1) break;
-          float* to = pooled + ((block * pool_shape.height + pool_y) * pool_shape.width + pool_x) * kBlock;
-          kernels_.max_pool(out + at + y * out_row, out_row, std::min(2, rows - y), columns, 2, 2, 0, to, pool_columns);
-        }
-      }
-    }
-  });
+  share(work.jobs(), [&](std::size_t index, std::size_t worker) { work.run_job(index, scratch<float>(worker)); });
 }
 
 }  // namespace rmbg::net

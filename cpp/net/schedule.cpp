@@ -107,7 +107,7 @@ class Scheduler {
       case StepKind::resize: {
         const Resize& r = step.resize;
         ready.algorithm = Algorithm::resize;
-        need_scratch(static_cast<std::size_t>(in.width));  // a row of a plane, half resized
+        need_scratch(static_cast<std::size_t>(std::max(in.width, 2 * kBlock * out.width)));  // rows half resized
         ready.rows = samples(in.height, out.height, r.scale_y, r.coordinates, r.interpolation);
         ready.columns = samples(in.width, out.width, r.scale_x, r.coordinates, r.interpolation);
         break;
@@ -295,7 +295,7 @@ class Scheduler {
         std::size_t blocks = 0;
         for (const int input : step.inputs) blocks += static_cast<std::size_t>(blocks_of(value(input).channels));
         blocks *= static_cast<std::size_t>(blocks_of(value(step.output).channels));
-        ready.shared_weights = reserve(blocks * kBlock * kBlock * static_cast<std::size_t>(kProducts[ready.winograd]), s, s);
+        ready.shared_weights = reserve(blocks * kWeightStride * static_cast<std::size_t>(kProducts[ready.winograd]), s, s);
       }
     }
   }

@@ -29,10 +29,11 @@ struct Tile {
   std::int32_t image, y, x;
 };
 
-// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles and `outputs` blocks of outputs,
-// and goes through the inputs `inputs` blocks at a time.
+// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles and `outputs` blocks of outputs.
+// It goes through the inputs `inputs` blocks at a time and, where that is all of them, through the outputs `pass` at a time;
+// otherwise `pass` is `outputs`.
 struct Cut {
-  int tile_groups, outputs, inputs;
+  int tile_groups, outputs, inputs, pass;
   bool shared;  // the transformed weights are made once for all jobs, not by each job anew
 };
 

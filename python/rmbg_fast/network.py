@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from . import graphs
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -56,7 +58,7 @@ class Graph:
         for index, node in enumerate(self.nodes):
             for name in node.output:
                 self.makers[name] = index
-            for name in set(node.input):
+            for name in graphs.uses(node):
                 self.readers.setdefault(name, []).append(index)
 
     def array(self, name: str) -> Any:
@@ -84,7 +86,8 @@ def compile_regions(graph: Graph, weights: list[Array]) -> list[Region]:
     supported = [_supported(graph, node) for node in graph.nodes]
     depth = [0] * len(graph.nodes)  # grows where a path goes from supported nodes to others or back
     for index, node in enumerate(graph.nodes):
-        for name in node.input:
+        # What a node of ours reads besides maps (the size of a Resize) is known, and not computed.
+        for name in [n for n in node.input if _is_map(graph, n)] if supported[index] else graphs.uses(node):
             maker = graph.makers.get(name)
             if maker is not None:
                 depth[index] = max(depth[index], depth[maker] + (supported[maker] != supported[index]))
@@ -177,6 +180,7 @@ def _check_concat(graph: Graph, node: NodeProto) -> bool:
     readers = [graph.nodes[index] for index in graph.readers.get(node.output[0], [])]
     return (
         axis in (1, -3)
+        and len(node.input) > 1
         and all(_is_map(graph, name) for name in node.input)
         and all(reader.op_type in ("Conv", "Concat") for reader in readers)
     )
@@ -223,13 +227,38 @@ def _limits(graph: Graph, node: NodeProto) -> tuple[float, float] | None:
 
 
 def _resize_size(graph: Graph, node: NodeProto) -> tuple[int, int, float, float] | None:
-    """Height and width of the output, or its scale: what is not used is 0. None: neither is known."""
-    if len(node.input) > 2 and node.input[2] in graph.constants:
-        scales = graph.array(node.input[2])
-        if scales.size == 4:
-            return (0, 0, float(scales[2]), float(scales[3])) if min(scales) > 0 and max(scales) < 1e4 else None
-    height, width = graph.shapes[node.output[0]][2:]
-    return None if height is None or width is None else (height, width, 0.0, 0.0)
+    """Height and width of the output, or its scale: what is not used is 0.
+
+    None: neither is known, or the runtime, which computes with float32, may come to another size or other pixels.
+    """
+    attributes = _attributes(node)
+    aligned = _text(attributes.get("coordinate_transformation_mode"), "half_pixel") == "align_corners"
+    nearest = not aligned and _text(attributes.get("mode"), "nearest") == "nearest"
+    before, after = graph.shapes[node.input[0]][2:], graph.shapes[node.output[0]][2:]
+    if len(node.input) > 2 and node.input[2] in graph.constants and graph.array(node.input[2]).size == 4:
+        scales = [float(scale) for scale in graph.array(node.input[2])[2:]]
+        if all(_is_plain_scale(size, scale, nearest) for size, scale in zip(before, scales, strict=True)):
+            return 0, 0, scales[0], scales[1]
+        return None
+    (height, width), (new_height, new_width) = before, after
+    if height is None or width is None or new_height is None or new_width is None:
+        return None
+    if nearest and (new_height % height or new_width % width):
+        return None
+    return new_height, new_width, 0.0, 0.0
+
+
+def _is_plain_scale(size: int | None, scale: float, nearest: bool) -> bool:
+    import numpy as np
+
+    if not 1e-4 <= scale <= 1e4:
+        return False
+    if scale == int(scale):
+        return True
+    if size is None or nearest:
+        return False
+    result = int(size * scale)  # where the size stays, the runtime copies
+    return result == int(np.float32(size) * np.float32(scale)) and result != size
 
 
 def _worth_it(graph: Graph, nodes: Iterable[int]) -> bool:

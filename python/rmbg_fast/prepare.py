@@ -90,9 +90,7 @@ def details(ready: Path) -> dict[str, Any]:
 
     Empty for a model that `prepare` left as it was.
     """
-    with suppress(OSError, ValueError):
-        return {"convolutions": json.loads(_manifest(ready).read_text(encoding="utf-8"))["convolutions"]}
-    return {}
+    return {"convolutions": _manifest_of(ready)["convolutions"]} if _manifest(ready).is_file() else {}
 
 
 def run(source: Path, plan: Plan) -> tuple[ModelProto | None, list[Step]]:
@@ -165,10 +163,19 @@ def _manifest(ready: Path) -> Path:
     return ready.with_suffix(".json")
 
 
+def _manifest_of(ready: Path) -> dict[str, Any]:
+    """Raises OSError, ValueError, TypeError, KeyError or AttributeError where it is not what `_make` writes."""
+    manifest = json.loads(_manifest(ready).read_text(encoding="utf-8"))
+    known = manifest["convolutions"]
+    for name in [*known["replaced"], *known["left"]]:
+        name.encode()
+    return {"files": dict(manifest["files"]), "convolutions": known}
+
+
 def _is_ready(ready: Path) -> bool:
     """Does all that belongs to a prepared model lie there as it was written?"""
     try:
-        files = json.loads(_manifest(ready).read_text(encoding="utf-8"))["files"]
+        files = _manifest_of(ready)["files"]
         return bool(files) and all(_is_as_written(ready.with_name(name), state) for name, state in files.items())
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
