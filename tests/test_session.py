@@ -17,7 +17,7 @@ from PIL import Image
 from skimage import data
 
 import rmbg_fast
-from rmbg_fast import ModelSpec, Session, errors
+from rmbg_fast import ModelSpec, Session, _core, errors, runtime
 
 PHOTOS = {"cat": data.chelsea, "astronaut": data.astronaut}
 SIZE = 32
@@ -222,3 +222,8 @@ def test_thread_counts(grey_model: ModelSpec, threads: Any) -> None:
 def test_options_that_make_no_sense(grey_model: ModelSpec, photo: NDArray[np.uint8], options: dict[str, Any]) -> None:
     with pytest.raises(errors.OptionError):
         Session(grey_model, device="cpu").remove(photo, **options)
+
+
+def test_the_runtime_s_functions_are_where_we_say() -> None:
+    runtime.load()
+    assert _core.check_slots() == []

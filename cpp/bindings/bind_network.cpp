@@ -46,7 +46,8 @@ class BareNetwork {
       py::dict row;
       row["algorithm"] = name_of(ready);
       row["milliseconds"] = clock.laps[i];
-      row["channels"] = py::make_tuple(channels, network_.plan().values[static_cast<std::size_t>(step.output)].channels);
+      row["channels"] =
+          py::make_tuple(channels, network_.plan().values[static_cast<std::size_t>(step.output)].channels);
       row["height"] = out.shape.height;
       row["width"] = out.shape.width;
       row["window"] = py::make_tuple(step.window.height, step.window.stride_y, step.window.dilation_y);
@@ -71,7 +72,8 @@ class BareNetwork {
 
   static std::string name_of(const net::Ready& ready) {
     if (ready.algorithm == net::Algorithm::winograd) return ready.winograd == net::F4 ? "winograd F4" : "winograd F6";
-    constexpr const char* names[] = {"none", "winograd", "direct", "dot", "max_pool", "resize", "add", "pack", "unpack"};
+    constexpr const char* names[] = {"none",   "winograd", "direct", "dot",   "max_pool",
+                                     "resize", "add",      "pack",   "unpack"};
     return names[static_cast<std::size_t>(ready.algorithm)];
   }
 
@@ -84,7 +86,8 @@ class BareNetwork {
       const FloatArray& input = inputs[i];
       const int channels = plan.values[static_cast<std::size_t>(plan.inputs[i])].channels;
       if (input.ndim() != 4 || input.shape(1) != channels) throw Error(ErrorKind::option, "an input has another shape");
-      shapes.push_back({static_cast<int>(input.shape(0)), static_cast<int>(input.shape(2)), static_cast<int>(input.shape(3))});
+      shapes.push_back(
+          {static_cast<int>(input.shape(0)), static_cast<int>(input.shape(2)), static_cast<int>(input.shape(3))});
       from.push_back(input.data());
     }
     last_ = network_.schedule(shapes);
@@ -129,8 +132,8 @@ void bind_network(py::module_& m) {
     return std::string(kernels ? kernels->name : "");
   });
   py::class_<BareNetwork>(m, "BareNetwork")
-      .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int>(), arg("plan"), arg("weights"),
-           arg("tier"), arg("threads"))
+      .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int>(), arg("plan"),
+           arg("weights"), arg("tier"), arg("threads"))
       .def("run", py::overload_cast<const std::vector<FloatArray>&>(&BareNetwork::run), arg("inputs"))
       .def("profile", &BareNetwork::profile, arg("inputs"))
       .def_property_readonly("arena_bytes", &BareNetwork::arena_bytes);

@@ -16,8 +16,8 @@ namespace {
 
 using Port = std::variant<int, std::string>;  // an input or output, by index or name
 
-ort::SessionConfig config_of(const std::string& path, const std::string& device, int device_id, int threads, const Port& input,
-                             const Port& output) {
+ort::SessionConfig config_of(const std::string& path, const std::string& device, int device_id, int threads,
+                             const Port& input, const Port& output) {
   ort::SessionConfig config;
   config.model_path = path;
   config.device = device == "cuda" ? ort::DeviceKind::cuda : ort::DeviceKind::cpu;
@@ -50,8 +50,8 @@ Recipe recipe_of(const py::object& spec) {
   return recipe;
 }
 
-std::unique_ptr<Remover> make_remover(const std::string& path, const py::object& spec, const std::string& device, int device_id,
-                                      int threads, const Port& input, const Port& output) {
+std::unique_ptr<Remover> make_remover(const std::string& path, const py::object& spec, const std::string& device,
+                                      int device_id, int threads, const Port& input, const Port& output) {
   const ort::SessionConfig config = config_of(path, device, device_id, threads, input, output);
   const Recipe recipe = recipe_of(spec);
   const py::gil_scoped_release release;
@@ -67,7 +67,8 @@ py::dict timings_dict(const Timings& timings) {
 }
 
 py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha,
-                 const std::optional<std::array<int, 3>>& background, std::optional<int> threshold, const py::object& out) {
+                 const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
+                 const py::object& out) {
   const ImageInput input = image_input(image);
   const BlendOptions options = blend_options(alpha, background, threshold, input.view.sample);
   const py::ssize_t channels = options.mode == kernels::BlendMode::over ? 3 : 4;
@@ -100,8 +101,8 @@ py::tuple mask(Remover& remover, const py::array& image, const std::string& dtyp
 void bind_remover(py::module_& m) {
   using py::arg;
   py::class_<Remover>(m, "Remover")
-      .def(py::init(&make_remover), arg("path"), arg("spec"), arg("device"), arg("device_id"), arg("threads"), arg("input"),
-           arg("output"))
+      .def(py::init(&make_remover), arg("path"), arg("spec"), arg("device"), arg("device_id"), arg("threads"),
+           arg("input"), arg("output"))
       .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
            arg("out").none(true))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("out").none(true))

@@ -2,6 +2,7 @@
 
 #include "bindings/bind.hpp"
 #include "ort/library.hpp"
+#include "ort/selfcheck.hpp"
 
 namespace py = pybind11;
 
@@ -9,6 +10,7 @@ namespace rmbg::bindings {
 
 void bind_runtime(py::module_& m) {
   m.def("load_runtime", &ort::load_library, py::arg("path"), py::call_guard<py::gil_scoped_release>());
+  m.def("check_slots", &ort::check_slots);  // the names of those that are not what abi.hpp says
   m.def("runtime_info", []() -> py::object {
     if (!ort::library_loaded()) return py::none();
     const ort::LibraryInfo& info = ort::library_info();

@@ -58,8 +58,8 @@ bool cpu_has_avx512() {
 #if defined(_MSC_VER) && defined(_M_X64)
   return cpu_has(kAvx | kF16c | kFma, kAvx2 | kAvx512, kZmm);
 #elif defined(__x86_64__)
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && cpu_has_avx2() && cpu_has_fma();
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && cpu_has_avx2() && cpu_has_fma();
 #else
   return false;
 #endif

@@ -12,7 +12,8 @@ namespace rmbg {
 
 constexpr std::int32_t kRowsWorthAThread = 32;  // fewer cost less than a thread's start
 
-// Calls work(row_begin, row_end) for bands that cover [0, rows). Returns when all are done and rethrows the first exception.
+// Calls work(row_begin, row_end) for bands that cover [0, rows). Returns when all are done and rethrows the first
+// exception.
 template <typename Work>
 void parallel_rows(int threads, std::int32_t rows, Work work) {
   const int bands = std::clamp(threads, 1, std::max(1, rows / kRowsWorthAThread));

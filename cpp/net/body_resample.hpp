@@ -26,8 +26,8 @@ void sample_row(const float* from, const Sample* columns, int count, float* out)
 }
 
 // Rows of the output that come from the same two rows share them, once sampled.
-void sample(const float* in, std::ptrdiff_t row, const Sample* rows, int row_count, const Sample* columns, int column_count,
-            float* between, float* out, std::ptrdiff_t out_row) {
+void sample(const float* in, std::ptrdiff_t row, const Sample* rows, int row_count, const Sample* columns,
+            int column_count, float* between, float* out, std::ptrdiff_t out_row) {
   float* sampled[2] = {between, between + column_count * kBlock};
   std::int32_t held[2] = {-1, -1};
   for (int y = 0; y < row_count; ++y) {
@@ -52,7 +52,8 @@ void sample_plane(const float* low, const float* high, float weight, int width, 
                   float* between, float* out) {
   const Vec down = Vec::all(weight);
   int x = 0;
-  for (; x + Vec::lanes <= width; x += Vec::lanes) blend(Vec::load(low + x), Vec::load(high + x), down).store(between + x);
+  for (; x + Vec::lanes <= width; x += Vec::lanes)
+    blend(Vec::load(low + x), Vec::load(high + x), down).store(between + x);
   for (; x < width; ++x) between[x] = std::fma(high[x] - low[x], weight, low[x]);
   for (int i = 0; i < count; ++i) {
     const float left = between[columns[i].low];
@@ -78,7 +79,8 @@ void max_pool(const float* in, std::ptrdiff_t row, int rows, int width, int wind
 
 void add(const float* a, const float* b, Clamp clamp, float* out, std::ptrdiff_t count) {
   const Limits limits(clamp);
-  for (std::ptrdiff_t at = 0; at < count; at += Vec::lanes) limits(Vec::load(a + at) + Vec::load(b + at)).store(out + at);
+  for (std::ptrdiff_t at = 0; at < count; at += Vec::lanes)
+    limits(Vec::load(a + at) + Vec::load(b + at)).store(out + at);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Winograd's minimal filtering F(m x m, 3 x 3) (Lavin and Gray 2016, arXiv:1509.09308): Y = A'[(G g G') . (B' d B)]A.
 //
-// One dimension at a time: columns first, into a buffer of one patch, then rows. The points are 0, 1, -1, 2, -2 and, for
-// m = 6, 1/2, -1/2; what pairs of rows share is taken once.
+// One dimension at a time: columns first, into a buffer of one patch, then rows. The points are 0, 1, -1, 2, -2 and,
+// for m = 6, 1/2, -1/2; what pairs of rows share is taken once.
 #pragma once
 
 #include "net/finish.hpp"
@@ -152,7 +152,7 @@ void winograd_weights(const float* taps, float* weights) {
         const Vec d[3] = {columns[0][y], columns[1][y], columns[2][y]};
         Vec t[F::side];
         F::weights(d, t);
-          for (int x = 0; x < F::side; ++x) {
+        for (int x = 0; x < F::side; ++x) {
           float* to = out + (y * F::side + x) * stride;
           t[x].store(to);
           prefetch(to + 2 * kBlock);  // of the channel after the next
@@ -188,8 +188,8 @@ void winograd_output(const float* products, std::ptrdiff_t stride, const Finish&
   }
 }
 
-// Register picture, AVX-512: 24 sums (12 tiles x 2 blocks of outputs), 2 of weights, 1 input on all lanes. AVX2: 12 sums
-// (6 tiles x 1 block of two registers). NEON: 24 sums (6 tiles x 1 block of four).
+// Register picture, AVX-512: 24 sums (12 tiles x 2 blocks of outputs), 2 of weights, 1 input on all lanes. AVX2: 12
+// sums (6 tiles x 1 block of two registers). NEON: 24 sums (6 tiles x 1 block of four).
 constexpr int kTilesHeld = Vec::lanes == kBlock ? rmbg::net::kTiles : 6;
 constexpr int kOutputsHeld = Vec::lanes == kBlock ? 2 : 1;
 
@@ -261,7 +261,8 @@ void multiply(const Multiply& job) {
   for (; k + kOutputsHeld <= job.outputs; k += kOutputsHeld) {
     multiply_all_tiles<kOutputsHeld>(job, job.weights + k * job.weight_output, job.products + k * job.product_output);
   }
-  if (k < job.outputs) multiply_all_tiles<1>(job, job.weights + k * job.weight_output, job.products + k * job.product_output);
+  if (k < job.outputs)
+    multiply_all_tiles<1>(job, job.weights + k * job.weight_output, job.products + k * job.product_output);
 }
 
 }  // namespace

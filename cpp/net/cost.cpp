@@ -17,7 +17,7 @@ constexpr int kSharedGroups[] = {6, 3};  // of tiles, where there are more
 constexpr int kOutputs = 4;              // blocks
 constexpr int kInputs = 2;
 constexpr Cut kShallow{2, 8, 4, 2, true};  // where there are few inputs, all are held at once
-constexpr int kJobsPerThread = 3;  // so that the last ones end together
+constexpr int kJobsPerThread = 3;          // so that the last ones end together
 
 double tile_count(const Convolution& job, int side) {
   const auto along = [&](int size) {
@@ -65,7 +65,8 @@ Cut cut_for(const Convolution& job, Winograd variant, const Machine& machine) {
   };
   set_pass();
   const auto fits = [&] {
-    const Cut held{cut.tile_groups, cut.outputs, cut.inputs, cut.pass, false};  // shared weights want room in the cache too
+    const Cut held{cut.tile_groups, cut.outputs, cut.inputs, cut.pass,
+                   false};  // shared weights want room in the cache too
     return scratch_floats(held, variant) * sizeof(float) <= machine.cache / 8 * 7;
   };
   while (cut.tile_groups > 1 && !fits()) --cut.tile_groups;

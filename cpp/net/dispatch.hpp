@@ -16,8 +16,9 @@ struct Tier {
 // Slowest first; the first is the reference, for tests: ONNX Runtime's own convolution is faster than it.
 std::vector<Tier> tiers();
 
-// The fastest tier that runs here, or null: then ONNX Runtime runs the network. RMBG_FAST_CONV names another tier than the
-// fastest, or "off"; RMBG_FAST_TIER holds here too, as the fastest that is allowed. Throws Error(option): no such tier here.
+// The fastest tier that runs here, or null: then ONNX Runtime runs the network. RMBG_FAST_CONV names another tier than
+// the fastest, or "off"; RMBG_FAST_TIER holds here too, as the fastest that is allowed. Throws Error(option): no such
+// tier here.
 const Kernels* chosen();
 
 // By name, the reference too. Throws Error(option).

@@ -28,7 +28,8 @@ struct Buffers {
 // What the steps of a run share. The functions below do one step each and return when it is done.
 class Run {
  public:
-  Run(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers, const Parallel& parallel)
+  Run(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
+      const Parallel& parallel)
       : plan_(plan), schedule_(schedule), kernels_(kernels), buffers_(buffers), parallel_(parallel) {}
 
   void step(std::size_t index);

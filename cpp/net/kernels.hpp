@@ -1,9 +1,9 @@
 // The kernels of the network: convolutions and what stands between them, on blocked float tensors.
 //
-// Blocked: N x ceil(C/16) x H x W x 16. A block is 16 channels of one image; a channel that fills up the last block is 0.
-// Planar: N x C x H x W, for tensors of few channels (pictures in, masks out).
-// Strides count floats. No kernel allocates, throws or keeps anything. All tiers give the same bits: every sum is taken
-// in the order of channel, then tap, with fused multiply-adds, whatever the width of a register.
+// Blocked: N x ceil(C/16) x H x W x 16. A block is 16 channels of one image; a channel that fills up the last block is
+// 0. Planar: N x C x H x W, for tensors of few channels (pictures in, masks out). Strides count floats. No kernel
+// allocates, throws or keeps anything. All tiers give the same bits: every sum is taken in the order of channel, then
+// tap, with fused multiply-adds, whatever the width of a register.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,9 @@
 
 namespace rmbg::net {
 
-inline constexpr int kBlock = 16;      // channels of a block
-inline constexpr int kTiles = 12;      // Winograd tiles, or pixels, that one multiplication takes at most
-inline constexpr int kPatch = 8;       // the longer side of a Winograd patch
+inline constexpr int kBlock = 16;  // channels of a block
+inline constexpr int kTiles = 12;  // Winograd tiles, or pixels, that one multiplication takes at most
+inline constexpr int kPatch = 8;   // the longer side of a Winograd patch
 
 // F(m x m, 3 x 3): a tile of m x m outputs comes from a patch of (m+2) x (m+2) inputs by (m+2)^2 products.
 enum Winograd : int { F4 = 0, F6 = 1 };
@@ -22,8 +22,8 @@ inline constexpr int kTileSide[] = {4, 6};
 inline constexpr int kPatchSide[] = {6, 8};
 inline constexpr int kProducts[] = {36, 64};
 
-// Floats between the products of transformed weights: 16 x 16 and a cache line, or all would fall on the same few sets of
-// the first-level cache.
+// Floats between the products of transformed weights: 16 x 16 and a cache line, or all would fall on the same few sets
+// of the first-level cache.
 inline constexpr int kWeightStride = kBlock * kBlock + kBlock;
 
 // What follows the sum of a convolution: y = clamp(x + bias), then + residual, then clamp again.
@@ -120,8 +120,8 @@ struct Kernels {
   // [c][9][16] -> weights[f * kWeightStride + c * 16 ..][16], for one block of inputs and one of outputs.
   using Weights = void(const float* taps, float* weights);
   Weights* winograd_weights[2];
-  // products[f * stride ..] of one tile and block -> out[y * row + x * column ..] for y < rows, x < columns; the residual
-  // has the output's strides.
+  // products[f * stride ..] of one tile and block -> out[y * row + x * column ..] for y < rows, x < columns; the
+  // residual has the output's strides.
   using Output = void(const float* products, std::ptrdiff_t stride, const Finish&, float* out, std::ptrdiff_t row,
                       std::ptrdiff_t column, int rows, int columns);
   Output* winograd_output[2];
@@ -130,16 +130,16 @@ struct Kernels {
   void (*direct)(const Direct&);
   void (*dot)(const Dot&);
 
-  // out[y * out_row ..][x][16] = one block, with `row` floats between its rows, sampled along the columns, then along the
-  // rows. `between` holds twice column_count * 16 floats.
+  // out[y * out_row ..][x][16] = one block, with `row` floats between its rows, sampled along the columns, then along
+  // the rows. `between` holds twice column_count * 16 floats.
   void (*sample)(const float* in, std::ptrdiff_t row, const Sample* rows, int row_count, const Sample* columns,
                  int column_count, float* between, float* out, std::ptrdiff_t out_row);
   // out[x] = two rows of a plane of `width` columns, blended by `weight`, then sampled; `between` holds as many floats.
   void (*sample_plane)(const float* low, const float* high, float weight, int width, const Sample* columns, int count,
                        float* between, float* out);
   // out[x][16] = maximum over `rows` x the taps of x that lie in [0, width).
-  void (*max_pool)(const float* in, std::ptrdiff_t row, int rows, int width, int window, int stride, int first, float* out,
-                   int count);
+  void (*max_pool)(const float* in, std::ptrdiff_t row, int rows, int width, int window, int stride, int first,
+                   float* out, int count);
   void (*add)(const float* a, const float* b, Clamp clamp, float* out, std::ptrdiff_t count);  // count % 16 == 0
 };
 

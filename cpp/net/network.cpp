@@ -6,7 +6,8 @@ namespace rmbg::net {
 
 std::shared_ptr<const Schedule> Network::schedule(const std::vector<Shape>& inputs) {
   const std::lock_guard lock(guard_);
-  const auto known = std::find_if(schedules_.begin(), schedules_.end(), [&](const auto& one) { return one->inputs == inputs; });
+  const auto known =
+      std::find_if(schedules_.begin(), schedules_.end(), [&](const auto& one) { return one->inputs == inputs; });
   if (known != schedules_.end()) return *known;
   auto made = std::make_shared<const Schedule>(net::schedule(plan_, inputs, machine_));
   if (schedules_.size() == kSchedules) schedules_.erase(schedules_.begin());

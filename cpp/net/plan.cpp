@@ -1,5 +1,6 @@
 #include "net/plan.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
@@ -28,9 +29,11 @@ class Reader {
     return static_cast<int>(value);
   }
   int count() { return number(0, kMost); }
+  // Of a list: no more than there are numbers.
+  int length() { return number(0, std::min<std::int64_t>(kMost, end_ - at_)); }
   double real() { return std::bit_cast<double>(next()); }
   std::vector<int> list(std::int64_t low, std::int64_t high) {
-    std::vector<int> values(static_cast<std::size_t>(count()));
+    std::vector<int> values(static_cast<std::size_t>(length()));
     for (int& value : values) value = number(low, high);
     return values;
   }
@@ -43,8 +46,8 @@ class Reader {
 
 Window read_window(Reader& reader) {
   Window window{};
-  for (int* size : {&window.height, &window.width, &window.stride_y, &window.stride_x, &window.dilation_y,
-                    &window.dilation_x}) {
+  for (int* size :
+       {&window.height, &window.width, &window.stride_y, &window.stride_x, &window.dilation_y, &window.dilation_x}) {
     *size = reader.number(1, kMost);
   }
   for (int* pad : {&window.top, &window.left, &window.bottom, &window.right}) *pad = reader.count();
@@ -66,7 +69,8 @@ Resize read_resize(Reader& reader) {
   resize.coordinates = static_cast<Coordinates>(reader.number(0, 3));
   resize.interpolation = static_cast<Interpolation>(reader.number(0, 4));
   constexpr double most = 1e4;
-  const bool scales = resize.scale_y >= 1 / most && resize.scale_y <= most && resize.scale_x >= 1 / most && resize.scale_x <= most;
+  const bool scales =
+      resize.scale_y >= 1 / most && resize.scale_y <= most && resize.scale_x >= 1 / most && resize.scale_x <= most;
   const bool by_scale = resize.height == 0 && resize.width == 0 && scales;
   const bool by_size = resize.height > 0 && resize.width > 0 && resize.scale_y == 0 && resize.scale_x == 0;
   if (!by_size && !by_scale) refuse("a resize");
@@ -153,7 +157,7 @@ Plan decode(const std::int64_t* numbers, std::size_t count, std::size_t weight_c
   Reader reader(numbers, count);
   if (reader.next() != kPlanVersion) refuse("another version");
   Plan plan;
-  plan.values.resize(static_cast<std::size_t>(reader.count()));
+  plan.values.resize(static_cast<std::size_t>(reader.length()));
   for (Value& value : plan.values) {
     value.layout = static_cast<Layout>(reader.number(0, 1));
     value.channels = reader.number(1, kMost);
@@ -161,7 +165,7 @@ Plan decode(const std::int64_t* numbers, std::size_t count, std::size_t weight_c
   const int last = static_cast<int>(plan.values.size()) - 1;
   plan.inputs = reader.list(0, last);
   plan.outputs = reader.list(0, last);
-  plan.steps.resize(static_cast<std::size_t>(reader.count()));
+  plan.steps.resize(static_cast<std::size_t>(reader.length()));
   for (Step& step : plan.steps) step = read_step(reader, last);
   check(reader.done(), "more than it should hold");
 

@@ -50,7 +50,8 @@ struct Step {
   Resize resize{};
 };
 
-// Weights of a convolution, in floats; C' is the sum over the inputs of the channels, those of a blocked one padded to 16.
+// Weights of a convolution, in floats; C' is the sum over the inputs of the channels, those of a blocked one padded
+// to 16.
 //   to a blocked output: [K/16][C'][taps][16], bias [K/16][16];
 //   to a planar output:  [K][taps][C'], bias [K].
 struct Plan {
@@ -62,8 +63,8 @@ struct Plan {
 
 inline constexpr std::int64_t kPlanVersion = 1;
 
-// Reads the numbers that prepare wrote (python/rmbg_fast/network.py has the same list of fields) and checks all that the
-// executor relies on. Throws Error(model).
+// Reads the numbers that prepare wrote (python/rmbg_fast/network.py has the same list of fields) and checks all that
+// the executor relies on. Throws Error(model).
 Plan decode(const std::int64_t* numbers, std::size_t count, std::size_t weight_count);
 
 inline int blocks_of(int channels) { return (channels + kBlock - 1) / kBlock; }

@@ -20,16 +20,19 @@ Taps taps_of(int y, int height, const Window& window) {
 }
 
 // The input at the first tap seen by the output pixel (y, x), as a span over `shape`.
-Span span_of(const float* data, const Value& value, const Shape& shape, const Window& window, int image, int y, int x, Taps rows,
-             int column) {
+Span span_of(const float* data, const Value& value, const Shape& shape, const Window& window, int image, int y, int x,
+             Taps rows, int column) {
   const bool blocked = value.layout == Layout::blocked;
   const std::ptrdiff_t pixel = blocked ? kBlock : 1;
   const std::ptrdiff_t row = shape.width * pixel;
   const std::ptrdiff_t plane = shape.height * row;
   const std::ptrdiff_t planes = blocked ? blocks_of(value.channels) : value.channels;
   // Where no tap is seen there is nothing to point at.
-  const std::ptrdiff_t in_y = rows.count > 0 ? std::ptrdiff_t{y} * window.stride_y - window.top + std::ptrdiff_t{rows.first} * window.dilation_y : 0;
-  const std::ptrdiff_t in_x = std::ptrdiff_t{x} * window.stride_x - window.left + std::ptrdiff_t{column} * window.dilation_x;
+  const std::ptrdiff_t in_y =
+      rows.count > 0 ? std::ptrdiff_t{y} * window.stride_y - window.top + std::ptrdiff_t{rows.first} * window.dilation_y
+                     : 0;
+  const std::ptrdiff_t in_x =
+      std::ptrdiff_t{x} * window.stride_x - window.left + std::ptrdiff_t{column} * window.dilation_x;
 
   Span span{};
   span.data = data + image * planes * plane + in_y * row + in_x * pixel;
@@ -132,9 +135,11 @@ void Run::convolve_to_planes(const Step& step, const Ready& ready) {
       job.columns = segment.taps;
       job.pixels = segment.count;
       for (int k = 0; k < channels; ++k) {
-        job.weights = buffers_.weights + step.weights + k * a_channel + seen.first * job.weight_row + segment.tap * depth;
+        job.weights =
+            buffers_.weights + step.weights + k * a_channel + seen.first * job.weight_row + segment.tap * depth;
         job.bias = buffers_.weights[step.bias + static_cast<std::size_t>(k)];
-        job.out = out + ((std::ptrdiff_t{image} * channels + k) * out_shape.height + y) * out_shape.width + segment.first;
+        job.out =
+            out + ((std::ptrdiff_t{image} * channels + k) * out_shape.height + y) * out_shape.width + segment.first;
         kernels_.dot(job);
       }
     }

@@ -12,15 +12,17 @@ void Run::max_pool(const Step& step) {
   const float* from = read(step.inputs[0]);
   float* to = write(step.output);
   const std::ptrdiff_t row = std::ptrdiff_t{in.width} * kBlock;
-  const std::size_t blocks = static_cast<std::size_t>(in.batch * blocks_of(value(step.output).channels));
+  const std::size_t blocks =
+      static_cast<std::size_t>(in.batch) * static_cast<std::size_t>(blocks_of(value(step.output).channels));
   share(blocks * static_cast<std::size_t>(out.height), [&](std::size_t index, std::size_t) {
     const std::ptrdiff_t block = static_cast<std::ptrdiff_t>(index) / out.height;
     const int y = static_cast<int>(static_cast<std::ptrdiff_t>(index) % out.height);
     const int first = y * window.stride_y - window.top;
     const int begin = std::max(first, 0);
     const int end = std::min(first + window.height, in.height);
-    kernels_.max_pool(from + (block * in.height + begin) * row, row, end - begin, in.width, window.width, window.stride_x,
-                      -window.left, to + static_cast<std::ptrdiff_t>(index) * out.width * kBlock, out.width);
+    kernels_.max_pool(from + (block * in.height + begin) * row, row, end - begin, in.width, window.width,
+                      window.stride_x, -window.left, to + static_cast<std::ptrdiff_t>(index) * out.width * kBlock,
+                      out.width);
   });
 }
 
@@ -33,8 +35,9 @@ void Run::resize(const Step& step, const Ready& ready) {
   const bool blocked = what.layout == Layout::blocked;
   const std::ptrdiff_t pixel = blocked ? kBlock : 1;
   const std::ptrdiff_t row = in.width * pixel;
-  const int planes = in.batch * (blocked ? blocks_of(what.channels) : what.channels);
-  share(static_cast<std::size_t>(planes) * static_cast<std::size_t>(out.height), [&](std::size_t index, std::size_t worker) {
+  const std::size_t planes =
+      static_cast<std::size_t>(in.batch) * static_cast<std::size_t>(blocked ? blocks_of(what.channels) : what.channels);
+  share(planes * static_cast<std::size_t>(out.height), [&](std::size_t index, std::size_t worker) {
     const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(index) / out.height;
     const Sample& sample = ready.rows[index % static_cast<std::size_t>(out.height)];
     const float* in_plane = from + plane * in.height * row;
@@ -100,7 +103,8 @@ void Run::unpack(const Step& step) {
       const float* block = from + static_cast<std::ptrdiff_t>(index) * plane * kBlock;
       float* planes = to + (std::ptrdiff_t{image} * all_channels + before + first) * plane;
       for (int lane = 0; lane < lanes; ++lane) {
-        for (std::ptrdiff_t pixel = 0; pixel < plane; ++pixel) planes[lane * plane + pixel] = block[pixel * kBlock + lane];
+        for (std::ptrdiff_t pixel = 0; pixel < plane; ++pixel)
+          planes[lane * plane + pixel] = block[pixel * kBlock + lane];
       }
     });
     before += channels;

@@ -1,7 +1,7 @@
-// A 3x3 convolution of stride 1 by Winograd's method. A job takes some tiles and some outputs all the way: it transforms
-// the inputs and the weights, multiplies, transforms back. What it works on stays in the second-level cache. Weights lie in
-// memory as they are in the model, nine floats for each pair of channels, and not as the 36 or 64 that they become:
-// to transform them again for each run costs less than to read those.
+// A 3x3 convolution of stride 1 by Winograd's method. A job takes some tiles and some outputs all the way: it
+// transforms the inputs and the weights, multiplies, transforms back. What it works on stays in the second-level cache.
+// Weights lie in memory as they are in the model, nine floats for each pair of channels, and not as the 36 or 64 that
+// they become: to transform them again for each run costs less than to read those.
 //
 // Layouts, of P products (36 or 64):
 //   weights  [output block][input block][P][16 c][16 k], kWeightStride from one product to the next
@@ -104,7 +104,9 @@ class Convolution {
  private:
   std::size_t tiles_a_job() const { return static_cast<std::size_t>(cut_.tile_groups) * kTiles; }
   std::size_t tile_jobs() const { return (tiles_.size() + tiles_a_job() - 1) / tiles_a_job(); }
-  std::size_t output_jobs() const { return static_cast<std::size_t>((output.blocks + cut_.outputs - 1) / cut_.outputs); }
+  std::size_t output_jobs() const {
+    return static_cast<std::size_t>((output.blocks + cut_.outputs - 1) / cut_.outputs);
+  }
 
   // Where tile t of block b lies among `count` blocks, of inputs or of products.
   std::ptrdiff_t place_of(int t, int b, int count) const {
@@ -203,7 +205,8 @@ class Convolution {
         const int k = blocks.begin + b;
         const std::ptrdiff_t plane = std::ptrdiff_t{tile.image} * output.blocks + k;
         const std::ptrdiff_t at = (plane * output.height + tile.y) * row + std::ptrdiff_t{tile.x} * kBlock;
-        const Finish finish{bias_ + k * kBlock, step_.first, output.residual ? output.residual + at : nullptr, step_.second};
+        const Finish finish{bias_ + k * kBlock, step_.first, output.residual ? output.residual + at : nullptr,
+                            step_.second};
         kernels_.winograd_output[variant_](work.products + place_of(t, b, blocks.count), kRow, finish, output.data + at,
                                            row * dilation_, std::ptrdiff_t{dilation_} * kBlock, rows, columns);
         if (pool.data) pool_tile(tile, plane, output.data + at, rows, columns);

@@ -218,8 +218,8 @@ class Scheduler {
     return all;
   }
 
-  // What need not be done by itself: a resize to the same size, one that only Winograd convolutions read (they sample it on
-  // the way in), and a 2x2 pool of a Winograd convolution's output (done on the way out).
+  // What need not be done by itself: a resize to the same size, one that only Winograd convolutions read (they sample
+  // it on the way in), and a 2x2 pool of a Winograd convolution's output (done on the way out).
   void simplify(std::size_t index) {
     const Step& step = plan_.steps[index];
     Place& out = at(step.output);
@@ -295,7 +295,8 @@ class Scheduler {
         std::size_t blocks = 0;
         for (const int input : step.inputs) blocks += static_cast<std::size_t>(blocks_of(value(input).channels));
         blocks *= static_cast<std::size_t>(blocks_of(value(step.output).channels));
-        ready.shared_weights = reserve(blocks * kWeightStride * static_cast<std::size_t>(kProducts[ready.winograd]), s, s);
+        ready.shared_weights =
+            reserve(blocks * kWeightStride * static_cast<std::size_t>(kProducts[ready.winograd]), s, s);
       }
     }
   }

@@ -14,8 +14,8 @@ struct Shape {
   bool operator==(const Shape&) const = default;
 };
 
-// input and output are buffers of the caller's; a view is a resized value that its readers sample by themselves; an alias
-// is another value under a second number; `unused` has no memory at all.
+// input and output are buffers of the caller's; a view is a resized value that its readers sample by themselves; an
+// alias is another value under a second number; `unused` has no memory at all.
 enum class Home { unused, arena, input, output, view, alias };
 
 struct Place {
@@ -29,9 +29,9 @@ struct Tile {
   std::int32_t image, y, x;
 };
 
-// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles and `outputs` blocks of outputs.
-// It goes through the inputs `inputs` blocks at a time and, where that is all of them, through the outputs `pass` at a time;
-// otherwise `pass` is `outputs`.
+// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles and `outputs` blocks of
+// outputs. It goes through the inputs `inputs` blocks at a time and, where that is all of them, through the outputs
+// `pass` at a time; otherwise `pass` is `outputs`.
 struct Cut {
   int tile_groups, outputs, inputs, pass;
   bool shared;  // the transformed weights are made once for all jobs, not by each job anew
@@ -50,9 +50,9 @@ struct Ready {
   Winograd winograd = F4;
   Cut cut{};
   std::vector<Tile> tiles;
-  std::size_t shared_weights = 0;  // offset in the arena
-  int pooled = -1;                 // the step whose 2x2 pool this convolution does on the way
-  std::vector<Segment> segments;   // direct, dot
+  std::size_t shared_weights = 0;     // offset in the arena
+  int pooled = -1;                    // the step whose 2x2 pool this convolution does on the way
+  std::vector<Segment> segments;      // direct, dot
   std::vector<Sample> rows, columns;  // resize, and views of it
 };
 

@@ -1,9 +1,8 @@
-#include "net/vec_neon.hpp"
-
 #include "net/body_direct.hpp"
 #include "net/body_resample.hpp"
 #include "net/body_winograd.hpp"
 #include "net/table.hpp"
+#include "net/vec_neon.hpp"
 
 namespace rmbg::net {
 

@@ -1,9 +1,8 @@
-#include "net/vec_scalar.hpp"
-
 #include "net/body_direct.hpp"
 #include "net/body_resample.hpp"
 #include "net/body_winograd.hpp"
 #include "net/table.hpp"
+#include "net/vec_scalar.hpp"
 
 namespace rmbg::net {
 

@@ -36,7 +36,8 @@ OrtStatus* guarded(const Action& action) noexcept {
 std::vector<std::int64_t> shape_of_value(const OrtValue* value) {
   const TensorInfoHandle info(
       get<OrtTensorTypeAndShapeInfo*>(ErrorKind::inference, kFailed, api().GetTensorTypeAndShape, value));
-  std::vector<std::int64_t> shape(get<std::size_t>(ErrorKind::inference, kFailed, api().GetDimensionsCount, info.get()));
+  std::vector<std::int64_t> shape(
+      get<std::size_t>(ErrorKind::inference, kFailed, api().GetDimensionsCount, info.get()));
   check(api().GetDimensions(info.get(), shape.data(), shape.size()), ErrorKind::inference, kFailed);
   return shape;
 }
@@ -81,7 +82,8 @@ void compute(net::Network& network, OrtKernelContext* context) {
   std::vector<net::Shape> shapes;
   std::vector<const float*> inputs;
   for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
-    const auto* value = get<const OrtValue*>(ErrorKind::inference, kFailed, api().KernelContext_GetInput, context, i + 1);
+    const auto* value =
+        get<const OrtValue*>(ErrorKind::inference, kFailed, api().KernelContext_GetInput, context, i + 1);
     const std::vector<std::int64_t> shape = shape_of_value(value);
     const int channels = plan.values[static_cast<std::size_t>(plan.inputs[i])].channels;
     constexpr std::int64_t most = 1 << 20;
@@ -97,8 +99,10 @@ void compute(net::Network& network, OrtKernelContext* context) {
     const std::size_t value = static_cast<std::size_t>(plan.outputs[i]);
     const net::Shape shape = schedule->values[value].shape;
     const std::array<std::int64_t, kRank> sizes{shape.batch, plan.values[value].channels, shape.height, shape.width};
-    auto* output = get<OrtValue*>(ErrorKind::inference, kFailed, api().KernelContext_GetOutput, context, i, sizes.data(), kRank);
-    outputs.push_back(static_cast<float*>(get<void*>(ErrorKind::inference, kFailed, api().GetTensorMutableData, output)));
+    auto* output =
+        get<OrtValue*>(ErrorKind::inference, kFailed, api().KernelContext_GetOutput, context, i, sizes.data(), kRank);
+    outputs.push_back(
+        static_cast<float*>(get<void*>(ErrorKind::inference, kFailed, api().GetTensorMutableData, output)));
   }
   network.run(*schedule, inputs.data(), outputs.data(), {context, &run_parallel, network.threads()});
 }
@@ -158,7 +162,8 @@ NetworkOp::NetworkOp(const net::Kernels& kernels, int threads) : state_(std::mak
 NetworkOp::~NetworkOp() = default;
 
 void NetworkOp::add_to(OrtSessionOptions* options) const {
-  check(api().AddCustomOpDomain(options, state_->domain.get()), ErrorKind::option, "ONNX Runtime refused our operators");
+  check(api().AddCustomOpDomain(options, state_->domain.get()), ErrorKind::option,
+        "ONNX Runtime refused our operators");
 }
 
 const OrtCustomOp* NetworkOp::custom_op() const { return &state_->op; }

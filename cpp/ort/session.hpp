@@ -26,10 +26,10 @@ struct SessionConfig {
   int device_id = 0;
   int intra_op_threads = 1;
   const net::Kernels* convolution = nullptr;  // runs the graph's networks (see NetworkOp); null: it may have none
-  std::string input;     // a name; empty: take input_index
-  int input_index = 0;   // negative counts from the end
-  std::string output;    // a name; empty: take output_index
-  int output_index = 0;  // negative counts from the end
+  std::string input;                          // a name; empty: take input_index
+  int input_index = 0;                        // negative counts from the end
+  std::string output;                         // a name; empty: take output_index
+  int output_index = 0;                       // negative counts from the end
 };
 
 struct TensorInfo {

@@ -1,0 +1,93 @@
+// What the parts of check_network share: random numbers, the tiers, and how a mismatch ends the run.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+#include <limits>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/dispatch.hpp"
+
+namespace rmbg::net {
+
+using Floats = std::vector<float>;  // made with its size: to the byte, so that the address sanitizer sees reads beyond
+
+class Random {
+ public:
+  explicit Random(std::uint32_t seed) : engine_(seed) {}
+  int between(int low, int high) {  // both included
+    return low + static_cast<int>(engine_() % static_cast<std::uint32_t>(high - low + 1));
+  }
+  bool one_in(int n) { return between(1, n) == 1; }
+  template <typename T>
+  T pick(std::initializer_list<T> values) {
+    return values.begin()[between(0, static_cast<int>(values.size()) - 1)];
+  }
+  template <typename T>
+  const T& pick(const std::vector<T>& values) {
+    return values[static_cast<std::size_t>(between(0, static_cast<int>(values.size()) - 1))];
+  }
+  float real() { return static_cast<float>(engine_() >> 8) * 0x1p-23f - 1.0f; }
+  std::uint64_t bits() { return std::uint64_t{engine_()} << 32 | engine_(); }
+
+  Floats floats(std::ptrdiff_t count, float reach = 1.0f) {
+    Floats all(static_cast<std::size_t>(count));
+    for (float& value : all) value = reach * real();
+    return all;
+  }
+
+  Clamp clamp() {
+    constexpr float inf = std::numeric_limits<float>::infinity();
+    return pick({Clamp{}, Clamp{}, Clamp{0.0f, inf}, Clamp{0.0f, 0.7f}, Clamp{-0.5f, 0.5f}, Clamp{-inf, 0.6f}});
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+inline std::uint32_t current_seed = 0;  // of the round under way
+
+[[noreturn]] inline void fail(const std::string& where, const std::string& what) {
+  std::printf("MISMATCH in %s: %s (seed %u)\n0 passed, 1 failed\n", where.c_str(), what.c_str(), current_seed);
+  std::exit(1);
+}
+
+inline std::string text(const std::string& title, std::initializer_list<std::pair<const char*, double>> fields) {
+  std::string all = title;
+  for (const auto& [name, value] : fields) {
+    char one[96];
+    std::snprintf(one, sizeof one, " %s=%.9g", name, value);
+    all += one;
+  }
+  return all;
+}
+
+// Not-a-numbers are equal: which of two an addition passes on, the compiler decides.
+inline bool same(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b); }
+
+inline void expect_same(const std::string& where, const Floats& got, const Floats& expected) {
+  if (got.size() != expected.size()) fail(where, "another size");
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (same(got[i], expected[i])) continue;
+    fail(where,
+         text("difference", {{"at", double(i)}, {"of", double(got.size())}, {"is", got[i]}, {"not", expected[i]}}));
+  }
+}
+
+inline const Kernels& reference() { return find("reference"); }
+
+inline std::vector<const Kernels*> tiers_here() {  // the reference too
+  std::vector<const Kernels*> here;
+  for (const Tier& tier : tiers()) {
+    if (tier.runs_here) here.push_back(tier.kernels);
+  }
+  return here;
+}
+
+}  // namespace rmbg::net

@@ -1,0 +1,317 @@
+// Random plans: every kind of step, small sizes, each value that is not left to a view given out as planes.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "net/plan.hpp"
+#include "net/schedule.hpp"
+#include "network_support.hpp"
+
+namespace rmbg::net {
+
+struct RandomPlan {
+  Plan plan;
+  Floats weights;
+  std::vector<Shape> shapes;  // of the values
+
+  std::vector<Shape> inputs() const {
+    std::vector<Shape> all;
+    for (const int input : plan.inputs) all.push_back(shapes[std::size_t(input)]);
+    return all;
+  }
+};
+
+inline std::string describe(const RandomPlan& made, const Step& step) {
+  const char* const names[] = {"convolution", "max_pool", "resize", "add", "pack", "unpack"};
+  const auto value = [&](int index) {
+    const Value& what = made.plan.values[std::size_t(index)];
+    const Shape& shape = made.shapes[std::size_t(index)];
+    return std::to_string(index) + (what.layout == Layout::blocked ? ":blocked " : ":planar ") +
+           std::to_string(shape.batch) + "x" + std::to_string(what.channels) + "x" + std::to_string(shape.height) +
+           "x" + std::to_string(shape.width);
+  };
+  const Window& w = step.window;
+  std::string all = names[int(step.kind)];
+  for (const int input : step.inputs) all += " (" + value(input) + ")";
+  all += " -> (" + value(step.output) + ")";
+  if (step.residual >= 0) all += " + " + std::to_string(step.residual);
+  return text(all, {{"h", w.height},
+                    {"w", w.width},
+                    {"stride_y", w.stride_y},
+                    {"stride_x", w.stride_x},
+                    {"dilation_y", w.dilation_y},
+                    {"dilation_x", w.dilation_x},
+                    {"top", w.top},
+                    {"left", w.left},
+                    {"bottom", w.bottom},
+                    {"right", w.right},
+                    {"ceil", step.ceil},
+                    {"to_h", step.resize.height},
+                    {"to_w", step.resize.width},
+                    {"scale_y", step.resize.scale_y},
+                    {"scale_x", step.resize.scale_x},
+                    {"coordinates", double(step.resize.coordinates)},
+                    {"by", double(step.resize.interpolation)}});
+}
+
+class PlanMaker {
+ public:
+  PlanMaker(Random& random, int largest)
+      : random_(random),
+        largest_(largest),
+        wide_(random.one_in(4)),
+        budget_((wide_ ? 12000.0 : 2500.0) * largest * largest) {}
+
+  RandomPlan make() {
+    Shape shape{random_.one_in(2) ? 1 : random_.between(2, 3), side(), side()};
+    if (wide_) shape = {3, random_.between(largest_ * 3 / 5, largest_), random_.between(largest_ * 3 / 5, largest_)};
+    for (int inputs = random_.between(1, 2); inputs > 0; --inputs) {
+      const int input = add_value({Layout::planar, random_.one_in(2) ? random_.pick({1, 3}) : channels()}, shape);
+      made_.plan.inputs.push_back(input);
+      open_.push_back(emit(StepKind::pack, {input}, {Layout::blocked, channels_of(input)}, shape));
+      watch(open_.back());
+    }
+    for (int steps = random_.between(2, 6); steps > 0; --steps) grow();
+    finish();
+    made_.weights = Floats(weights_.begin(), weights_.end());
+    return std::move(made_);
+  }
+
+ private:
+  int side() { return random_.one_in(6) ? random_.between(1, 3) : random_.between(1, largest_); }
+  int channels() {
+    return wide_ ? random_.between(1, 32) : random_.one_in(3) ? 16 * random_.between(1, 4) : random_.between(1, 70);
+  }
+  int channels_of(int value) const { return made_.plan.values[std::size_t(value)].channels; }
+  const Shape& shape_of(int value) const { return made_.shapes[std::size_t(value)]; }
+
+  int add_value(Value value, Shape shape) {
+    made_.plan.values.push_back(value);
+    made_.shapes.push_back(shape);
+    return int(made_.plan.values.size()) - 1;
+  }
+  int emit(Step step, Value value, Shape shape) {
+    step.output = add_value(value, shape);
+    made_.plan.steps.push_back(step);
+    return step.output;
+  }
+  int emit(StepKind kind, std::vector<int> inputs, Value value, Shape shape) {
+    Step step{};
+    step.kind = kind;
+    step.inputs = std::move(inputs);
+    return emit(step, value, shape);
+  }
+  void watch(int value) {
+    made_.plan.outputs.push_back(
+        emit(StepKind::unpack, {value}, {Layout::planar, channels_of(value)}, shape_of(value)));
+  }
+  void show(int value) {
+    if (value < 0) return;
+    open_.push_back(value);
+    watch(value);
+  }
+
+  void grow() {
+    const int from = random_.pick(open_);
+    switch (random_.between(0, 7)) {
+      case 0:
+        return show(max_pool(from, random_pool()));
+      case 1:
+        return show(resize(from, random_resize(from)));
+      case 2:
+        return add(from);
+      case 3: {  // a convolution and its 2x2 pool, which it may do on the way
+        const int convolved = convolution(from, true);
+        show(convolved);
+        if (convolved >= 0) show(max_pool(convolved, {{2, 2, 2, 2, 1, 1, 0, 0, 0, 0}, random_.one_in(2)}));
+        return;
+      }
+      case 4: {  // a larger picture that nobody but convolutions may read
+        const int larger = resize(from, random_.one_in(2) ? twice() : random_resize(from));
+        if (larger >= 0) show(convolution(larger, true));
+        if (larger >= 0 && random_.one_in(3)) show(convolution(larger, random_.one_in(2)));
+        return;
+      }
+      default:
+        show(convolution(from, random_.one_in(2)));
+    }
+  }
+
+  void finish() {
+    const int from = random_.pick(open_);
+    const int planes = convolution(from, false, true);
+    if (planes >= 0) made_.plan.outputs.push_back(planes);
+    const int plane = planes >= 0 ? planes : made_.plan.inputs[0];
+    const int resized = resize(plane, random_resize(plane));
+    if (resized >= 0) made_.plan.outputs.push_back(resized);
+
+    const std::vector<int> joined = like(from, false);
+    int sum = 0;
+    for (const int input : joined) sum += channels_of(input);
+    made_.plan.outputs.push_back(emit(StepKind::unpack, joined, {Layout::planar, sum}, shape_of(from)));
+  }
+
+  // `from` and some others of its size, in any order.
+  std::vector<int> like(int from, bool planes_too) {
+    std::vector<int> all{from};
+    std::vector<int> others = open_;
+    if (planes_too) others.insert(others.end(), made_.plan.inputs.begin(), made_.plan.inputs.end());
+    for (int more = random_.between(0, 2); more > 0; --more) {
+      const int other = random_.pick(others);
+      if (shape_of(other) == shape_of(from)) all.insert(all.begin() + random_.between(0, int(all.size())), other);
+    }
+    return all;
+  }
+
+  Window random_window(bool plain) {
+    const auto size =
+        plain ? std::pair{3, 3} : random_.pick<std::pair<int, int>>({{3, 3}, {1, 1}, {5, 5}, {1, 3}, {4, 2}});
+    const int dilation = random_.one_in(2) ? 1 : random_.pick({2, 4, 8});
+    Window w{size.first, size.second, 1, 1, dilation, dilation, 0, 0, 0, 0};
+    if (!plain && random_.one_in(2)) {
+      w.stride_y = random_.between(1, 3);
+      w.stride_x = random_.between(1, 3);
+      w.dilation_x = random_.pick({1, 2, 4});
+    }
+    w.top = w.bottom = (w.height - 1) * w.dilation_y / 2;
+    w.left = w.right = (w.width - 1) * w.dilation_x / 2;
+    if (random_.one_in(3)) {  // none, some, or beyond the window itself
+      for (int* pad : {&w.top, &w.left, &w.bottom, &w.right}) *pad = random_.between(0, random_.pick({0, 2, 10}));
+    }
+    return w;
+  }
+
+  static int slid(int size, int before, int after, int window, int dilation, int stride) {
+    const int room = size + before + after - dilation * (window - 1) - 1;
+    return room < 0 ? 0 : room / stride + 1;
+  }
+
+  // Or -1 where chance offers none that fits and is small enough.
+  int convolution(int from, bool plain, bool planar = false) {
+    for (int tries = 0; tries < 10; ++tries) {
+      Step step{};
+      step.kind = StepKind::convolution;
+      step.inputs = like(from, !planar && random_.one_in(4));
+      const Window w = step.window = random_window(plain);
+      const Shape in = shape_of(from);
+      const Shape out{in.batch, slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y),
+                      slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x)};
+      Value value{planar ? Layout::planar : Layout::blocked, planar ? random_.pick({1, 1, 3}) : channels()};
+      if (!planar && random_.one_in(2)) {
+        const int residual = random_.one_in(3) ? from : random_.pick(open_);
+        if (shape_of(residual) == out) {
+          step.residual = residual;
+          value.channels = channels_of(residual);
+        }
+      }
+      if (out.height < 1 || out.width < 1 || std::max(out.height, out.width) > 2 * largest_) continue;
+      int depth = 0;
+      for (const int input : step.inputs) depth += padded(made_.plan.values[std::size_t(input)]);
+      if (double(out.batch) * out.height * out.width * w.height * w.width * depth * padded(value) > budget_) continue;
+      step.first = random_.clamp();
+      step.second = random_.clamp();
+      add_weights(step, value, depth);
+      return emit(step, value, out);
+    }
+    return -1;
+  }
+
+  // What is padding has weights and bias 0.
+  void add_weights(Step& step, const Value& out, int depth) {
+    std::vector<bool> real;
+    for (const int input : step.inputs) {
+      const Value& value = made_.plan.values[std::size_t(input)];
+      for (int c = 0; c < padded(value); ++c) real.push_back(c < value.channels);
+    }
+    const int taps = step.window.height * step.window.width;
+    const bool blocked = out.layout == Layout::blocked;
+    const float reach = 1.7f / std::sqrt(float(depth * taps));
+    step.weights = weights_.size();
+    for (int i = 0; i < padded(out) * depth * taps; ++i) {
+      const int c = blocked ? i / (taps * kBlock) % depth : i % depth;
+      const int k = blocked ? i / (taps * kBlock * depth) * kBlock + i % kBlock : 0;
+      weights_.push_back(real[std::size_t(c)] && k < out.channels ? reach * random_.real() : 0.0f);
+    }
+    step.bias = weights_.size();
+    for (int k = 0; k < padded(out); ++k) weights_.push_back(k < out.channels ? 0.3f * random_.real() : 0.0f);
+  }
+
+  struct Pool {
+    Window window;
+    bool ceil;
+  };
+  Pool random_pool() {
+    Window w{
+        random_.between(1, 4), random_.between(1, 4), random_.between(1, 3), random_.between(1, 3), 1, 1, 0, 0, 0, 0};
+    if (random_.one_in(2)) {
+      for (int* pad : {&w.top, &w.bottom}) *pad = random_.between(0, w.height - 1);
+      for (int* pad : {&w.left, &w.right}) *pad = random_.between(0, w.width - 1);
+    }
+    return {w, random_.one_in(2)};
+  }
+  static int pooled(int size, int before, int after, int window, int stride, bool ceil) {
+    const int whole = slid(size, before, after + (ceil ? stride - 1 : 0), window, 1, stride);
+    return whole - (ceil && (whole - 1) * stride >= size + before);
+  }
+  int max_pool(int from, const Pool& pool) {
+    Step step{};
+    step.kind = StepKind::max_pool;
+    step.inputs = {from};
+    step.window = pool.window;
+    step.ceil = pool.ceil;
+    const Window& w = step.window;
+    const Shape in = shape_of(from);
+    const Shape out{in.batch, pooled(in.height, w.top, w.bottom, w.height, w.stride_y, pool.ceil),
+                    pooled(in.width, w.left, w.right, w.width, w.stride_x, pool.ceil)};
+    return out.height < 1 || out.width < 1 ? -1 : emit(step, made_.plan.values[std::size_t(from)], out);
+  }
+
+  static Resize twice() { return {0, 0, 2, 2, Coordinates::half_pixel, Interpolation::linear}; }
+  Resize random_resize(int from) {
+    Resize r{0, 0, 0, 0, Coordinates(random_.between(0, 3)), Interpolation::linear};
+    if (random_.one_in(2)) r.interpolation = Interpolation(random_.between(0, 4));
+    if (random_.one_in(2)) {
+      r.scale_y = random_.pick({0.4, 1.0, 1.5, 2.0, 3.0});
+      r.scale_x = random_.pick({0.4, 1.0, 1.5, 2.0, 3.0});
+    } else {
+      r.height = random_.one_in(4) ? shape_of(from).height : side();
+      r.width = random_.one_in(4) ? shape_of(from).width : side();
+    }
+    return r;
+  }
+  int resize(int from, const Resize& r) {
+    Step step{};
+    step.kind = StepKind::resize;
+    step.inputs = {from};
+    step.resize = r;
+    const Shape in = shape_of(from);
+    const Shape out{in.batch, r.height ? r.height : int(in.height * r.scale_y),
+                    r.width ? r.width : int(in.width * r.scale_x)};
+    const bool fits = out.height >= 1 && out.width >= 1 && std::max(out.height, out.width) <= 2 * largest_;
+    return fits ? emit(step, made_.plan.values[std::size_t(from)], out) : -1;
+  }
+
+  void add(int from) {
+    std::vector<int> equals;
+    for (const int other : open_) {
+      if (channels_of(other) == channels_of(from) && shape_of(other) == shape_of(from)) equals.push_back(other);
+    }
+    Step step{};
+    step.kind = StepKind::add;
+    step.inputs = {from, random_.pick(equals)};
+    step.second = random_.clamp();
+    show(emit(step, made_.plan.values[std::size_t(from)], shape_of(from)));
+  }
+
+  Random& random_;
+  const int largest_;
+  const bool wide_;      // few channels and many pixels: more tiles than one job takes
+  const double budget_;  // multiplications of a convolution
+  RandomPlan made_;
+  std::vector<float> weights_;
+  std::vector<int> open_;  // blocked values that any step may read
+};
+
+}  // namespace rmbg::net
