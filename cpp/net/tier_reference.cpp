@@ -1,8 +1,10 @@
+// clang-format off: what the bodies call Vec comes first.
+#include "net/vec_scalar.hpp"
 #include "net/body_direct.hpp"
 #include "net/body_resample.hpp"
 #include "net/body_winograd.hpp"
 #include "net/table.hpp"
-#include "net/vec_scalar.hpp"
+// clang-format on
 
 namespace rmbg::net {
 
