@@ -109,7 +109,7 @@ def masks(spec: ModelSpec, names: list[str]) -> list[dict[str, Any]]:
     for name in names:
         image = photo(name)
         apart = np.abs(theirs.mask(image, dtype="float32") - ours.mask(image, dtype="float32")) * 255
-        changed = np.count_nonzero(theirs.mask(image) != ours.mask(image))
+        changed = int(np.count_nonzero(theirs.mask(image) != ours.mask(image)))
         row = {"photo": name, "largest": float(apart.max()), "mean": float(apart.mean())}
         rows.append({**row, "8-bit pixels that differ": changed, "of": apart.size})
         assert apart.max() <= 1, f"masks of {name} are {apart.max()} levels apart"

@@ -28,22 +28,23 @@ void sample_row(const float* from, const Sample* columns, int count, float* out)
 // Rows of the output that come from the same two rows share them, once sampled.
 void sample(const float* in, std::ptrdiff_t row, const Sample* rows, int row_count, const Sample* columns,
             int column_count, float* between, float* out, std::ptrdiff_t out_row) {
-  float* sampled[2] = {between, between + column_count * kBlock};
-  std::int32_t held[2] = {-1, -1};
+  float* low = between;
+  float* high = between + column_count * kBlock;
+  std::int32_t in_low = -1, in_high = -1;  // the rows that they hold
   for (int y = 0; y < row_count; ++y) {
-    if (rows[y].low == held[1]) {
-      std::swap(sampled[0], sampled[1]);
-      std::swap(held[0], held[1]);
+    const Sample at = rows[y];
+    if (at.low != in_low) {
+      std::swap(low, high);
+      std::swap(in_low, in_high);
     }
-    const std::int32_t wanted[2] = {rows[y].low, rows[y].high};
-    for (int i = 0; i < 2; ++i) {
-      if (held[i] != wanted[i]) sample_row(in + wanted[i] * row, columns, column_count, sampled[i]);
-      held[i] = wanted[i];
-    }
-    const Vec weight = Vec::all(rows[y].weight);
+    if (at.low != in_low) sample_row(in + at.low * row, columns, column_count, low);
+    if (at.high != in_high) sample_row(in + at.high * row, columns, column_count, high);
+    in_low = at.low;
+    in_high = at.high;
+    const Vec weight = Vec::all(at.weight);
     float* to = out + y * out_row;
-    for (int at = 0; at < column_count * kBlock; at += Vec::lanes) {
-      blend(Vec::load(sampled[0] + at), Vec::load(sampled[1] + at), weight).store(to + at);
+    for (int i = 0; i < column_count * kBlock; i += Vec::lanes) {
+      blend(Vec::load(low + i), Vec::load(high + i), weight).store(to + i);
     }
   }
 }

@@ -162,12 +162,12 @@ void winograd_weights(const float* taps, float* weights) {
   }
 }
 
-template <typename F>
-void winograd_output(const float* products, std::ptrdiff_t stride, const Finish& finish, float* out, std::ptrdiff_t row,
-                     std::ptrdiff_t column, int rows, int columns) {
+template <typename F, typename End>
+void transform_output(const float* products, std::ptrdiff_t stride, const Finish& finish, float* out,
+                      std::ptrdiff_t row, std::ptrdiff_t column, int rows, int columns) {
   alignas(64) float buffer[F::tile][F::side][Vec::lanes];
   for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
-    const Finisher end(finish, lane);
+    const End end(finish, lane);
     for (int x = 0; x < F::side; ++x) {
       Vec m[F::side], t[F::tile];
       for (int y = 0; y < F::side; ++y) m[y] = Vec::load(products + (y * F::side + x) * stride + lane);
@@ -185,6 +185,18 @@ void winograd_output(const float* products, std::ptrdiff_t stride, const Finish&
         if (finish.residual) prefetch(finish.residual + at + F::tile * column);  // the next tile's
       }
     }
+  }
+}
+
+template <typename F>
+void winograd_output(const float* products, std::ptrdiff_t stride, const Finish& finish, float* out, std::ptrdiff_t row,
+                     std::ptrdiff_t column, int rows, int columns) {
+  if (PlainFinisher<false>::fits(finish)) {
+    transform_output<F, PlainFinisher<false>>(products, stride, finish, out, row, column, rows, columns);
+  } else if (PlainFinisher<true>::fits(finish)) {
+    transform_output<F, PlainFinisher<true>>(products, stride, finish, out, row, column, rows, columns);
+  } else {
+    transform_output<F, Finisher>(products, stride, finish, out, row, column, rows, columns);
   }
 }
 

@@ -36,7 +36,7 @@ class Finisher {
 
   // `at`: where the value stands in the output, from its beginning.
   Vec operator()(Vec sum, std::ptrdiff_t at) const {
-    Vec y = first_(sum + bias_);
+    const Vec y = first_(sum + bias_);
     return residual_ ? second_(y + Vec::load(residual_ + at)) : y;
   }
 
@@ -44,6 +44,29 @@ class Finisher {
   Vec bias_;
   const float* residual_;
   Limits first_, second_;
+};
+
+// The common ends, without a branch: at most a lower limit (ReLU), then perhaps a residual.
+template <bool has_residual>
+class PlainFinisher {
+ public:
+  PlainFinisher(const rmbg::net::Finish& finish, int lane)
+      : bias_(Vec::load(finish.bias + lane)), low_(Vec::all(finish.first.low)), residual_(finish.residual) {}
+
+  static bool fits(const rmbg::net::Finish& finish) {
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    return finish.first.high == infinity && (finish.residual != nullptr) == has_residual &&
+           (!has_residual || (finish.second.low == -infinity && finish.second.high == infinity));
+  }
+
+  Vec operator()(Vec sum, std::ptrdiff_t at) const {
+    const Vec y = larger(low_, sum + bias_);
+    return has_residual ? y + Vec::load(residual_ + at) : y;
+  }
+
+ private:
+  Vec bias_, low_;
+  const float* residual_;
 };
 
 }  // namespace
