@@ -53,6 +53,7 @@ def test_build_info_says_what_runs() -> None:
     assert info["version"] == version("rmbg-fast")
     assert info["tiers"]["reference"]
     assert info["tiers"][info["active_tier"]]
+    assert info["network_tier"] == "" or info["network_tiers"][info["network_tier"]]
     assert info["threads"] >= 1
 
 

@@ -25,6 +25,11 @@ struct Buffers {
   float* scratch;              // threads * schedule.scratch floats, on a cache line
 };
 
+// The rows of a window that lie inside the input.
+struct Taps {
+  int first, count;
+};
+
 // What the steps of a run share. The functions below do one step each and return when it is done.
 class Run {
  public:
@@ -38,6 +43,7 @@ class Run {
   void convolve_winograd(const Step& step, const Ready& ready);
   void convolve_direct(const Step& step, const Ready& ready);
   void convolve_to_planes(const Step& step, const Ready& ready);
+  void fill_spans(const Step& step, const Tile& pixel, Taps rows, int column, Span* spans) const;
   void max_pool(const Step& step);
   void resize(const Step& step, const Ready& ready);
   void add(const Step& step);

@@ -6,11 +6,7 @@
 namespace rmbg::net {
 namespace {
 
-// The rows of taps of output row y that lie inside the input: first and count.
-struct Taps {
-  int first, count;
-};
-
+// The rows of taps of output row y that lie inside the input.
 Taps taps_of(int y, int height, const Window& window) {
   const std::int64_t from = std::int64_t{y} * window.stride_y - window.top;
   int first = 0, end = window.height;
@@ -19,23 +15,23 @@ Taps taps_of(int y, int height, const Window& window) {
   return {first, end - first};
 }
 
-// The input at the first tap seen by the output pixel (y, x), as a span over `shape`.
-Span span_of(const float* data, const Value& value, const Shape& shape, const Window& window, int image, int y, int x,
-             Taps rows, int column) {
+// The input at the first tap that the output pixel `at` sees.
+Span span_of(const float* data, const Value& value, const Shape& shape, const Window& window, const Tile& at, Taps rows,
+             int column) {
   const bool blocked = value.layout == Layout::blocked;
   const std::ptrdiff_t pixel = blocked ? kBlock : 1;
   const std::ptrdiff_t row = shape.width * pixel;
   const std::ptrdiff_t plane = shape.height * row;
   const std::ptrdiff_t planes = blocked ? blocks_of(value.channels) : value.channels;
   // Where no tap is seen there is nothing to point at.
-  const std::ptrdiff_t in_y =
-      rows.count > 0 ? std::ptrdiff_t{y} * window.stride_y - window.top + std::ptrdiff_t{rows.first} * window.dilation_y
-                     : 0;
+  const std::ptrdiff_t in_y = rows.count > 0 ? std::ptrdiff_t{at.y} * window.stride_y - window.top +
+                                                   std::ptrdiff_t{rows.first} * window.dilation_y
+                                             : 0;
   const std::ptrdiff_t in_x =
-      std::ptrdiff_t{x} * window.stride_x - window.left + std::ptrdiff_t{column} * window.dilation_x;
+      std::ptrdiff_t{at.x} * window.stride_x - window.left + std::ptrdiff_t{column} * window.dilation_x;
 
   Span span{};
-  span.data = data + image * planes * plane + in_y * row + in_x * pixel;
+  span.data = data + at.image * planes * plane + in_y * row + in_x * pixel;
   span.groups = blocked ? static_cast<int>(planes) : 1;
   span.lanes = blocked ? kBlock : value.channels;
   span.group = plane;
@@ -47,6 +43,12 @@ Span span_of(const float* data, const Value& value, const Shape& shape, const Wi
 }
 
 }  // namespace
+
+void Run::fill_spans(const Step& step, const Tile& pixel, Taps rows, int column, Span* spans) const {
+  for (const int input : step.inputs) {
+    *spans++ = span_of(read(input), value(input), place(input).shape, step.window, pixel, rows, column);
+  }
+}
 
 void Run::convolve_direct(const Step& step, const Ready& ready) {
   const Window& window = step.window;
@@ -84,10 +86,7 @@ void Run::convolve_direct(const Step& step, const Ready& ready) {
     const std::ptrdiff_t line_at =
         (std::ptrdiff_t{image} * output_blocks + k) * out_block + std::ptrdiff_t{y} * out_shape.width * kBlock;
     for (const Segment& segment : ready.segments) {
-      for (std::size_t s = 0; s < step.inputs.size(); ++s) {
-        const int input = step.inputs[s];
-        spans[s] = span_of(read(input), value(input), in_shape, window, image, y, segment.first, seen, segment.tap);
-      }
+      fill_spans(step, {image, y, segment.first}, seen, segment.tap, spans);
       const std::ptrdiff_t at = line_at + std::ptrdiff_t{segment.first} * kBlock;
       job.weights = weights + segment.tap * kBlock;
       job.columns = segment.taps;
@@ -128,10 +127,7 @@ void Run::convolve_to_planes(const Step& step, const Ready& ready) {
     job.rows = seen.count;
     job.clamp = step.first;
     for (const Segment& segment : ready.segments) {
-      for (std::size_t s = 0; s < step.inputs.size(); ++s) {
-        const int input = step.inputs[s];
-        spans[s] = span_of(read(input), value(input), in_shape, window, image, y, segment.first, seen, segment.tap);
-      }
+      fill_spans(step, {image, y, segment.first}, seen, segment.tap, spans);
       job.columns = segment.taps;
       job.pixels = segment.count;
       for (int k = 0; k < channels; ++k) {

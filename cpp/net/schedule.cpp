@@ -85,7 +85,7 @@ class Scheduler {
     }
     // Beyond this an index into the value could overflow.
     const double floats = double{1} * out.batch * padded(value(step.output)) * out.height * out.width;
-    if (floats > 1e12) refuse("a tensor would be too large");
+    if (floats > 1e11) refuse("a tensor would be too large");
   }
 
   void same_shapes(const Step& step) {

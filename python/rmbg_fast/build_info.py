@@ -13,7 +13,8 @@ from .errors import RuntimeNotFoundError
 def build_info() -> dict[str, Any]:
     """Version, compiler, kernel tiers (name -> whether this CPU runs it), the active tier, ONNX Runtime and threads.
 
-    Keys: `version`, `python`, `platform`, `compiler`, `tiers`, `active_tier`, `runtime` (a dict of `path`, `version`
+    Keys: `version`, `python`, `platform`, `compiler`, `tiers`, `active_tier`, `network_tiers` and `network_tier` (of our
+    own convolutions; "" where ONNX Runtime runs the network), `runtime` (a dict of `path`, `version`
     and `api_version`, or None where it cannot be loaded), `runtime_error` (why not, or None) and `threads`.
     """
     error = None
@@ -28,6 +29,8 @@ def build_info() -> dict[str, Any]:
         "compiler": _core.compiler(),
         "tiers": _core.tiers(),
         "active_tier": _core.active_tier(),
+        "network_tiers": _core.network_tiers(),
+        "network_tier": _core.network_tier(),
         "runtime": _core.runtime_info(),
         "runtime_error": error,
         "threads": threads.available(),
