@@ -13,8 +13,8 @@ from .errors import RuntimeNotFoundError
 def build_info() -> dict[str, Any]:
     """Version, compiler, kernel tiers (name -> whether this CPU runs it), the active tier, ONNX Runtime and threads.
 
-    Keys: `version`, `python`, `platform`, `compiler`, `tiers`, `active_tier`, `network_tiers` and `network_tier` (of our
-    own convolutions; "" where ONNX Runtime runs the network), `runtime` (a dict of `path`, `version`
+    Keys: `version`, `python`, `platform`, `compiler`, `tiers`, `active_tier`, `network_tiers` and `network_tier` (of
+    our own convolutions; "" where ONNX Runtime runs the network), `runtime` (a dict of `path`, `version`
     and `api_version`, or None where it cannot be loaded), `runtime_error` (why not, or None) and `threads`.
     """
     error = None
