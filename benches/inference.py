@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from skimage import data
 from u2net import U2NET, U2NETP, u2net
 
-from rmbg_fast import ModelSpec, Session, _core, graphs, models, network, prepare
+from rmbg_fast import ModelSpec, Session, _core, graphs, models, network, nodes, prepare
 
 Array = NDArray[Any]
 PHOTOS = ["astronaut", "camera", "cat", "coffee", "coins", "horse", "retina", "rocket"]
@@ -193,7 +193,7 @@ def rounding_of(key: tuple[int, ...], node: Any, weights: Array) -> dict[str, An
         opset_imports=[onnx.helper.make_opsetid("", 17)],
         ir_version=9,
     )
-    graph = network.Graph(
+    graph = nodes.Graph(
         list(model.graph.node),
         {tensor.name: tensor for tensor in model.graph.initializer},
         {"x": list(x.shape), "y": [1, outputs, height, width]},

@@ -23,7 +23,8 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 from PIL import Image
 
-from rmbg_fast import ModelSpec, Session, _core, errors, graphs, network, passes, prepare
+from rmbg_fast import ModelSpec, Session, _core, errors, graphs, network, nodes, passes, prepare
+from rmbg_fast.plan import NO_CLAMP, Compiler, bits
 
 Array = NDArray[np.float32]
 
@@ -154,15 +155,15 @@ class Compiled:
         return wanted
 
 
-def graph_of(made: ModelProto) -> network.Graph:
-    shapes: dict[str, network.Shape] = {
+def graph_of(made: ModelProto) -> nodes.Graph:
+    shapes: dict[str, nodes.Shape] = {
         name: [dim.dim_value if dim.dim_value > 0 else None for dim in known.shape.dim]
         for name, known in graphs.types(made).items()
         if known.elem_type == F32
     }
     constants = {tensor.name: tensor for tensor in made.graph.initializer}
     outputs = {output.name for output in made.graph.output}
-    return network.Graph(list(made.graph.node), constants, shapes, outputs, graphs.opset(made))
+    return nodes.Graph(list(made.graph.node), constants, shapes, outputs, graphs.opset(made))
 
 
 def compiled(made: ModelProto) -> Compiled:
@@ -171,7 +172,7 @@ def compiled(made: ModelProto) -> Compiled:
     for one in graph.nodes:
         assert network._supported(graph, one), one.op_type
     weights: list[Array] = []
-    region = network._Compiler(graph, list(range(len(graph.nodes))), weights).compile()
+    region = Compiler(graph, list(range(len(graph.nodes))), weights).compile()
     return Compiled(region.plan, np.concatenate(weights or [np.zeros(1, np.float32)]), region.inputs, region.outputs)
 
 
@@ -1161,14 +1162,14 @@ def unused_scales(plan: list[int]) -> int:
 def test_scales_beside_sizes(whole: Compiled, scale: float, offset: int) -> None:
     """Not run: a position that is no number leads anywhere in memory."""
     plan = list(whole.plan)
-    plan[unused_scales(plan) + offset] = network._bits(scale)
+    plan[unused_scales(plan) + offset] = bits(scale)
     refused(plan, whole.weights)
 
 
 def test_weights_whose_count_overflows() -> None:
     """16 inputs of 2^20 channels, 2^20 taps and outputs: 2^64 weights are not none."""
-    wide, bits = 2**20, [network._bits(value) for value in network._NO_CLAMP]
+    wide, ends = 2**20, [bits(value) for value in NO_CLAMP]
     window = [1024, 1024, 1, 1, 1, 1, 1023, 1023, 0, 0]
-    step = [0, 16, *[1] * 16, 2, *window, 0, 0, *bits, -1, *bits]
+    step = [0, 16, *[1] * 16, 2, *window, 0, 0, *ends, -1, *ends]
     plan = [1, 4, 0, wide, 1, wide, 1, wide, 0, wide, 1, 0, 1, 3, 3, 4, 1, 0, 1, *step, 5, 1, 2, 3]
     refused(plan, np.zeros(wide, np.float32))

@@ -1,84 +1,26 @@
-"""Regions of a graph compiled into one node each, which our own kernels run (cpp/net).
+"""Regions of a graph that our own kernels run (cpp/net), each compiled into one node.
 
 A region is convex: what it needs from outside is there before it starts. Its node, `Network` of the domain `rmbg_fast`,
-holds a list of numbers, the plan, that cpp/net/plan.cpp reads; all regions share one tensor of weights.
+holds a list of numbers, the plan (see plan.py); all regions share one tensor of weights.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import graphs
+from .nodes import Graph, attributes_of, is_map, limits, only_reader, resize_size, text
+from .plan import BLOCK, COORDINATES, Array, Compiler, Region
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from onnx import NodeProto, TensorProto
-
-    Array = NDArray[np.float32]
+    from onnx import NodeProto
 
 DOMAIN = "rmbg_fast"
 OPERATOR = "Network"
 WEIGHTS = "rmbg_fast.weights"
 """The name of the initializer that holds the weights of all regions."""
-
-PLAN_VERSION = 1  # kPlanVersion
-_BLOCK = 16  # channels of a block
-_FEW = 4  # channels that stay planes
-_LINE = 16  # floats: where a weight begins
-
-_PLANAR, _BLOCKED = 0, 1
-_CONVOLUTION, _MAX_POOL, _RESIZE, _ADD, _PACK, _UNPACK = range(6)
-_COORDINATES = {"half_pixel": 0, "pytorch_half_pixel": 1, "align_corners": 2, "asymmetric": 3}
-_LINEAR = 0
-_NEAREST = {"round_prefer_floor": 1, "round_prefer_ceil": 2, "floor": 3, "ceil": 4}
-_NO_CLAMP = (-math.inf, math.inf)
-
-Shape = list[int | None]
-
-
-@dataclass
-class Graph:
-    """What compiling needs to know of a model: its nodes, by what they make and who reads it, constants and shapes."""
-
-    nodes: list[NodeProto]
-    constants: dict[str, TensorProto]
-    shapes: dict[str, Shape]  # None where a size is not known; float32 values only
-    outputs: set[str]
-    opset: int
-    makers: dict[str, int] = field(default_factory=dict)
-    readers: dict[str, list[int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for index, node in enumerate(self.nodes):
-            for name in node.output:
-                self.makers[name] = index
-            for name in graphs.uses(node):
-                self.readers.setdefault(name, []).append(index)
-
-    def array(self, name: str) -> Any:
-        from onnx import numpy_helper
-
-        return numpy_helper.to_array(self.constants[name])
-
-    def maker(self, name: str) -> NodeProto | None:
-        index = self.makers.get(name)
-        return None if index is None else self.nodes[index]
-
-
-@dataclass(frozen=True)
-class Region:
-    """A compiled region: the indices of its nodes, the values it takes and gives, its plan and its weights."""
-
-    nodes: list[int]
-    inputs: list[str]
-    outputs: list[str]
-    plan: list[int]
 
 
 def compile_regions(graph: Graph, weights: list[Array]) -> list[Region]:
@@ -87,7 +29,7 @@ def compile_regions(graph: Graph, weights: list[Array]) -> list[Region]:
     depth = [0] * len(graph.nodes)  # grows where a path goes from supported nodes to others or back
     for index, node in enumerate(graph.nodes):
         # What a node of ours reads besides maps (the size of a Resize) is known, and not computed.
-        for name in [n for n in node.input if _is_map(graph, n)] if supported[index] else graphs.uses(node):
+        for name in [n for n in node.input if is_map(graph, n)] if supported[index] else graphs.uses(node):
             maker = graph.makers.get(name)
             if maker is not None:
                 depth[index] = max(depth[index], depth[maker] + (supported[maker] != supported[index]))
@@ -95,20 +37,10 @@ def compile_regions(graph: Graph, weights: list[Array]) -> list[Region]:
     for index, here in enumerate(supported):
         if here:
             groups.setdefault(depth[index], []).append(index)
-    return [_Compiler(graph, nodes, weights).compile() for nodes in groups.values() if _worth_it(graph, nodes)]
+    return [Compiler(graph, nodes, weights).compile() for nodes in groups.values() if _worth_it(graph, nodes)]
 
 
 # --- which nodes we run ---
-
-
-def _attributes(node: NodeProto) -> dict[str, Any]:
-    from onnx import helper
-
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-
-
-def _text(value: Any, default: str) -> str:
-    return default if value is None else value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _supported(graph: Graph, node: NodeProto) -> bool:
@@ -119,20 +51,14 @@ def _supported(graph: Graph, node: NodeProto) -> bool:
     return shape is not None and len(shape) == 4 and shape[1] is not None and check(graph, node)
 
 
-def _is_map(graph: Graph, name: str) -> bool:
-    """Is it a computed float32 N x C x H x W tensor of a known number of channels?"""
-    shape = graph.shapes.get(name)
-    return name not in graph.constants and shape is not None and len(shape) == 4 and shape[1] is not None
-
-
 def _unpadded(attributes: dict[str, Any]) -> bool:
-    return _text(attributes.get("auto_pad"), "NOTSET") in ("NOTSET", "VALID")
+    return text(attributes.get("auto_pad"), "NOTSET") in ("NOTSET", "VALID")
 
 
 def _check_convolution(graph: Graph, node: NodeProto) -> bool:
-    attributes = _attributes(node)
+    attributes = attributes_of(node)
     return (
-        _is_map(graph, node.input[0])
+        is_map(graph, node.input[0])
         and all(name in graph.constants for name in node.input[1:] if name)
         and len(graph.constants[node.input[1]].dims) == 4
         and attributes.get("group", 1) == 1
@@ -142,11 +68,11 @@ def _check_convolution(graph: Graph, node: NodeProto) -> bool:
 
 
 def _check_max_pool(graph: Graph, node: NodeProto) -> bool:
-    attributes = _attributes(node)
+    attributes = attributes_of(node)
     kernel = attributes.get("kernel_shape", [])
     pads = attributes.get("pads", [0, 0, 0, 0])
     return (
-        _is_map(graph, node.input[0])
+        is_map(graph, node.input[0])
         and len(kernel) == 2
         and len([name for name in node.output if name]) == 1
         and _unpadded(attributes)
@@ -156,32 +82,32 @@ def _check_max_pool(graph: Graph, node: NodeProto) -> bool:
 
 
 def _check_resize(graph: Graph, node: NodeProto) -> bool:
-    attributes = _attributes(node)
-    if not _is_map(graph, node.input[0]) or graph.opset < 11 or attributes.get("antialias", 0):
+    attributes = attributes_of(node)
+    if not is_map(graph, node.input[0]) or graph.opset < 11 or attributes.get("antialias", 0):
         return False
-    if attributes.get("axes") is not None or _text(attributes.get("keep_aspect_ratio_policy"), "stretch") != "stretch":
+    if attributes.get("axes") is not None or text(attributes.get("keep_aspect_ratio_policy"), "stretch") != "stretch":
         return False
-    if _text(attributes.get("coordinate_transformation_mode"), "half_pixel") not in _COORDINATES:
+    if text(attributes.get("coordinate_transformation_mode"), "half_pixel") not in COORDINATES:
         return False
-    if _text(attributes.get("mode"), "nearest") not in ("nearest", "linear"):
+    if text(attributes.get("mode"), "nearest") not in ("nearest", "linear"):
         return False
     before, after = graph.shapes[node.input[0]], graph.shapes[node.output[0]]
-    return before[:2] == after[:2] and _resize_size(graph, node) is not None
+    return before[:2] == after[:2] and resize_size(graph, node) is not None
 
 
 def _check_add(graph: Graph, node: NodeProto) -> bool:
     first, second = (graph.shapes.get(name) for name in node.input)
     known = first is not None and None not in first[1:]  # else one might be stretched to the other
-    return known and first == second and all(_is_map(graph, name) for name in node.input)
+    return known and first == second and all(is_map(graph, name) for name in node.input)
 
 
 def _check_concat(graph: Graph, node: NodeProto) -> bool:
-    axis = _attributes(node).get("axis")
+    axis = attributes_of(node).get("axis")
     readers = [graph.nodes[index] for index in graph.readers.get(node.output[0], [])]
     return (
         axis in (1, -3)
         and len(node.input) > 1
-        and all(_is_map(graph, name) for name in node.input)
+        and all(is_map(graph, name) for name in node.input)
         and all(reader.op_type in ("Conv", "Concat") for reader in readers)
     )
 
@@ -193,8 +119,8 @@ def _check_clamp(graph: Graph, node: NodeProto) -> bool:
         maker is not None
         and maker.op_type in ("Conv", "Add")
         and _supported(graph, maker)
-        and _only_reader(graph, node.input[0])
-        and _limits(graph, node) is not None
+        and only_reader(graph, node.input[0])
+        and limits(graph, node) is not None
     )
 
 
@@ -209,364 +135,19 @@ _CHECKS: dict[str, Callable[[Graph, NodeProto], bool]] = {
 }
 
 
-def _only_reader(graph: Graph, name: str) -> bool:
-    return name not in graph.outputs and len(graph.readers.get(name, [])) == 1
-
-
-def _limits(graph: Graph, node: NodeProto) -> tuple[float, float] | None:
-    if node.op_type == "Relu":
-        return 0.0, math.inf
-    attributes = _attributes(node)  # opset 6 has the limits here, later ones as inputs
-    limits = [attributes.get("min", -math.inf), attributes.get("max", math.inf)]
-    for place, name in enumerate(node.input[1:3]):
-        if name:
-            if name not in graph.constants:
-                return None
-            limits[place] = float(graph.array(name))
-    return (limits[0], limits[1]) if limits[0] <= limits[1] else None
-
-
-def _resize_size(graph: Graph, node: NodeProto) -> tuple[int, int, float, float] | None:
-    """Height and width of the output, or its scale: what is not used is 0.
-
-    None: neither is known, or the runtime, which computes with float32, may come to another size or other pixels.
-    """
-    attributes = _attributes(node)
-    aligned = _text(attributes.get("coordinate_transformation_mode"), "half_pixel") == "align_corners"
-    nearest = not aligned and _text(attributes.get("mode"), "nearest") == "nearest"
-    before, after = graph.shapes[node.input[0]][2:], graph.shapes[node.output[0]][2:]
-    if len(node.input) > 2 and node.input[2] in graph.constants and graph.array(node.input[2]).size == 4:
-        scales = [float(scale) for scale in graph.array(node.input[2])[2:]]
-        if all(_is_plain_scale(size, scale, nearest) for size, scale in zip(before, scales, strict=True)):
-            return 0, 0, scales[0], scales[1]
-        return None
-    (height, width), (new_height, new_width) = before, after
-    if height is None or width is None or new_height is None or new_width is None:
-        return None
-    if nearest and (new_height % height or new_width % width):
-        return None
-    return new_height, new_width, 0.0, 0.0
-
-
-def _is_plain_scale(size: int | None, scale: float, nearest: bool) -> bool:
-    import numpy as np
-
-    if not 1e-4 <= scale <= 1e4:
-        return False
-    if scale == int(scale):
-        return True
-    if size is None or nearest:
-        return False
-    result = int(size * scale)  # where the size stays, the runtime copies
-    return result == int(np.float32(size) * np.float32(scale)) and result != size
-
-
 def _worth_it(graph: Graph, nodes: Iterable[int]) -> bool:
     """Is the better part of the work 3x3 convolutions of stride 1, where Winograd's method saves most of it?"""
     saved = other = 0
     for index in nodes:
         node = graph.nodes[index]
         if node.op_type == "Conv":
-            attributes = _attributes(node)
+            attributes = attributes_of(node)
             dims = list(graph.constants[node.input[1]].dims)
             height, width = graph.shapes[node.output[0]][2:]
             work = math.prod(dims) * (height or 1) * (width or 1)
             square = dims[2:] == [3, 3] and all(step == 1 for step in attributes.get("strides", [1]))
-            if square and min(dims[:2]) >= _BLOCK // 2:
+            if square and min(dims[:2]) >= BLOCK // 2:
                 saved += work
             else:
                 other += work
     return saved > other
-
-
-# --- the plan of one region ---
-
-
-def _window(attributes: dict[str, Any], size: list[int]) -> list[int]:
-    """Size, strides, dilations and padding (top, left, bottom, right) of a convolution's or a pool's window."""
-    strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
-    return [*size, *strides, *dilations, *attributes.get("pads", [0, 0, 0, 0])]
-
-
-def _bits(value: float) -> int:
-    return int(struct.unpack("<q", struct.pack("<d", value))[0])
-
-
-class _Compiler:
-    def __init__(self, graph: Graph, nodes: list[int], weights: list[Array]) -> None:
-        self._graph = graph
-        self._nodes = nodes
-        self._inside = set(nodes)
-        self._weights = weights
-        self._values: list[tuple[int, int]] = []  # layout and channels
-        self._steps: list[list[int]] = []
-        self._inputs: list[str] = []
-        self._numbers: dict[str, list[int]] = {}  # a graph's value is one of ours, or several after a Concat
-        self._packed: dict[int, int] = {}
-        self._input_numbers: list[int] = []
-
-    def compile(self) -> Region:
-        absorbed = self._absorbed()
-        for index in self._nodes:
-            if index not in absorbed:
-                self._emit(index)
-        outputs = [name for index in self._nodes for name in self._graph.nodes[index].output if self._leaves(name)]
-        numbers = [self._planar(name) for name in outputs]
-        plan = [PLAN_VERSION, len(self._values)]
-        for value in self._values:
-            plan += value
-        plan += [len(self._input_numbers), *self._input_numbers, len(numbers), *numbers, len(self._steps)]
-        for step in self._steps:
-            plan += step
-        return Region(self._nodes, self._inputs, outputs, plan)
-
-    def _leaves(self, name: str) -> bool:
-        outside = any(reader not in self._inside for reader in self._graph.readers.get(name, []))
-        return bool(name) and (outside or name in self._graph.outputs)
-
-    # --- what a convolution or an addition does by itself ---
-
-    def _absorbed(self) -> set[int]:
-        """Nodes that are done at the end of another; fills `_ends` with what each such chain comes to."""
-        self._ends: dict[int, list[int]] = {}
-        absorbed: set[int] = set()
-        rank = {index: place for place, index in enumerate(self._nodes)}
-        for index in self._nodes:
-            node = self._graph.nodes[index]
-            if node.op_type not in ("Conv", "Add") or index in absorbed:
-                continue
-            chain = [index]
-            while True:
-                following = self._following(chain, rank, absorbed)
-                if following is None:
-                    break
-                chain.append(following)
-                absorbed.add(following)
-            self._ends[index] = chain
-        return absorbed
-
-    def _following(self, chain: list[int], rank: dict[int, int], absorbed: set[int]) -> int | None:
-        graph = self._graph
-        name = graph.nodes[chain[-1]].output[0]
-        readers = graph.readers.get(name, [])
-        if not _only_reader(graph, name) or readers[0] not in self._inside or readers[0] in absorbed:
-            return None
-        kinds = [graph.nodes[index].op_type for index in chain]
-        node = graph.nodes[readers[0]]
-        if node.op_type in ("Relu", "Clip"):
-            return None if kinds[-1] in ("Relu", "Clip") else readers[0]
-        if node.op_type == "Add" and kinds[0] == "Conv" and "Add" not in kinds and node.input[0] != node.input[1]:
-            other = node.input[1] if node.input[0] == name else node.input[0]
-            maker = graph.makers.get(other)
-            first = graph.nodes[chain[0]]
-            few = graph.constants[first.input[1]].dims[0] <= _FEW
-            # The other operand must be there when the convolution ends: it is made before it, or comes from outside.
-            early = maker is None or maker not in self._inside or self._done(maker, rank) < rank[chain[0]]
-            if early and not few and self._is_single(other):
-                return readers[0]
-        return None
-
-    def _done(self, index: int, rank: dict[int, int]) -> int:
-        """The place of the step that makes what node `index` makes: that of the chain which absorbed it, or its own."""
-        for head, chain in self._ends.items():
-            if index in chain:
-                return rank[head]
-        return rank[index]
-
-    def _is_single(self, name: str) -> bool:
-        maker = self._graph.maker(name)
-        return maker is None or maker.op_type != "Concat"
-
-    # --- values ---
-
-    def _new(self, layout: int, channels: int) -> int:
-        self._values.append((layout, channels))
-        return len(self._values) - 1
-
-    def _channels(self, name: str) -> int:
-        channels = self._graph.shapes[name][1]
-        assert channels is not None
-        return channels
-
-    def _sources(self, name: str) -> list[int]:
-        """The values that make up `name`: from outside it comes in planes."""
-        if name not in self._numbers:
-            number = self._new(_PLANAR, self._channels(name))
-            self._inputs.append(name)
-            self._input_numbers.append(number)
-            self._numbers[name] = [number]
-        return self._numbers[name]
-
-    def _blocked(self, number: int) -> int:
-        layout, channels = self._values[number]
-        if layout == _BLOCKED:
-            return number
-        if number not in self._packed:
-            self._packed[number] = self._new(_BLOCKED, channels)
-            self._steps.append([_PACK, 1, number, self._packed[number]])
-        return self._packed[number]
-
-    def _planar(self, name: str) -> int:
-        numbers = self._numbers[name]
-        if len(numbers) == 1 and self._values[numbers[0]][0] == _PLANAR and numbers[0] not in self._input_numbers:
-            return numbers[0]
-        sources = [self._blocked(number) for number in numbers]
-        output = self._new(_PLANAR, self._channels(name))
-        self._steps.append([_UNPACK, len(sources), *sources, output])
-        return output
-
-    def _stays_planar(self, name: str) -> bool:
-        """May a convolution's output of few channels be planes? Its readers must take them."""
-        for reader in self._graph.readers.get(name, []):
-            if reader in self._inside:
-                node = self._graph.nodes[reader]
-                if node.op_type == "Resize":
-                    if not self._stays_planar(node.output[0]):
-                        return False
-                elif node.op_type not in ("Conv", "Concat"):
-                    return False
-        return self._channels(name) <= _FEW
-
-    # --- steps ---
-
-    def _emit(self, index: int) -> None:
-        node = self._graph.nodes[index]
-        if node.op_type == "Concat":
-            self._numbers[node.output[0]] = [number for name in node.input for number in self._sources(name)]
-        elif node.op_type == "Conv":
-            self._emit_convolution(index, node)
-        elif node.op_type == "MaxPool":
-            self._emit_pool(node)
-        elif node.op_type == "Resize":
-            self._emit_resize(node)
-        elif node.op_type == "Add":
-            self._emit_add(index, node)
-        else:
-            raise AssertionError(f"{node.op_type} was to be done by another node")
-
-    def _clamp_of(self, index: int) -> tuple[float, float]:
-        limits = _limits(self._graph, self._graph.nodes[index])
-        assert limits is not None
-        return limits
-
-    def _emit_convolution(self, index: int, node: NodeProto) -> None:
-        import numpy as np
-
-        chain = self._ends[index]
-        first, second, residual = _NO_CLAMP, _NO_CLAMP, -1
-        for before, after in itertools.pairwise(chain):
-            follower = self._graph.nodes[after]
-            if follower.op_type == "Add":
-                made = self._graph.nodes[before].output[0]
-                other = follower.input[1] if follower.input[0] == made else follower.input[0]
-                residual = self._blocked(self._sources(other)[0])
-            elif residual < 0:
-                first = self._clamp_of(after)
-            else:
-                second = self._clamp_of(after)
-        weights = self._graph.array(node.input[1]).astype(np.float32)
-        outputs, _, height, width = weights.shape
-        if len(node.input) > 2 and node.input[2]:
-            bias = self._graph.array(node.input[2]).astype(np.float32)
-        else:
-            bias = np.zeros(outputs, np.float32)
-
-        result = self._graph.nodes[chain[-1]].output[0]
-        sources = self._sources(node.input[0])
-        few = all(self._values[number] <= (_PLANAR, _FEW) for number in sources)
-        planar = residual < 0 and not few and self._stays_planar(result)
-        if planar or any(self._values[number][1] > _FEW for number in sources):
-            sources = [self._blocked(number) for number in sources]
-        depths = [self._values[number] for number in sources]
-        output = self._new(_PLANAR if planar else _BLOCKED, outputs)
-        pack = pack_to_planes if planar else pack_to_blocks
-        attributes = _attributes(node)
-        self._steps.append(
-            [
-                *(_CONVOLUTION, len(sources), *sources, output),
-                *_window(attributes, [height, width]),
-                *(self._store(pack(weights, depths)), self._store(bias if planar else _filled(bias))),
-                *(*map(_bits, first), residual, *map(_bits, second)),
-            ]
-        )
-        self._numbers[result] = [output]
-
-    def _emit_pool(self, node: NodeProto) -> None:
-        attributes = _attributes(node)
-        source = self._single(node.input[0])
-        output = self._new(_BLOCKED, self._values[source][1])
-        window = _window(attributes, attributes["kernel_shape"])
-        self._steps.append([_MAX_POOL, 1, source, output, *window, attributes.get("ceil_mode", 0)])
-        self._numbers[node.output[0]] = [output]
-
-    def _emit_resize(self, node: NodeProto) -> None:
-        attributes = _attributes(node)
-        number = self._sources(node.input[0])[0]
-        if self._values[number][0] == _PLANAR and not self._stays_planar(node.output[0]):
-            number = self._blocked(number)
-        layout, channels = self._values[number]
-        output = self._new(layout, channels)
-        size = _resize_size(self._graph, node)
-        assert size is not None
-        height, width, *scales = size
-        coordinates = _COORDINATES[_text(attributes.get("coordinate_transformation_mode"), "half_pixel")]
-        linear = _text(attributes.get("mode"), "nearest") == "linear"
-        blend = _LINEAR if linear else _NEAREST[_text(attributes.get("nearest_mode"), "round_prefer_floor")]
-        self._steps.append([_RESIZE, 1, number, output, height, width, *map(_bits, scales), coordinates, blend])
-        self._numbers[node.output[0]] = [output]
-
-    def _emit_add(self, index: int, node: NodeProto) -> None:
-        chain = self._ends[index]
-        clamp = self._clamp_of(chain[1]) if len(chain) > 1 else _NO_CLAMP
-        sources = [self._single(name) for name in node.input]
-        output = self._new(_BLOCKED, self._values[sources[0]][1])
-        self._steps.append([_ADD, 2, *sources, output, *map(_bits, clamp)])
-        self._numbers[self._graph.nodes[chain[-1]].output[0]] = [output]
-
-    def _single(self, name: str) -> int:
-        (number,) = self._sources(name)
-        return self._blocked(number)
-
-    def _store(self, array: Array) -> int:
-        import numpy as np
-
-        offset = sum(known.size for known in self._weights)
-        flat = np.ascontiguousarray(array, np.float32).reshape(-1)
-        self._weights.append(np.pad(flat, (0, -flat.size % _LINE)))
-        return offset
-
-
-# --- weights, as the kernels read them ---
-
-
-def _filled(array: Array, axis: int = 0) -> Array:
-    """`array` with zeros behind, up to whole blocks along `axis`."""
-    import numpy as np
-
-    pads = [(0, 0)] * array.ndim
-    pads[axis] = (0, -array.shape[axis] % _BLOCK)
-    return np.pad(array, pads)
-
-
-def _with_filled_inputs(weights: Array, sources: list[tuple[int, int]]) -> Array:
-    import numpy as np
-
-    parts, begin = [], 0
-    for layout, channels in sources:
-        part = weights[:, begin : begin + channels]
-        parts.append(_filled(part, axis=1) if layout == _BLOCKED else part)
-        begin += channels
-    return np.concatenate(parts, axis=1)
-
-
-def pack_to_blocks(weights: Array, sources: list[tuple[int, int]]) -> Array:
-    """(K, C, h, w) -> (K/16, C', h * w, 16) for inputs of these layouts and channels."""
-    wide = _filled(_with_filled_inputs(weights, sources))
-    outputs, inputs = wide.shape[:2]
-    return wide.reshape(outputs // _BLOCK, _BLOCK, inputs, -1).transpose(0, 2, 3, 1)
-
-
-def pack_to_planes(weights: Array, sources: list[tuple[int, int]]) -> Array:
-    """(K, C, h, w) -> (K, h * w, C') for inputs of these layouts and channels."""
-    wide = _with_filled_inputs(weights, sources)
-    return wide.reshape(*wide.shape[:2], -1).transpose(0, 2, 1)

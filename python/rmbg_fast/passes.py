@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import graphs, network
+from . import graphs, network, nodes
 from .errors import ModelError
 from .graphs import Constants, Types
+from .plan import Array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -215,13 +216,13 @@ def compile_network(model: ModelProto, plan: Plan) -> None:
     if not plan.network:
         return
     graph = model.graph
-    shapes: dict[str, network.Shape] = {}
+    shapes: dict[str, nodes.Shape] = {}
     for name, known in graphs.types(model).items():
         if known.elem_type == _FLOAT and known.HasField("shape"):
             shapes[name] = [dim.dim_value if dim.dim_value > 0 else None for dim in known.shape.dim]
-    weights: list[network.Array] = []
+    weights: list[Array] = []
     regions = network.compile_regions(
-        network.Graph(
+        nodes.Graph(
             list(graph.node),
             {tensor.name: tensor for tensor in graph.initializer},
             shapes,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from . import cache, graphs, network
 from .errors import ModelError
 from .passes import LIMIT, NOTE, PASSES, Plan, keep_output
+from .plan import VERSION as PLAN_VERSION
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -199,7 +200,7 @@ def _hash(file: Path) -> str:
 
 
 def _key(sha256: str, plan: Plan) -> str:
-    return hashlib.sha256(repr((PREPARE_VERSION, network.PLAN_VERSION, sha256, plan)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((PREPARE_VERSION, PLAN_VERSION, sha256, plan)).encode()).hexdigest()[:12]
 
 
 def _sha256(source: Path) -> str:
