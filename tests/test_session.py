@@ -227,3 +227,12 @@ def test_options_that_make_no_sense(grey_model: ModelSpec, photo: NDArray[np.uin
 def test_the_runtime_s_functions_are_where_we_say() -> None:
     runtime.load()
     assert _core.check_slots() == []
+
+
+def test_a_json_file_beside_a_model_that_stays_as_it_is(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    path = tmp_path / "shapeless.onnx"
+    spec = tiny(path, mean_of_channels())  # the checker refuses an output without a shape
+    path.with_suffix(".json").write_text('{"mine": 1}')
+    session = Session(spec, device="cpu")
+    assert session.details["graph"] == str(path)
+    assert session.mask(photo).shape == photo.shape[:2]

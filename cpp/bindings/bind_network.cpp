@@ -57,8 +57,6 @@ class BareNetwork {
     return steps;
   }
 
-  std::size_t arena_bytes() const { return last_ ? last_->arena * sizeof(float) : 0; }
-
  private:
   struct Clock {
     std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
@@ -135,8 +133,7 @@ void bind_network(py::module_& m) {
       .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int>(), arg("plan"),
            arg("weights"), arg("tier"), arg("threads"))
       .def("run", py::overload_cast<const std::vector<FloatArray>&>(&BareNetwork::run), arg("inputs"))
-      .def("profile", &BareNetwork::profile, arg("inputs"))
-      .def_property_readonly("arena_bytes", &BareNetwork::arena_bytes);
+      .def("profile", &BareNetwork::profile, arg("inputs"));
 }
 
 }  // namespace rmbg::bindings

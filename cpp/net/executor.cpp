@@ -35,11 +35,6 @@ void Run::step(std::size_t index) {
   }
 }
 
-int Run::resolve(int value) const {
-  while (place(value).home == Home::alias) value = static_cast<int>(place(value).at);
-  return value;
-}
-
 const float* Run::read(int value) const {
   const Place& where = place(resolve(value));
   if (where.home == Home::input) return buffers_.inputs[where.at];

@@ -52,7 +52,7 @@ class Run {
 
   const Place& place(int value) const { return schedule_.values[static_cast<std::size_t>(value)]; }
   const Value& value(int index) const { return plan_.values[static_cast<std::size_t>(index)]; }
-  int resolve(int value) const;
+  int resolve(int value) const { return net::resolve(schedule_.values, value); }
   const float* read(int value) const;
   float* write(int value) const;
   template <typename T>

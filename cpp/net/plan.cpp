@@ -104,11 +104,11 @@ void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
   const Value out = value(step.output);
   const Value in = value(step.inputs.at(0));
   const bool alone = step.inputs.size() == 1;
-  std::size_t channels = 0, depth = 0;
+  std::size_t channels = 0;
+  const std::size_t depth = depth_of(plan, step);
   bool all_blocked = true;
   for (const int input : step.inputs) {
     channels += static_cast<std::size_t>(value(input).channels);
-    depth += static_cast<std::size_t>(padded(value(input)));
     all_blocked = all_blocked && value(input).layout == Layout::blocked;
   }
   const bool blocked_out = out.layout == Layout::blocked;

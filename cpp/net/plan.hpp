@@ -71,5 +71,12 @@ inline int blocks_of(int channels) { return (channels + kBlock - 1) / kBlock; }
 inline int padded(const Value& value) {
   return value.layout == Layout::blocked ? blocks_of(value.channels) * kBlock : value.channels;
 }
+// The channels of all inputs, those of blocked ones padded: C' above.
+inline std::size_t depth_of(const Plan& plan, const Step& step) {
+  std::size_t depth = 0;
+  for (const int input : step.inputs)
+    depth += static_cast<std::size_t>(padded(plan.values[static_cast<std::size_t>(input)]));
+  return depth;
+}
 
 }  // namespace rmbg::net

@@ -56,8 +56,7 @@ void Run::convolve_direct(const Step& step, const Ready& ready) {
   const Shape in_shape = place(step.inputs[0]).shape;
   const Shape out_shape = place(step.output).shape;
   const int output_blocks = blocks_of(value(step.output).channels);
-  std::ptrdiff_t depth = 0;
-  for (const int input : step.inputs) depth += padded(value(input));
+  const auto depth = static_cast<std::ptrdiff_t>(depth_of(plan_, step));
   const std::ptrdiff_t weight_block = depth * taps * kBlock;
   const std::ptrdiff_t out_block = std::ptrdiff_t{out_shape.height} * out_shape.width * kBlock;
   float* const out = write(step.output);
@@ -106,8 +105,7 @@ void Run::convolve_to_planes(const Step& step, const Ready& ready) {
   const Shape in_shape = place(step.inputs[0]).shape;
   const Shape out_shape = place(step.output).shape;
   const int channels = value(step.output).channels;
-  std::ptrdiff_t depth = 0;
-  for (const int input : step.inputs) depth += padded(value(input));
+  const auto depth = static_cast<std::ptrdiff_t>(depth_of(plan_, step));
   const std::ptrdiff_t a_channel = depth * window.height * window.width;
   float* const out = write(step.output);
 

@@ -1,7 +1,6 @@
 #include "net/schedule.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 #include "core/error.hpp"
@@ -258,10 +257,7 @@ class Scheduler {
     }
   }
 
-  int resolve(int value) {
-    while (at(value).home == Home::alias) value = static_cast<int>(at(value).at);
-    return value;
-  }
+  int resolve(int value) const { return net::resolve(result_.values, value); }
 
   // Values get the lowest place that is free from the step that makes them to the last that reads them.
   void place() {
@@ -292,9 +288,8 @@ class Scheduler {
       Ready& ready = result_.steps[s];
       if (ready.algorithm == Algorithm::winograd && ready.cut.shared) {
         const Step& step = plan_.steps[s];
-        std::size_t blocks = 0;
-        for (const int input : step.inputs) blocks += static_cast<std::size_t>(blocks_of(value(input).channels));
-        blocks *= static_cast<std::size_t>(blocks_of(value(step.output).channels));
+        const std::size_t blocks =
+            depth_of(plan_, step) / kBlock * static_cast<std::size_t>(blocks_of(value(step.output).channels));
         ready.shared_weights =
             reserve(blocks * kWeightStride * static_cast<std::size_t>(kProducts[ready.winograd]), s, s);
       }

@@ -24,6 +24,13 @@ struct Place {
   std::size_t at = 0;  // arena: offset in floats; input, output: its index; view: the step; alias: the value
 };
 
+// The value that `value` is an alias of, or itself.
+inline int resolve(const std::vector<Place>& places, int value) {
+  const auto at = [&](int index) -> const Place& { return places[static_cast<std::size_t>(index)]; };
+  while (at(value).home == Home::alias) value = static_cast<int>(at(value).at);
+  return value;
+}
+
 // The output of a tile: where its first pixel lies. Dilated convolutions have a tile's pixels `dilation` apart.
 struct Tile {
   std::int32_t image, y, x;

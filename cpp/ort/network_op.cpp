@@ -9,6 +9,7 @@
 #include "net/network.hpp"
 #include "ort/handles.hpp"
 #include "ort/library.hpp"
+#include "ort/model_io.hpp"
 #include "ort/status.hpp"
 
 namespace rmbg::ort {
@@ -36,10 +37,7 @@ OrtStatus* guarded(const Action& action) noexcept {
 std::vector<std::int64_t> shape_of_value(const OrtValue* value) {
   const TensorInfoHandle info(
       get<OrtTensorTypeAndShapeInfo*>(ErrorKind::inference, kFailed, api().GetTensorTypeAndShape, value));
-  std::vector<std::int64_t> shape(
-      get<std::size_t>(ErrorKind::inference, kFailed, api().GetDimensionsCount, info.get()));
-  check(api().GetDimensions(info.get(), shape.data(), shape.size()), ErrorKind::inference, kFailed);
-  return shape;
+  return shape_of(info.get());
 }
 
 // The C API has no reading access to tensors; constants and inputs are not written to.

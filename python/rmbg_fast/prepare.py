@@ -89,7 +89,7 @@ def discard(ready: Path) -> None:
 def details(ready: Path) -> dict[str, Any]:
     """What was done to a prepared model: `convolutions`, a dict of the names `replaced` (by ours) and `left`.
 
-    Empty for a model that `prepare` left as it was.
+    Empty where another process has just discarded it.
     """
     return {"convolutions": _manifest_of(ready)["convolutions"]} if _manifest(ready).is_file() else {}
 

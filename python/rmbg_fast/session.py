@@ -194,4 +194,5 @@ def _remover(
 
     output = 0 if prepared else spec.output  # a prepared graph has but the one
     remover = _core.Remover(str(path), spec, device, number, count, spec.input, output)
-    return remover, {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, **details(path)}
+    done = details(path) if prepared else {}  # a .json beside the original is the user's
+    return remover, {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, **done}
