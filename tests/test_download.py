@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parallel import in_threads
 
 from rmbg_fast import download, models
 from rmbg_fast.errors import ChecksumError, ModelDownloadError
@@ -289,12 +290,7 @@ def test_killed_process_leaves_a_part_that_the_next_one_continues(server: Server
 
 def test_many_at_once_load_it_once(server: Server, home: Path):
     server.stall = 0.05
-    found: list[Path] = []
-    threads = [threading.Thread(target=lambda: found.append(models.pull(spec(server.url)))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = in_threads(4, lambda _: models.pull(spec(server.url)))
     assert found == [home / "models" / "model.onnx"] * 4
     assert len(server.asked) == 1
     assert left(home) == ["model.onnx"]

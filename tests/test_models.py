@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parallel import in_threads
 
 from rmbg_fast import cache, models
 from rmbg_fast.errors import ModelDownloadError, ModelError
@@ -246,7 +247,7 @@ def test_lock_lets_one_in_and_leaves_no_file(tmp_path: Path):
     inside, most, done = 0, 0, 0
     guard = threading.Lock()
 
-    def work() -> None:
+    def work(_: int) -> None:
         nonlocal inside, most, done
         for _ in range(20):
             with cache.locked(tmp_path / "target"):
@@ -257,10 +258,6 @@ def test_lock_lets_one_in_and_leaves_no_file(tmp_path: Path):
                     inside -= 1
                     done += 1
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(4, work)
     assert (done, most) == (80, 1)
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
+from parallel import in_threads
 from PIL import Image
 
 from rmbg_fast import ModelSpec, Session, _core, errors, graphs, network, nodes, passes, prepare
@@ -1043,19 +1043,12 @@ def test_threads_share_a_session(grey_and_clear: ModelSpec) -> None:
     photos = [photo(seed) for seed in range(4)]
     wanted = [session.mask(image, dtype="float32") for image in photos]
     assert not np.array_equal(wanted[0], wanted[1])
-    wrong: list[int] = []
 
-    def work(number: int) -> None:
-        for _ in range(15):
-            if not np.array_equal(session.mask(photos[number], dtype="float32"), wanted[number]):
-                wrong.append(number)
+    def same(number: int) -> bool:
+        masks = (session.mask(photos[number], dtype="float32") for _ in range(15))
+        return all(np.array_equal(mask, wanted[number]) for mask in masks)
 
-    workers = [threading.Thread(target=work, args=(i,)) for i in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert wrong == []
+    assert in_threads(4, same) == [True] * 4
 
 
 def as_if_written(ready: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from parallel import in_threads
 from PIL import Image
 from skimage import data
 
@@ -133,19 +133,11 @@ def test_arrays_of_every_kind(grey_model: ModelSpec, dtype: Any, channels: int |
 def test_many_threads_share_a_session(grey_model: ModelSpec, photo: NDArray[np.uint8]) -> None:
     session = Session(grey_model, device="cpu", threads=2)
     wanted = session.remove(photo)
-    wrong: list[int] = []
 
-    def work(number: int) -> None:
-        for _ in range(20):
-            if not np.array_equal(session.remove(photo), wanted):
-                wrong.append(number)
+    def same(_: int) -> bool:
+        return all(np.array_equal(session.remove(photo), wanted) for _ in range(20))
 
-    workers = [threading.Thread(target=work, args=(i,)) for i in range(6)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert wrong == []
+    assert in_threads(6, same) == [True] * 6
     assert session.timings["inference"] > 0
 
 
