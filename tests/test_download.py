@@ -24,7 +24,8 @@ from parallel import in_threads
 
 from rmbg_fast import download, models
 from rmbg_fast.errors import ChecksumError, ModelDownloadError
-from rmbg_fast.models import ModelFile, ModelSpec, NpmPlace, UrlPlace
+from rmbg_fast.models import ModelSpec
+from rmbg_fast.places import ModelFile, NpmPlace, UrlPlace
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -277,7 +278,7 @@ def test_killed_process_leaves_a_part_that_the_next_one_continues(server: Server
     code = textwrap.dedent(f"""
         import dataclasses, os, signal
         from rmbg_fast import models
-        from rmbg_fast.models import ModelFile, UrlPlace
+        from rmbg_fast.places import ModelFile, UrlPlace
         file = ModelFile("model.onnx", {SHA256!r}, (UrlPlace({server.url!r}),), {len(CONTENT)})
         spec = dataclasses.replace(models.get("u2netp"), name="model", files=(file,))
         models.pull(spec, lambda done, total: done > 300_000 and os._exit(9))

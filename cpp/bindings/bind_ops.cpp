@@ -53,13 +53,16 @@ py::array preprocess_array(const py::array& image, Size size, const Triple& mean
   return result;
 }
 
-py::tuple minmax_array(const py::array& mask, int threads) {
+py::tuple minmax_array(const py::array& mask, const std::optional<Size>& size, const std::string& resample, int threads) {
   check_threads(threads);
   const MaskInput input = mask_input(mask);
+  const MaskResample how = mask_resample_of(resample);
+  if (size) check_size((*size)[1], (*size)[0]);
   kernels::MinMax range{};
   {
     const py::gil_scoped_release release;
-    range = minmax(input.view, threads);
+    range = size ? resized_range(input.view, static_cast<std::int32_t>((*size)[1]), static_cast<std::int32_t>((*size)[0]), how, threads)
+                 : minmax(input.view, threads);
   }
   return py::make_tuple(range.lo, range.hi);
 }
@@ -107,13 +110,14 @@ py::array blend_arrays(const py::array& image, const py::array& alpha, const std
   return result;
 }
 
-py::array cutout_arrays(const py::array& image, const py::array& mask, bool normalize, const std::string& resample,
+py::array cutout_arrays(const py::array& image, const py::array& mask, const std::string& minmax, const std::string& resample,
                         const std::string& rounding, const std::string& mode, const Background& background,
                         const Threshold& threshold, const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   const MaskInput plane = mask_input(mask);
   const BlendOptions options = blend_options(mode, background, threshold, input.view.sample);
+  const MinMaxOrder order = minmax_order_of(minmax);
   MaskOptions mask_options{mask_resample_of(resample), mask_rounds(rounding), {}};
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps the mask in memory");
@@ -121,7 +125,12 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, bool norm
   {
     const py::gil_scoped_release release;
     const float top = input.view.sample == Sample::u16 ? 65535.0f : 255.0f;
-    mask_options.scaling = normalize ? stretch(minmax(plane.view, threads), top) : unit(top);
+    if (order == MinMaxOrder::after) {
+      mask_options.scaling =
+          stretch(resized_range(plane.view, input.view.width, input.view.height, mask_options.resample, threads), top);
+    } else {
+      mask_options.scaling = order == MinMaxOrder::before ? stretch(rmbg::minmax(plane.view, threads), top) : unit(top);
+    }
     cutout(input.view, plane.view, mask_options, options, target, threads);
   }
   return result;
@@ -133,12 +142,12 @@ void bind_ops(py::module_& m) {
   using py::arg;
   m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"), arg("rounding"),
         arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
-  m.def("minmax", &minmax_array, arg("mask"), arg("threads"));
+  m.def("minmax", &minmax_array, arg("mask"), arg("size").none(true), arg("resample"), arg("threads"));
   m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"), arg("rounding"),
         arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("blend", &blend_arrays, arg("image"), arg("alpha"), arg("mode"), arg("background").none(true),
         arg("threshold").none(true), arg("out").none(true), arg("threads"));
-  m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("normalize"), arg("resample"), arg("rounding"), arg("mode"),
+  m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("minmax"), arg("resample"), arg("rounding"), arg("mode"),
         arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
 }
 

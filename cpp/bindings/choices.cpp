@@ -20,7 +20,13 @@ T choose(const char* option, const std::string& word, const std::pair<const char
 }  // namespace
 
 Resample resample_of(const std::string& word) {
-  return choose<Resample>("resample", word, {{"bilinear", Resample::bilinear}, {"triangle", Resample::triangle}});
+  return choose<Resample>("resample", word,
+                          {{"bilinear", Resample::bilinear},
+                           {"bilinear-topleft", Resample::bilinear_topleft},
+                           {"triangle", Resample::triangle},
+                           {"pillow-bilinear", Resample::pillow_bilinear},
+                           {"pillow-bicubic", Resample::pillow_bicubic},
+                           {"pillow-lanczos", Resample::pillow_lanczos}});
 }
 
 kernels::Rounding rounding_of(const std::string& word) {
@@ -30,9 +36,20 @@ kernels::Rounding rounding_of(const std::string& word) {
 }
 
 MaskResample mask_resample_of(const std::string& word) {
-  return choose<MaskResample>(
-      "resample", word,
-      {{"bilinear", MaskResample::bilinear}, {"bicubic", MaskResample::bicubic}, {"nearest", MaskResample::nearest}});
+  return choose<MaskResample>("resample", word,
+                              {{"bilinear", MaskResample::bilinear},
+                               {"bilinear-topleft", MaskResample::bilinear_topleft},
+                               {"bilinear-corners", MaskResample::bilinear_corners},
+                               {"bicubic", MaskResample::bicubic},
+                               {"nearest", MaskResample::nearest},
+                               {"pillow-bilinear", MaskResample::pillow_bilinear},
+                               {"pillow-bicubic", MaskResample::pillow_bicubic},
+                               {"pillow-lanczos", MaskResample::pillow_lanczos}});
+}
+
+MinMaxOrder minmax_order_of(const std::string& word) {
+  return choose<MinMaxOrder>(
+      "minmax", word, {{"none", MinMaxOrder::none}, {"before", MinMaxOrder::before}, {"after", MinMaxOrder::after}});
 }
 
 bool mask_rounds(const std::string& word) {

@@ -80,4 +80,10 @@ std::size_t scratch_bytes(const ResizeMask& job) {
          taps * (sizeof(const float*) + sizeof(std::int32_t));
 }
 
+std::size_t scratch_bytes(const ResizeLevels& job) {
+  const std::size_t taps = static_cast<std::size_t>(job.rows.stride);
+  return taps * (static_cast<std::size_t>(job.width) * static_cast<std::size_t>(job.channels) + 64) +
+         taps * (sizeof(const std::uint8_t*) + sizeof(std::int32_t));
+}
+
 }  // namespace rmbg::kernels

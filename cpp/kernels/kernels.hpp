@@ -38,8 +38,8 @@ struct Picture8 {
   bool bgr;
 };
 
-// One axis of a 2-tap resize from `in` to `out` samples: half-pixel centres, clamped at the edge, no antialias.
-// With D = 2 * out and n = max(0, (2 d + 1) * in - out): first[d] = min(n / D, in - 1), and weight[d] = n % D, or 0 in the last sample.
+// One axis of a 2-tap resize from `in` to `out` samples, clamped at the edge, no antialias. With D = 2 * out, and n = max(0, (2 d + 1) * in
+// - out) for half-pixel centres or 2 d * in for top-left ones: first[d] = min(n / D, in - 1), and weight[d] = n % D, or 0 in the last sample.
 // The tap after first[d] is first[d] + 1, and is read only where weight[d] is not 0. D <= 32766.
 struct BilinearAxis {
   const std::int32_t* first;
@@ -74,6 +74,32 @@ struct ResizeTriangle {
   FilterAxis columns;
   FilterAxis rows;
   NormalizedPlanes out;
+};
+
+// One axis of Pillow's 8-bit resampler. Output d is clamp((2^21 + sum over t < count[d] of weights[d * stride + t] * sample[first[d] + t])
+// >> 22, 0, 255); weights are Q22, the sum of their amounts is below 2. `split` holds the same weights for 16-bit multiplications, in
+// groups of four taps: four times w >> 11, then four times w & 2047. stride is a multiple of 4; weights from count[d] on are 0.
+struct LevelAxis {
+  const std::int32_t* first;
+  const std::int32_t* count;
+  const std::int32_t* weights;
+  const std::int16_t* split;  // 2 * stride for each d
+  std::int32_t stride;
+};
+
+// resize_levels: columns first, each result rounded to a byte, then rows, rounded once more (Pillow's order).
+struct ResizeLevels {
+  const std::uint8_t* src;
+  std::ptrdiff_t src_stride;
+  std::int32_t src_width;
+  std::int32_t src_height;
+  std::int32_t channels;  // 1, 3 or 4, in and out
+  LevelAxis columns;
+  LevelAxis rows;
+  std::int32_t width;
+  std::int32_t height;
+  std::uint8_t* dst;
+  std::ptrdiff_t dst_stride;
 };
 
 // Smallest and largest finite value; NaN and infinities are ignored. No finite value: lo = +inf, hi = -inf.
@@ -111,6 +137,8 @@ struct ResizeMask {
   std::ptrdiff_t dst_stride;  // bytes
 };
 
+// resize_range: the smallest and the largest finite v that resize_mask comes to, before lo and gain; lo to dst_stride are not read.
+
 enum class BlendMode : std::int32_t {
   straight,       // RGBA: the colour as it is, 0 where alpha is 0
   premultiplied,  // RGBA: colour * alpha / top, rounded to nearest
@@ -143,7 +171,8 @@ inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
 // Bytes of scratch (64-byte aligned) that a call needs, whatever the band.
 std::size_t scratch_bytes(const ResizeBilinear& job);
 std::size_t scratch_bytes(const ResizeTriangle& job);
-std::size_t scratch_bytes(const ResizeMask& job);
+std::size_t scratch_bytes(const ResizeMask& job);  // also of resize_range
+std::size_t scratch_bytes(const ResizeLevels& job);
 
 struct KernelTable {
   const char* name;
@@ -152,6 +181,8 @@ struct KernelTable {
   MinMax (*minmax)(const float* data, std::size_t count);
   void (*resize_mask)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*blend)(const Blend&, std::int32_t row_begin, std::int32_t row_end);
+  MinMax (*resize_range)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  void (*resize_levels)(const ResizeLevels&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
 };
 
 // The specification in the plainest C++; also the tier that runs where nothing else does.

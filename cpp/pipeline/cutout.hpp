@@ -3,26 +3,14 @@
 
 #include "core/image.hpp"
 #include "kernels/kernels.hpp"
-#include "pipeline/axis.hpp"
+#include "pipeline/mask_resizer.hpp"
 
 namespace rmbg {
-
-struct Mask {
-  const float* data;  // height * width, packed
-  std::int32_t width;
-  std::int32_t height;
-};
 
 kernels::MinMax minmax(const Mask& mask, int threads);
 
 // Throws Error(model_output) for the range of a mask without any finite value.
 void check_finite(const kernels::MinMax& range);
-
-// What takes a mask's values to 0..top: (v - lo) * gain.
-struct Scaling {
-  float lo;
-  float gain;
-};
 
 // The whole range `lo`..`hi` -> 0..top; the gain is the smallest with which `hi` really reaches top in float32, for a
 // truncation would make 254 of an opaque pixel otherwise. Throws Error(model_output): no finite value, or one value only.
@@ -31,12 +19,6 @@ Scaling stretch(const kernels::MinMax& range, float top);
 inline Scaling unit(float top) { return {0.0f, top}; }
 
 float top_of(kernels::MaskType type);
-
-struct MaskOptions {
-  MaskResample resample = MaskResample::bilinear;
-  bool nearest = true;  // rounding of integer levels; false: truncation
-  Scaling scaling{0.0f, 255.0f};
-};
 
 // dst: `height` rows of `width` samples of `type`, `stride` bytes apart.
 struct Plane {

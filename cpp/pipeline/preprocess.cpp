@@ -25,12 +25,47 @@ ImageView narrowed(const ImageView& image, Buffer& buffer, int threads) {
   return {to, image.width, image.height, image.channels, stride, Sample::u8};
 }
 
+kernels::Picture8 picture_of(const ImageView& view, bool bgr) {
+  return {static_cast<const std::uint8_t*>(view.data), view.stride, view.width, view.height, view.channels, bgr};
+}
+
 template <typename Job, typename Kernel>
 void run_bands(const Job& job, Kernel kernel, int threads) {
   parallel_rows(threads, job.out.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(kernels::scratch_bytes(job));
     kernel(job, begin, end, scratch.data());
   });
+}
+
+Filter filter_of(Resample resample) {
+  return resample == Resample::pillow_bilinear  ? Filter::triangle
+         : resample == Resample::pillow_bicubic ? Filter::bicubic
+                                                : Filter::lanczos;
+}
+
+// The picture at the size of `planes`, by Pillow's resampler.
+ImageView resized_levels(const ImageView& image, Filter filter, const kernels::NormalizedPlanes& planes, Buffer& buffer, int threads) {
+  const LevelTable columns = level_table(image.width, planes.width, filter);
+  const LevelTable rows = level_table(image.height, planes.height, filter);
+  const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(planes.width) * image.channels;
+  buffer.reserve(static_cast<std::size_t>(stride) * static_cast<std::size_t>(planes.height));
+  auto* levels = static_cast<std::uint8_t*>(buffer.data());
+  const kernels::ResizeLevels job{static_cast<const std::uint8_t*>(image.data),
+                                  image.stride,
+                                  image.width,
+                                  image.height,
+                                  image.channels,
+                                  columns.view(),
+                                  rows.view(),
+                                  planes.width,
+                                  planes.height,
+                                  levels,
+                                  stride};
+  parallel_rows(threads, planes.height, [&](std::int32_t begin, std::int32_t end) {
+    Buffer scratch(kernels::scratch_bytes(job));
+    kernels::active().resize_levels(job, begin, end, scratch.data());
+  });
+  return {levels, planes.width, planes.height, image.channels, stride, Sample::u8};
 }
 
 }  // namespace
@@ -51,18 +86,25 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
                                        std::to_string(planes.height) + " x " + std::to_string(planes.width));
   }
   Buffer narrow;
-  const ImageView view = image.sample == Sample::u16 ? narrowed(image, narrow, threads) : image;
-  const kernels::Picture8 picture{static_cast<const std::uint8_t*>(view.data), view.stride, view.width, view.height,
-                                  view.channels, bgr};
-  if (resample == Resample::bilinear) {
-    const BilinearTable columns = bilinear_table(view.width, planes.width);
-    const BilinearTable rows = bilinear_table(view.height, planes.height);
-    run_bands(kernels::ResizeBilinear{picture, columns.view(), rows.view(), planes}, kernels::active().resize_bilinear, threads);
-  } else {
+  ImageView view = image.sample == Sample::u16 ? narrowed(image, narrow, threads) : image;
+  if (resample == Resample::triangle) {
     const FilterTable columns = triangle_table(view.width, planes.width);
     const FilterTable rows = triangle_table(view.height, planes.height);
-    run_bands(kernels::ResizeTriangle{picture, columns.view(), rows.view(), planes}, kernels::active().resize_triangle, threads);
+    run_bands(kernels::ResizeTriangle{picture_of(view, bgr), columns.view(), rows.view(), planes}, kernels::active().resize_triangle,
+              threads);
+    return;
   }
+  kernels::NormalizedPlanes out = planes;
+  Buffer levels;
+  if (resample != Resample::bilinear && resample != Resample::bilinear_topleft) {
+    view = resized_levels(view, filter_of(resample), planes, levels, threads);
+    out.rounding = kernels::Rounding::truncate;  // of whole numbers: the bilinear kernel has only to normalise them
+  }
+  const Centres centres = resample == Resample::bilinear_topleft ? Centres::topleft : Centres::half_pixel;
+  const BilinearTable columns = bilinear_table(view.width, planes.width, centres);
+  const BilinearTable rows = bilinear_table(view.height, planes.height, centres);
+  run_bands(kernels::ResizeBilinear{picture_of(view, bgr), columns.view(), rows.view(), out}, kernels::active().resize_bilinear,
+            threads);
 }
 
 }  // namespace rmbg

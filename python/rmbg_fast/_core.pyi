@@ -22,7 +22,9 @@ def preprocess(
     out: NDArray[Any] | None,
     threads: int,
 ) -> NDArray[Any]: ...
-def minmax(mask: NDArray[Any], threads: int) -> tuple[float, float]: ...
+def minmax(
+    mask: NDArray[Any], size: tuple[int, int] | None, resample: str, threads: int
+) -> tuple[float, float]: ...
 def resize_mask(
     mask: NDArray[Any],
     size: tuple[int, int],
@@ -45,7 +47,7 @@ def blend(
 def cutout(
     image: NDArray[Any],
     mask: NDArray[Any],
-    normalize: bool,
+    minmax: str,
     resample: str,
     rounding: str,
     mode: str,
@@ -84,10 +86,11 @@ class Remover:
         alpha: str,
         background: tuple[int, int, int] | None,
         threshold: int | None,
+        strict: bool,
         out: NDArray[Any] | None,
-    ) -> tuple[NDArray[Any], dict[str, float]]: ...
+    ) -> tuple[NDArray[Any], dict[str, float], dict[str, Any]]: ...
     def mask(
-        self, image: NDArray[Any], dtype: str, out: NDArray[Any] | None
-    ) -> tuple[NDArray[Any], dict[str, float]]: ...
+        self, image: NDArray[Any], dtype: str, strict: bool, out: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], dict[str, float], dict[str, Any]]: ...
     @property
     def provider(self) -> str: ...
