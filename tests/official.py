@@ -64,7 +64,9 @@ def planes(image: Bytes | Floats, dtype: torch.dtype) -> torch.Tensor:
 
 
 def pillow(image: Bytes, size: Size, filter: Image.Resampling) -> Bytes:
-    return np.asarray(Image.fromarray(image).resize(size[::-1], filter))
+    """`Image.resize`, sideways first, as all versions of Pillow before 13 do it; 13 goes down first where the height
+    shrinks by more than twice what the width does, and its 8-bit step in between then gives other last bits."""
+    return np.asarray(Image.fromarray(image).resize((size[1], image.shape[0]), filter).resize(size[::-1], filter))
 
 
 def bilinear(plane: torch.Tensor, shape: Size, align_corners: bool = False) -> torch.Tensor:

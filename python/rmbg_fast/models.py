@@ -31,9 +31,9 @@ class ModelSpec:
 
     Every way to make one checks every field and raises ModelError that names the model, the field and what it may be.
     `size` is (height, width). `dynamic` is 0, or makes the network run at the picture's own size, each side cut down to
-    a multiple of it and to at most `size`. `recipe` is the name of the recipe that the fields began with, for people to read. `path`
-    is set for a user's own .onnx file only; `files` is empty then. `commercial` is False where the licence forbids
-    commercial use.
+    a multiple of it and to at most `size`. `recipe` is the name of the recipe that the fields began with, for people to
+    read. `path` is set for a user's own .onnx file only; `files` is empty then. `commercial` is False where the licence
+    forbids commercial use.
     """
 
     name: str

@@ -69,11 +69,12 @@ def preprocess(
     width).
 
     `resample`: "bilinear" takes 2 taps with half-pixel centres and clamps at the edge (torch's `interpolate` without
-    antialias); "bilinear-topleft" takes them at x * before / after; "triangle" widens the filter when it shrinks (Pillow's BILINEAR, within 1 of 255); "pillow-bilinear",
-    "pillow-bicubic" and "pillow-lanczos" are Pillow's 8-bit resampler, bit for bit. `rounding` says what becomes of the
-    resized value on the 0..255 scale: kept, truncated (as IS-Net's and RMBG-1.4's code do) or rounded to nearest; the
-    pillow filters give whole levels whatever it says. `bgr` swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit
-    samples are first rounded to 8 bits. Sides of `size` are from 1 to 16383.
+    antialias); "bilinear-topleft" takes them at x * before / after; "triangle" widens the filter when it shrinks
+    (Pillow's BILINEAR, within 1 of 255); "pillow-bilinear", "pillow-bicubic" and "pillow-lanczos" are Pillow's 8-bit
+    resampler, bit for bit. `rounding` says what becomes of the resized value on the 0..255 scale: kept, truncated (as
+    IS-Net's and RMBG-1.4's code do) or rounded to nearest; the pillow filters give whole levels whatever it says. `bgr`
+    swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit samples are first
+    rounded to 8 bits. Sides of `size` are from 1 to 16383.
     """
     return _core.preprocess(image, _size(size), _three(mean), _three(std), resample, rounding, bgr, dtype, out, threads)
 
@@ -152,8 +153,8 @@ def cutout(
     out: NDArray[Any] | None = None,
     threads: int = 1,
 ) -> Image:
-    """`minmax` (of the mask before or after it is resized, or none: its values are on 0..1), `resize_mask` to the image's
-    size and `blend`, fused by bands of rows."""
+    """`minmax` (before or after the mask is resized, or none: its values are on 0..1), `resize_mask` to the image's size
+    and `blend`, fused by bands of rows."""
     return _core.cutout(image, mask, minmax, resample, rounding, mode, _colour(background), threshold, out, threads)
 
 

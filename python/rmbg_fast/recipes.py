@@ -31,8 +31,8 @@ def get(name: str) -> dict[str, Any]:
 
 
 def changes(recipe: str | Mapping[str, Any]) -> dict[str, Any]:
-    """What `Session(recipe=...)` changes in a model's row: a recipe's name, or a mapping of fields, which may start from
-    a named one: {"recipe": "rembg", "alpha": "straight"}. Raises OptionError.
+    """What `Session(recipe=...)` changes in a model's row: a recipe's name, or a mapping of fields, which may start
+    from a named one: {"recipe": "rembg", "alpha": "straight"}. Raises OptionError.
     """
     try:
         if isinstance(recipe, str):
