@@ -107,7 +107,7 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
     start = clock()
     try:
         image = io.BytesIO(sys.stdin.buffer.read()) if job.source is None else job.source
-        source = images.read(image, deep=task.format.name == "png")
+        source = images.read(image, deep=True)
         decoded = clock()
         pixels = _result(source.pixels, session, args)
         computed = clock()
