@@ -195,7 +195,7 @@ def test_the_range_of_a_resized_mask(tier: str, size: tuple[int, int], resample:
             whole = reference.minmax(mask, size=target, resample=resample)
             assert found == ops.minmax(mask, size=target, resample=resample, threads=2)
             assert found.finite == whole.finite
-            if found.finite:  # a part of the pixels, so never beyond, and short of it by no more than float32's last bits
+            if found.finite:  # a part of the pixels: never beyond, and short of it by float32's last bits at most
                 assert whole.lo <= found.lo
                 assert found.hi <= whole.hi
                 np.testing.assert_allclose(found, whole, rtol=1e-6, atol=1e-6)

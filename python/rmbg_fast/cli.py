@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from . import files, images
@@ -106,9 +107,11 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
     start = clock()
     try:
         image = io.BytesIO(sys.stdin.buffer.read()) if job.source is None else job.source
-        result = _result(image, session, args)
+        source = images.read(image, deep=True)
+        decoded = clock()
+        pixels = _result(source.pixels, session, args)
         computed = clock()
-        data = files.encode(result, task.format)
+        data = images.encode(pixels, None if args.mask else source.icc, task.format)
         encoded = clock()
         _write(job, data)
         written = clock()
@@ -117,20 +120,27 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
     except Exception as exc:  # whatever is wrong with this image, the others shall be done
         reporter.fail(job.name, exc)
         return False
-    ends = {"encode": encoded - computed, "write": written - encoded, "in all": written - start}
+    ends = {
+        "decode": decoded - start,
+        "encode": encoded - computed,
+        "write": written - encoded,
+        "in all": written - start,
+    }
     stages = {**session.timings, **{stage: seconds * 1e3 for stage, seconds in ends.items()}}
     reporter.advance(f"{job.name} -> {job.target or 'standard output'}: {_stages(stages)}" if args.verbose else None)
     return True
 
 
-def _result(image: images.ImageInput, session: Session, args: argparse.Namespace) -> Any:
-    """The PIL image to write."""
+def _result(pixels: images.Pixels, session: Session, args: argparse.Namespace) -> Any:
+    """The pixels to write, as deep as those of the image."""
     if not args.mask:
-        return session.remove(image, background=args.background, alpha=args.alpha, threshold=args.threshold)
-    mask = session.mask(image)
+        return session.remove(pixels, background=args.background, alpha=args.alpha, threshold=args.threshold)
+    deep = pixels.dtype == np.uint16
+    mask = session.mask(pixels, dtype="uint16" if deep else "uint8")
     if args.threshold is not None:
-        mask = (mask >= args.threshold).astype(mask.dtype) * 255
-    return Image.fromarray(mask)
+        level = 257 if deep else 1  # of 16 bits in one of 8
+        mask = (mask >= args.threshold * level) * mask.dtype.type(255 * level)
+    return mask
 
 
 def _write(job: files.Job, data: bytes) -> None:

@@ -153,8 +153,8 @@ def cutout(
     out: NDArray[Any] | None = None,
     threads: int = 1,
 ) -> Image:
-    """`minmax` (before or after the mask is resized, or none: its values are on 0..1), `resize_mask` to the image's size
-    and `blend`, fused by bands of rows."""
+    """`minmax` (before or after the mask is resized; none: it is on 0..1), `resize_mask` to the image's size, `blend`:
+    fused by bands of rows."""
     return _core.cutout(image, mask, minmax, resample, rounding, mode, _colour(background), threshold, out, threads)
 
 

@@ -238,7 +238,9 @@ def _resize_columns(values: Floats, width: int, resample: str) -> Floats:
         return values[:, (2 * np.arange(width, dtype=np.int64) + 1) * before // (2 * width)]
     if resample.startswith("bilinear"):
         topleft = resample == "bilinear-topleft"
-        first, weight = corners(before, width) if resample == "bilinear-corners" else pair(before, width, topleft=topleft)
+        first, weight = (
+            corners(before, width) if resample == "bilinear-corners" else pair(before, width, topleft=topleft)
+        )
         a = values[:, first]
         b = values[:, np.minimum(first + 1, before - 1)]
         return np.asarray(a + (b - a) * weight.astype(np.float32), np.float32)

@@ -55,7 +55,7 @@ FILTERS = {"pillow-bilinear": TRIANGLE, "pillow-bicubic": BICUBIC, "pillow-lancz
 
 
 def pair_rest(before: int, after: int, *, topleft: bool = False) -> tuple[Ints, Ints]:
-    """Index of the first of two taps, and the weight of the second in 1 / (2 * after): half-pixel centres or top-left."""
+    """Index of the first of two taps, and the second's weight in 1 / (2 * after); half-pixel centres, or top-left."""
     d = np.arange(after, dtype=np.int64)
     n = 2 * d * before if topleft else np.maximum(0, (2 * d + 1) * before - after)
     first = n // (2 * after)

@@ -82,7 +82,9 @@ _pillow = ("pillow-bilinear", "pillow-bicubic", "pillow-lanczos")
 FIELDS: dict[str, Check] = {
     "name": is_(lambda value: isinstance(value, str) and value != "", "a name"),
     "size": _sides,
-    "dynamic": is_(lambda value: is_int(value) and 0 <= value <= 1024, "0, or what the sides are multiples of, to 1024"),
+    "dynamic": is_(
+        lambda value: is_int(value) and 0 <= value <= 1024, "0, or what the sides are multiples of, to 1024"
+    ),
     "resample": one_of("bilinear", "bilinear-topleft", "triangle", *_pillow),
     "rounding": one_of("none", "truncate", "nearest"),
     "mean": numbers(3, is_finite_number, "three numbers"),

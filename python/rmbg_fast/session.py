@@ -34,12 +34,13 @@ class Session:
     """One model, ready to run. Safe to use from many threads at once; nothing holds the GIL while it works.
 
     `model`: a name of `models.names()`, the path of an `.onnx` file with a row beside it, or a `ModelSpec`; it is
-    fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be
-    had; an explicit CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None:
-    what affinity and container allow. `optimize`: False leaves all convolutions to ONNX Runtime, as the environment
-    variable RMBG_FAST_CONV=off does; otherwise our own do the work on a CPU with AVX2 or NEON, where the graph lets
-    them (see `details`). `recipe` feeds the model in another way than its row says: a name of `recipes.names()`, such as
-    "rembg" to reproduce that tool's results, or a mapping of fields, {"mask_resample": "bilinear"}. Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
+    fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be had;
+    an explicit CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None: what
+    affinity and container allow. `optimize`: False leaves all convolutions to ONNX Runtime, as the environment variable
+    RMBG_FAST_CONV=off does; otherwise our own do the work on a CPU with AVX2 or NEON, where the graph lets them (see
+    `details`). `recipe` feeds the model in another way than its row says: a name of `recipes.names()`, such as "rembg"
+    to reproduce that tool's results, or a mapping of fields, {"mask_resample": "bilinear"}. Raises also `ModelError`,
+    `RuntimeNotFoundError` and `OptionError`.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Session:
 
     @property
     def scene(self) -> dict[str, Any]:
-        """What this thread's last call saw: `coverage`, the mean alpha of the mask (0..1); `range`, the smallest and the
+        """What this thread's last call saw: `coverage`, the mean alpha of the mask (0..1); `range`, the smallest and
         largest value of the model's mask, before any stretching; `empty`, why there was no subject ("": there was one).
         """
         return dict(getattr(self._last, "scene", {}))
@@ -117,13 +118,14 @@ class Session:
         out: NDArray[Any] | None = None,
     ) -> Any:
         """Cut the subject out. The result is of the kind that came in: a path, file or PIL image gives a PIL image, an
-        array an array (uint8 or uint16, as it came), bytes give PNG bytes.
+        array an array (uint8 or uint16, as it came), bytes give PNG bytes, of 16 bits where a 16-bit PNG came in (a PIL
+        image holds 8 bits a channel).
 
         RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
         but for "rembg"); RGB over `background` where one is given (a name, "#rrggbb" or three values 0..255).
         `threshold`, 1..255, makes alpha binary. `on_empty`: where the model finds no subject, the result is transparent
-        (or opaque, as its row says), with an `EmptyMaskWarning`, with `ModelOutputError`, or with neither. `out`, for an
-        array in, takes the result: (H, W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`,
+        (or opaque, as its row says), with an `EmptyMaskWarning` or without; or `ModelOutputError` is raised. `out`, for
+        an array in, takes the result: (H, W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`,
         `ModelOutputError` and `InferenceError`.
         """
         strict = _strict(on_empty)

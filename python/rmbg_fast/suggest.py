@@ -10,5 +10,5 @@ def meant(name: str, known: Iterable[str]) -> str:
     import difflib
 
     known = list(known)
-    close = difflib.get_close_matches(name, known)
+    close = [one for one in known if name and name in one] or difflib.get_close_matches(name, known)
     return f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(sorted(known))}"

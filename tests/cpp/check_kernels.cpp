@@ -214,6 +214,33 @@ void check_resizes(Random& random, const Tiers& tiers) {
   compare_planes(random, tiers, "resize_triangle", triangle, &KernelTable::resize_triangle);
 }
 
+template <typename Table>
+Table exact_levels(Table table) {
+  table = exact(std::move(table));
+  table.split.shrink_to_fit();
+  return table;
+}
+
+void check_resize_levels(Random& random, const Tiers& tiers) {
+  const Size in = random_size(random);
+  const Size out = random.one_in(8) ? in : random_size(random);
+  const std::int32_t channels = random.pick({1, 3, 4});
+  const Rows src(random, in, channels, 1, 0);
+  const auto filter = random.pick({Filter::triangle, Filter::bicubic, Filter::lanczos});
+  const LevelTable columns = exact_levels(level_table(in.width, out.width, filter));
+  const LevelTable rows = exact_levels(level_table(in.height, out.height, filter));
+  Rows dst(random, out, channels, 1, random_guard(random, 1));
+  const kernels::ResizeLevels job{src.first, src.stride,  in.width,   in.height, channels,  columns.view(),
+                                  rows.view(), out.width, out.height, dst.first, dst.stride};
+  const std::string name =
+      text("resize_levels", {{"in_w", in.width}, {"in_h", in.height}, {"out_w", out.width}, {"out_h", out.height},
+                             {"channels", channels}, {"filter", double(filter)}, {"stride", double(dst.stride)}});
+  Buffer scratch;
+  compare(random, tiers, name, out.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
+    tier.resize_levels(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
+  });
+}
+
 // Mask values: mostly 0..1, with a share of everything a model may emit when it goes wrong.
 std::unique_ptr<float[]> random_mask(Random& random, std::size_t count) {
   constexpr float inf = std::numeric_limits<float>::infinity();
@@ -229,13 +256,15 @@ std::unique_ptr<float[]> random_mask(Random& random, std::size_t count) {
   return mask;
 }
 
+bool same_range(const kernels::MinMax& a, const kernels::MinMax& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+
 void check_minmax(Random& random, const Tiers& tiers) {
   const auto count = static_cast<std::size_t>(random.between(0, random.pick({3, 40, 5000})));
   const std::unique_ptr<float[]> data = random_mask(random, count);
   const kernels::MinMax expected = kernels::reference_table.minmax(data.get(), count);
   for (const KernelTable* tier : tiers) {
     const kernels::MinMax got = tier->minmax(data.get(), count);
-    if (std::memcmp(&got, &expected, sizeof got) == 0) continue;
+    if (same_range(got, expected)) continue;
     fail(*tier, text("minmax", {{"count", double(count)}}),
          text("got", {{"lo", got.lo}, {"hi", got.hi}, {"not lo", expected.lo}, {"hi", expected.hi}}));
   }
@@ -245,7 +274,8 @@ void check_resize_mask(Random& random, const Tiers& tiers) {
   const Size in = random_size(random);
   const Size out = random.one_in(8) ? in : random_size(random);
   const auto sampling = [&] {
-    return random.pick({MaskResample::bilinear, MaskResample::bicubic, MaskResample::nearest});
+    return random.pick({MaskResample::bilinear, MaskResample::bilinear_topleft, MaskResample::bilinear_corners,
+                        MaskResample::bicubic, MaskResample::nearest, MaskResample::pillow_lanczos});
   };
   const MaskResample both = sampling();
   const MaskTable columns = exact(mask_table(in.width, out.width, both));
@@ -267,6 +297,14 @@ void check_resize_mask(Random& random, const Tiers& tiers) {
   compare(random, tiers, name, out.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     tier.resize_mask(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
   });
+  const std::int32_t begin = random.between(0, out.height);
+  const std::int32_t end = random.between(begin, out.height);
+  const auto range = [&](const KernelTable& tier) {
+    return tier.resize_range(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
+  };
+  for (const KernelTable* tier : tiers) {
+    if (!same_range(range(*tier), range(kernels::reference_table))) fail(*tier, "resize_range of " + name, "difference");
+  }
 }
 
 void check_blend(Random& random, const Tiers& tiers) {
@@ -313,6 +351,7 @@ int main(int argc, char** argv) {
   int rounds = 0;
   for (; timed ? elapsed() < most : rounds < most; ++rounds) {
     check_resizes(random, tiers);
+    check_resize_levels(random, tiers);
     check_minmax(random, tiers);
     check_resize_mask(random, tiers);
     check_blend(random, tiers);
