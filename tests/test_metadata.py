@@ -27,7 +27,7 @@ def tiny(values: int = 4) -> ModelProto:
         [helper.make_node("ReduceMean", ["input"], ["output"], axes=[1], keepdims=1)],
         "tiny",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 48])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, 32, 48])],
         [numpy_helper.from_array(np.zeros(values, np.float32), "weights")],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
