@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from . import files, images
+from . import cli_convert, files, images
 from .errors import OptionError, RmbgError
 
 if TYPE_CHECKING:
@@ -302,6 +302,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", parents=[running], help="cut out a photo of a cat that scikit-image ships")
     demo.add_argument("-o", "--output", default="rmbg-fast-demo", metavar="DIR", help="default: ./%(default)s")
     demo.set_defaults(run=_demo)
+    cli_convert.add(commands)
     return parser
 
 

@@ -101,4 +101,8 @@ def _halve(x: Tensor) -> Tensor:
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:
-    return functional.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=False)
+    sizes = [(int(old), int(new)) for old, new in zip(x.shape[2:], like.shape[2:], strict=True)]
+    if all(new % old == 0 for old, new in sizes):  # a number in an exported graph, where a size has to be computed
+        factors = [float(new // old) for old, new in sizes]
+        return functional.interpolate(x, scale_factor=factors, mode="bilinear", align_corners=False)
+    return functional.interpolate(x, size=[new for _, new in sizes], mode="bilinear", align_corners=False)
