@@ -88,18 +88,18 @@ def convert(
     _check_options(source, target, opset, tolerance)
     runtime.find()  # said now rather than after minutes of work
     overrides = {**KNOWN.get(source, {}), **({"like": like} if like is not None else {}), **(row or {})}
-    full = _row(overrides, source)  # a bad one is found before the download
+    full = _row(overrides, source)  # here and with the photo: what is wrong is found before the download
+    height, width = full["size"]
+    tensor = ops.preprocess(
+        _photo(photo, say), size=(height, width), mean=full["mean"], std=full["std"], threads=os.cpu_count() or 1
+    )
     model = load(source, trust_remote_code=trust_remote_code, say=say)
     if "activation" not in overrides:
         full["activation"] = "sigmoid" if model.logits else "none"
-    height, width = full["size"]
     say(f"licence: {full['license'] or 'unknown'}" + ("" if full["commercial"] else ", which forbids commercial use"))
 
     from . import torch_export
 
-    tensor = ops.preprocess(
-        _photo(photo, say), size=(height, width), mean=full["mean"], std=full["std"], threads=os.cpu_count() or 1
-    )
     count = sum(parameter.numel() for parameter in model.network.parameters())
     say(f"{model.name}: {count / 1e6:.1f} million parameters; torch runs it at {height} x {width}")
     raw = torch_export.run(model, tensor)
