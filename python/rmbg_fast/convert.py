@@ -110,13 +110,16 @@ def convert(
     content = made.SerializeToString()
     say(f"exported: opset {opset}, {nodes} nodes, {megabytes(len(content))}; now ONNX Runtime")
     del model, made  # up to a gigabyte each
-    largest, mean = _parity(content, tensor, raw, sigmoid=full["activation"] == "sigmoid", pair=dynamic_batch)
+    session, sigmoid = _session(content), full["activation"] == "sigmoid"
+    largest, mean = _difference(session, tensor, raw, sigmoid)
     say(
         f"torch and ONNX Runtime differ by {largest:.2g} at most and {mean:.2g} on average, of a mask of 0..1 "
         f"({largest * 255:.2g} and {mean * 255:.2g} grey levels)"
     )
     if not largest <= tolerance:  # NaN too
         raise ModelError(f"{source}: the two masks differ by more than {tolerance:g}: {target} is not written")
+    if dynamic_batch:
+        _check_pair(session, tensor, raw, sigmoid, tolerance, source)
     files.write(target, content)
     if target.with_suffix(".toml").exists():
         say(f"note: {target.with_suffix('.toml')} lies beside it and goes before the row inside")
@@ -185,23 +188,41 @@ def _photo(photo: images.ImageInput | None, say: Say) -> images.Pixels:
         return np.stack((subject, 255 * (x + 1) / 2, 255 * (y + 1) / 2), -1).astype(np.uint8)
 
 
-def _parity(
-    content: bytes, tensor: NDArray[Any], raw: NDArray[Any], *, sigmoid: bool, pair: bool
-) -> tuple[float, float]:
-    """The largest and the mean difference of ONNX Runtime's mask to torch's; with `pair` also as the first of two."""
+def _session(content: bytes) -> Any:
     try:
         import onnxruntime
+
+        return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     except ImportError as exc:
         raise RuntimeNotFoundError(f"ONNX Runtime cannot be imported: {exc}") from exc
-    batches = [tensor, np.concatenate((tensor, tensor[..., ::-1]))] if pair else [tensor]
+    except Exception as exc:  # ONNX Runtime's own
+        raise ModelError(f"ONNX Runtime cannot load the exported graph: {exc}") from exc
+
+
+def _difference(session: Any, tensor: NDArray[Any], raw: NDArray[Any], sigmoid: bool) -> tuple[float, float]:
+    """The largest and the mean difference of ONNX Runtime's mask of the first image to torch's."""
     try:
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        masks = [session.run(None, {"input": batch})[0] for batch in batches]
+        (masks,) = session.run(None, {"input": tensor})
     except Exception as exc:  # ONNX Runtime's own
         raise ModelError(f"ONNX Runtime cannot run the exported graph: {exc}") from exc
-    wanted = _mask(raw, sigmoid)
-    differences = [np.abs(_mask(mask[:1], sigmoid) - wanted) for mask in masks]
-    return float(np.max(differences)), float(np.mean(differences))  # NaN stays NaN
+    difference = np.abs(_mask(masks[:1], sigmoid) - _mask(raw, sigmoid))
+    return float(difference.max()), float(difference.mean())
+
+
+def _check_pair(
+    session: Any, tensor: NDArray[Any], raw: NDArray[Any], sigmoid: bool, tolerance: float, source: str
+) -> None:
+    """Tracing makes a number of a batch that the model's code counts: does the graph take two images at once?"""
+    refusal: Exception | None = None
+    try:
+        largest, _ = _difference(session, np.concatenate((tensor, tensor[..., ::-1])), raw, sigmoid)
+    except ModelError as exc:
+        largest, refusal = np.inf, exc
+    if not largest <= tolerance:
+        raise ModelError(
+            f"{source}: the exported graph is right for one image, but not for two at once: make it for one with "
+            f"--fixed-batch (in Python: dynamic_batch=False)"
+        ) from refusal
 
 
 def _mask(raw: NDArray[Any], sigmoid: bool) -> NDArray[np.float64]:
