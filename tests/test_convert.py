@@ -446,6 +446,11 @@ def test_every_known_id_has_a_whole_row(name: str):
     assert row["size"][0] in (512, 1024, 2048)
 
 
+def test_another_recipe_gives_a_known_id_no_other_licence():
+    row = convert._row({**KNOWN["briaai/RMBG-1.4"], "like": "isnet-general-use"}, "briaai/RMBG-1.4")
+    assert (row["like"], row["commercial"], row["title"]) == ("isnet-general-use", False, "BRIA RMBG 1.4")
+
+
 # --- the command ---
 
 

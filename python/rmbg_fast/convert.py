@@ -148,10 +148,10 @@ def _row(overrides: Mapping[str, Any], source: str) -> dict[str, Any]:
             f"{source}: which recipe and licence do these weights have? Give --like one of {', '.join(models.names())}"
             + (f", not {like!r}" if like is not None else "")
         )
-    base = models.get(like)
-    about = {key: getattr(base, key) for key in ("title", "license", "commercial", "homepage")}
+    same = models.get(KNOWN.get(source, overrides)["like"])  # another recipe gives a known model no other licence
+    about = {key: getattr(same, key) for key in ("title", "license", "commercial", "homepage")}
     names = {"input": "input", "output": "output"}
-    spec = models._from_row("row", {**about, **names, **overrides}, where=source)
+    spec = models._from_row("row", {**about, **overrides, **names}, where=source)
     kept = {field.name for field in fields(spec)} - {"name", "files", "path"}
     return {"like": like} | {key: value for key, value in vars(spec).items() if key in kept}
 
