@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from . import files, images
+from . import cli_convert, files, images
 from .errors import OptionError, RmbgError
 
 if TYPE_CHECKING:
@@ -312,6 +312,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", parents=[running], help="cut out a photo of a cat that scikit-image ships")
     demo.add_argument("-o", "--output", default="rmbg-fast-demo", metavar="DIR", help="default: ./%(default)s")
     demo.set_defaults(run=_demo)
+    cli_convert.add(commands)
     return parser
 
 

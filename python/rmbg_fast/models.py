@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from . import cache, recipes
+from . import cache, metadata, recipes
 from .errors import ModelDownloadError, ModelError, OptionError
 from .ops import Alpha, MaskResample, MaskRounding, MinMaxOrder, Resample, Rounding
 from .places import FILES, ModelFile
@@ -105,7 +105,8 @@ def get(name_or_path: str | os.PathLike[str] | ModelSpec) -> ModelSpec:
     - A name of `names()` gives that row.
     - The path of a .onnx file gives the row in the TOML file beside it (`portrait.onnx`, `portrait.toml`), which has
       the keys of models.toml at its top level, and may start from another model: `like = "isnet-general-use"`.
-      Without that file it is refused: a recipe is never guessed. `ModelSpec.for_file` gives one in Python instead.
+      Without that file it gives the row that `rmbg-fast convert` has written into the model (metadata.py); without
+      that it is refused: a recipe is never guessed. `ModelSpec.for_file` gives one in Python instead.
     - A ModelSpec is returned as it is.
 
     Raises ModelError: unknown name, no such file, no row, or a row with a bad key or value.
@@ -213,17 +214,21 @@ def _beside(model: Path) -> ModelSpec:
         raise ModelError(f"{model}: there is no such model file")
     toml = model.with_suffix(".toml")
     try:
-        row = tomllib.loads(toml.read_text(encoding="utf-8"))
+        row, where = tomllib.loads(toml.read_text(encoding="utf-8")), toml
     except FileNotFoundError as exc:
-        raise ModelError(
-            f"{model}: how to feed this model (size, resample, mean, std, activation, min-max, ...) is never guessed. "
-            f'Either write {toml.name} beside it, with the keys of a row (for instance like = "isnet-general-use" and '
-            f'size = [1024, 1024]), or pass ModelSpec.for_file({model.name!r}, like="isnet-general-use", '
-            f"size=(1024, 1024)) as the model"
-        ) from exc
+        own = metadata.read(model)
+        if own is None:
+            raise ModelError(
+                f"{model}: how to feed this model (size, resample, mean, std, activation, min-max, ...) is never "
+                f"guessed. Either write {model.stem}.toml beside it, with the keys of a row (for instance "
+                f'like = "isnet-general-use" and size = [1024, 1024]), or pass ModelSpec.for_file({model.name!r}, '
+                f'like="isnet-general-use", size=(1024, 1024)) as the model, or make it with `rmbg-fast convert`, '
+                f"which writes the row into the file"
+            ) from exc
+        row, where = own, model
     except (OSError, ValueError) as exc:  # ValueError: not TOML, not UTF-8
         raise ModelError(f"{toml}: cannot be read as TOML: {exc}") from exc
-    return _from_row(model.stem, row, where=str(toml), path=model)
+    return _from_row(model.stem, row, where=str(where), path=model)
 
 
 def _from_row(name: str, row: Row, *, where: str, path: Path | None = None) -> ModelSpec:
