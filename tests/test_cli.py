@@ -28,11 +28,15 @@ class LeftHalf:
     made: ClassVar[list[dict[str, Any]]] = []
     timings: ClassVar = {"decode": 0.0, "infer": 2.0, "encode": 0.0}
 
-    def __init__(self, model: str, *, device: str, threads: int | None) -> None:
-        self.made.append({"model": model, "device": device, "threads": threads})
+    def __init__(self, model: str, *, device: str, threads: int | None, recipe: str | None) -> None:
+        self.made.append({"model": model, "device": device, "threads": threads, "recipe": recipe})
+        self.scene = {"empty": ""}
 
-    def _matte(self, image: Any) -> tuple[images.Source, Any]:
+    def _matte(self, image: Any, on_empty: str) -> tuple[images.Source, Any]:
         source = images.read(image)
+        self.scene = {"empty": "there is no subject" if source.pixels.shape[:2] == (12, 12) else ""}
+        if self.scene["empty"] and on_empty == "raise":
+            raise ModelOutputError("there is no subject")
         if source.pixels.shape[:2] == (13, 13):
             raise ModelOutputError("the mask has one constant value")
         if source.pixels.shape[:2] == (14, 14):
@@ -42,9 +46,9 @@ class LeftHalf:
         return source, mask
 
     def remove(
-        self, image: Any, *, background: Any = None, alpha: str = "straight", threshold: int | None = None
+        self, image: Any, *, background: Any = None, alpha: Any = None, threshold: Any = None, on_empty: str = "warn"
     ) -> Any:
-        source, mask = self._matte(image)
+        source, mask = self._matte(image, on_empty)
         rgb = np.broadcast_to(np.atleast_3d(source.pixels)[..., :3], (*mask.shape, 3))
         if threshold is not None:
             mask = (mask >= threshold).astype(np.uint8) * 255
@@ -54,8 +58,8 @@ class LeftHalf:
             return images.finish(source, np.where(mask[..., None] > 0, rgb, np.array(background, np.uint8)))
         return images.finish(source, np.dstack([rgb, mask]))
 
-    def mask(self, image: Any, *, dtype: str) -> Any:
-        mask = self._matte(image)[1]
+    def mask(self, image: Any, *, dtype: str, on_empty: str) -> Any:
+        mask = self._matte(image, on_empty)[1]
         assert mask.dtype == dtype
         return mask
 
@@ -200,8 +204,9 @@ def test_a_16_bit_png_stays_one(monkeypatch: pytest.MonkeyPatch, capsysbinary: p
 def test_one_session_with_the_options_given(session: type[LeftHalf]) -> None:
     photo("a.jpg")
     photo("b.jpg")
-    assert cli.main(["remove", "a.jpg", "b.jpg", "--model", "m.onnx", "--device", "cuda:1", "--threads", "3"]) == 0
-    assert session.made == [{"model": "m.onnx", "device": "cuda:1", "threads": 3}]
+    options = "--model m.onnx --device cuda:1 --threads 3 --recipe rembg"
+    assert cli.main(["remove", "a.jpg", "b.jpg", *options.split()]) == 0
+    assert session.made == [{"model": "m.onnx", "device": "cuda:1", "threads": 3, "recipe": "rembg"}]
 
 
 # --- standard input and output
@@ -460,10 +465,30 @@ def test_no_bar_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("mask", ["", " --mask"])
+@pytest.mark.parametrize(
+    ("choice", "code", "line"),
+    [
+        ("", 0, ["rmbg-fast: note: empty.png: there is no subject"]),
+        (" --on-empty ignore", 0, []),
+        (" --on-empty raise", 1, ["rmbg-fast: empty.png: there is no subject"]),
+    ],
+)
+def test_pictures_without_a_subject(
+    choice: str, code: int, line: list[str], mask: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo("empty.png", size=(12, 12))
+    photo("full.png")
+    assert cli.main(["remove", *f"empty.png full.png -o out/{choice}{mask}".split()]) == code
+    assert lines(capsys) == line
+    assert Path("out/full.png").exists()
+    assert Path("out/empty.png").exists() is (code == 0)
+
+
 def test_warnings_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def warn(*_: Any, **__: Any) -> LeftHalf:
         warnings.warn("the licence forbids commercial use", UserWarning, stacklevel=1)
-        return LeftHalf("m", device="cpu", threads=None)
+        return LeftHalf("m", device="cpu", threads=None, recipe=None)
 
     photo("a.jpg")
     monkeypatch.setattr("rmbg_fast.session.Session", warn)

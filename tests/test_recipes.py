@@ -1,7 +1,7 @@
 """Every recipe against the official code around the network (official.py), run with torch and Pillow.
 
-In float64, so that what is compared is the recipe and not the rounding of torch's float32 source coordinates; docs/models.md
-has how far the authors' own float32 lies from that, and ours from both.
+In float64, so that what is compared is the recipe and not the rounding of torch's float32 source coordinates;
+docs/models.md has how far the authors' own float32 lies from that, and ours from both.
 """
 
 from __future__ import annotations

@@ -33,11 +33,9 @@ KNOWN: dict[str, dict[str, Any]] = {
     "briaai/RMBG-2.0": {"like": "rmbg-2.0"},
 } | {
     f"ZhengPeng7/BiRefNet{variant}": {
-        "like": "rmbg-2.0",
+        "like": "birefnet-general",
         "size": [side, side],
         "title": f"BiRefNet{variant}".replace("_", " "),
-        "license": "MIT",
-        "commercial": True,
         "homepage": f"https://huggingface.co/ZhengPeng7/BiRefNet{variant}",
     }
     for variant, side in _BIREFNETS.items()
