@@ -464,7 +464,6 @@ def test_no_bar_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["remove", "p"]) == 0
 
 
-@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("mask", ["", " --mask"])
 @pytest.mark.parametrize(
     ("choice", "code", "line"),
@@ -485,6 +484,7 @@ def test_pictures_without_a_subject(
     assert Path("out/empty.png").exists() is (code == 0)
 
 
+@pytest.mark.filterwarnings("default")
 def test_warnings_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def warn(*_: Any, **__: Any) -> LeftHalf:
         warnings.warn("the licence forbids commercial use", UserWarning, stacklevel=1)
