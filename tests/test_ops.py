@@ -317,6 +317,22 @@ BAD_INPUTS = [
     ("cutout", (RGB, np.full((4, 4), np.nan, np.float32)), {}, errors.ModelOutputError),
     ("cutout", (RGB, GREY), {}, errors.ImageError),
     ("cutout", (RGB, RAMP), {"threads": -1}, errors.OptionError),
+    ("cutout", (RGB, RAMP), {"minmax": "always"}, errors.OptionError),
+    ("preprocess", (RGB.tolist(),), {"size": (8, 8)}, errors.ImageError),
+    ("preprocess", (RGB,), {"size": 8}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8, 3)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8.5)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "mean": (0, 0)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "mean": (0, 0, float("inf"))}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "std": "half"}, errors.OptionError),
+    ("minmax", (None,), {}, errors.ImageError),
+    ("minmax", (RAMP,), {"size": (0, 4)}, errors.ImageError),
+    ("minmax", (RAMP,), {"size": 4}, errors.OptionError),
+    ("minmax", (RAMP,), {"resample": "lanczos"}, errors.OptionError),
+    ("resize_mask", (RAMP, (8, 8)), {"range": 1.0}, errors.OptionError),
+    ("blend", (RGB, None), {}, errors.ImageError),
+    ("blend", (RGB, GREY), {"background": (0, 0)}, errors.OptionError),
+    ("blend", (RGB, GREY), {"background": "white"}, errors.OptionError),
 ]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .arguments import array_of, colour_of, pair_of, size_of, three_of
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 Resample = Literal["bilinear", "bilinear-topleft", "triangle", "pillow-bilinear", "pillow-bicubic", "pillow-lanczos"]
@@ -76,7 +77,18 @@ def preprocess(
     swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit samples are first
     rounded to 8 bits. Sides of `size` are from 1 to 16383.
     """
-    return _core.preprocess(image, _size(size), _three(mean), _three(std), resample, rounding, bgr, dtype, out, threads)
+    return _core.preprocess(
+        array_of(image, "an image"),
+        size_of(size),
+        three_of(mean, "mean"),
+        three_of(std, "std"),
+        resample,
+        rounding,
+        bgr,
+        dtype,
+        out,
+        threads,
+    )
 
 
 def minmax(
@@ -92,7 +104,7 @@ def minmax(
     filters with two taps at about the price of the small mask, since only pixels next to a sample can be the largest or
     the smallest (equal to the enlarged mask's range but for the last bits of float32); the others are resized for it.
     """
-    return MinMax(*_core.minmax(mask, None if size is None else _size(size), resample, threads))
+    return MinMax(*_core.minmax(array_of(mask, "a mask"), None if size is None else size_of(size), resample, threads))
 
 
 def resize_mask(
@@ -116,8 +128,8 @@ def resize_mask(
     and "pillow-lanczos", for uint8, make 8-bit levels of the mask first and send those through Pillow's 8-bit
     resampler, bit for bit; for the other dtypes they are the same filters in float.
     """
-    pair = None if range is None else (float(range[0]), float(range[1]))
-    return _core.resize_mask(mask, _size(size), pair, resample, rounding, dtype, out, threads)
+    pair = None if range is None else pair_of(range)
+    return _core.resize_mask(array_of(mask, "a mask"), size_of(size), pair, resample, rounding, dtype, out, threads)
 
 
 def blend(
@@ -137,7 +149,9 @@ def blend(
     `background`, three values 0..255, the result is RGB over that colour. For uint16 images both are scaled by 257.
     All roundings are to nearest.
     """
-    return _core.blend(image, alpha, mode, _colour(background), threshold, out, threads)
+    return _core.blend(
+        array_of(image, "an image"), array_of(alpha, "alpha"), mode, colour_of(background), threshold, out, threads
+    )
 
 
 def cutout(
@@ -155,21 +169,15 @@ def cutout(
 ) -> Image:
     """`minmax` (before or after the mask is resized; none: it is on 0..1), `resize_mask` to the image's size, `blend`:
     fused by bands of rows."""
-    return _core.cutout(image, mask, minmax, resample, rounding, mode, _colour(background), threshold, out, threads)
-
-
-def _size(size: tuple[int, int]) -> tuple[int, int]:
-    height, width = size
-    return int(height), int(width)
-
-
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
-    first, second, third = values
-    return float(first), float(second), float(third)
-
-
-def _colour(colour: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
-    if colour is None:
-        return None
-    red, green, blue = colour
-    return int(red), int(green), int(blue)
+    return _core.cutout(
+        array_of(image, "an image"),
+        array_of(mask, "a mask"),
+        minmax,
+        resample,
+        rounding,
+        mode,
+        colour_of(background),
+        threshold,
+        out,
+        threads,
+    )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import array_of, colour_of, pair_of, size_of, three_of
 from .errors import ImageError, ImageTooLargeError, ModelOutputError, OptionError
 from .ops import Alpha, Image, MaskResample, MaskRounding, MinMax, MinMaxOrder, Resample, Rounding
 from .reference_axes import (
@@ -51,12 +52,13 @@ def preprocess(
     """As `ops.preprocess`."""
     _check_threads(threads)
     _check_image(image)
-    height, width = int(size[0]), int(size[1])
+    height, width = size_of(size)
     if not (1 <= height <= _MAX_MODEL_SIDE and 1 <= width <= _MAX_MODEL_SIDE):
         raise OptionError(f"size must be (height, width), each from 1 to {_MAX_MODEL_SIDE}, not {size}")
     _check_choice("resample", resample, ("bilinear", "bilinear-topleft", "triangle", *FILTERS))
     _check_choice("rounding", rounding, ("none", "truncate", "nearest"))
     _check_choice("dtype", dtype, ("float32", "float16"))
+    mean, std = three_of(mean, "mean"), three_of(std, "std")
     if not all(value > 0 for value in std):
         raise OptionError("std must be greater than 0 in every channel")
     scale = np.array([1.0 / (255.0 * value) for value in std]).astype(np.float32)
@@ -90,7 +92,7 @@ def minmax(
     _check_mask(mask)
     _check_choice("resample", resample, _MASK_RESAMPLES)
     if size is not None:
-        height, width = int(size[0]), int(size[1])
+        height, width = size_of(size)
         _check_size(height, width)
         mask = _resized(mask, (height, width), resample)
     values = mask[np.isfinite(mask)]
@@ -116,13 +118,13 @@ def resize_mask(
     """As `ops.resize_mask`."""
     _check_threads(threads)
     _check_mask(mask)
-    height, width = int(size[0]), int(size[1])
+    height, width = size_of(size)
     _check_size(height, width)
     _check_choice("resample", resample, _MASK_RESAMPLES)
     _check_choice("rounding", rounding, ("truncate", "nearest"))
     _check_choice("dtype", dtype, tuple(_TOPS))
     top = np.float32(_TOPS[dtype])
-    lo, gain = (np.float32(0), top) if range is None else _stretch(range, top)
+    lo, gain = (np.float32(0), top) if range is None else _stretch(pair_of(range), top)
     by_levels = resample in FILTERS and dtype == "uint8"
     values = mask if by_levels else _resized(mask, (height, width), resample)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -150,8 +152,10 @@ def blend(
     """As `ops.blend`."""
     _check_threads(threads)
     _check_image(image)
-    if not isinstance(alpha, np.ndarray) or alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
+    array_of(alpha, "alpha")
+    if alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
         raise ImageError("alpha must have the image's height, width and dtype")
+    background = colour_of(background)
     _check_blend(mode, background, threshold)
     height, width = image.shape[:2]
     result = np.empty((height, width, 4 if background is None else 3), image.dtype)
@@ -175,6 +179,7 @@ def cutout(
 ) -> Image:
     """As `ops.cutout`."""
     _check_image(image)
+    background = colour_of(background)
     _check_blend(mode, background, threshold)
     _check_choice("minmax", minmax, ("none", "before", "after"))
     dtype: Literal["uint8", "uint16"] = "uint8" if image.dtype == np.uint8 else "uint16"
@@ -310,14 +315,16 @@ def _check_size(height: int, width: int) -> None:
 
 
 def _check_image(image: Image) -> None:
-    shaped = isinstance(image, np.ndarray) and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4)))
+    array_of(image, "an image")
+    shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
     if not shaped or image.dtype not in (np.uint8, np.uint16):
         raise ImageError("an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
     _check_size(image.shape[0], image.shape[1])
 
 
 def _check_mask(mask: NDArray[np.float32]) -> None:
-    if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype != np.float32:
+    array_of(mask, "a mask")
+    if mask.ndim != 2 or mask.dtype != np.float32:
         raise ImageError("a mask must be float32 of shape (H, W)")
     _check_size(mask.shape[0], mask.shape[1])
 
@@ -330,7 +337,7 @@ def _check_blend(mode: str, background: Sequence[int] | None, threshold: int | N
         return
     if mode == "premultiplied":
         raise OptionError("premultiplied alpha and a background exclude each other: the result has no alpha")
-    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+    if not all(0 <= value <= 255 for value in background):
         raise OptionError(f"background must be three values from 0 to 255, not {background}")
 
 
