@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from . import files, images
+from . import cli_optimize, cli_quantize, files, images
 from .errors import OptionError, RmbgError
 
 if TYPE_CHECKING:
@@ -302,6 +302,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", parents=[running], help="cut out a photo of a cat that scikit-image ships")
     demo.add_argument("-o", "--output", default="rmbg-fast-demo", metavar="DIR", help="default: ./%(default)s")
     demo.set_defaults(run=_demo)
+    cli_optimize.add(commands)
+    cli_quantize.add(commands)
     return parser
 
 
