@@ -120,9 +120,7 @@ def _report(kind: str, spec: ModelSpec, model: ModelProto, photos: list[Path], t
         runs[name] = comparison.run_session(Session(made, device=device, threads=threads))
     print(_masks(runs[_PLAIN], runs[name], photos))
     taken = comparison.times(runs, images.read(photos[0]).pixels)
-    print(
-        f"\nmilliseconds of the network on the {device.upper()}, {threads} thread{'s' * (threads > 1)}, medians of interleaved runs:"
-    )
+    print(f"\nmilliseconds of the network, {device.upper()}, threads: {threads}, medians of interleaved runs:")
     for each, milliseconds in taken.items():
         print(f"{each:{max(map(len, taken))}}  {milliseconds:8.1f}  {taken[_PLAIN] / milliseconds:6.2f}")
     for line in comparison.verdict(name, taken[name], {other: taken[other] for other in replaced}):
