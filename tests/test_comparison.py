@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from rmbg_fast.comparison import difference, times, verdict
+from rmbg_fast.comparison import Run, difference, times, verdict
 
 
 def test_difference_of_two_masks() -> None:
@@ -26,8 +28,8 @@ def test_times_are_medians_of_runs_in_turn() -> None:
     order: list[str] = []
     taken = {"a": iter([99.0, 1.0, 5.0, 3.0]), "b": iter([99.0, 2.0, 2.0, 8.0])}
 
-    def run(name: str):  # type: ignore[no-untyped-def]
-        def one(pixels: object) -> tuple[np.ndarray, float]:
+    def run(name: str) -> Run:
+        def one(pixels: object) -> tuple[Any, float]:
             order.append(name)
             return np.zeros((1, 1), np.float32), next(taken[name])
 

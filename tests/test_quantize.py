@@ -15,7 +15,7 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from small_network import CONVOLUTIONS, SIZE, network, photos, saved
 
 from rmbg_fast import ModelSpec, Session, calibration, cli, comparison, images, model_file, ops, prepare, quantize
-from rmbg_fast.errors import ImageError, ModelError, ModelOutputError, OptionError
+from rmbg_fast.errors import ImageError, InferenceError, ModelError, ModelOutputError, OptionError
 from rmbg_fast.passes import Plan
 from rmbg_fast.quantize import Effort
 
@@ -242,6 +242,12 @@ def test_what_cannot_be_quantized(tmp_path: Path, made: Made) -> None:
         quantize.to_int8(spec, [tmp_path / "small.toml"], threads=1)
     with pytest.raises(ModelError, match="is quantized already"):
         quantize.load(saved(tmp_path, quantize.int8(model, ranges, frozenset())))
+
+
+def test_row_that_does_not_fit_the_graph(tmp_path: Path) -> None:
+    spec = replace(saved(tmp_path), size=(16, 16))
+    with pytest.raises(InferenceError, match="cannot run the model"):
+        quantize.to_int8(spec, photos(tmp_path, 1), threads=1)
 
 
 # --- float16

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import graphs, images, ops
-from .errors import ModelOutputError, RuntimeNotFoundError
+from .errors import InferenceError, ModelError, ModelOutputError, RuntimeNotFoundError
 from .models import ModelSpec
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def ranges(model: ModelProto, photos: Iterable[NDArray[Any]], *, threads: int) -
     """The range of each float32 activation of `model`: the mean, over the photos, of its smallest and largest value.
 
     `photos` are what `feed` gives. Means serve better than the extremes of all photos, which one odd photo sets
-    (docs/quantize.md has the measures). Raises ModelOutputError where a value is not finite, RuntimeNotFoundError
-    without the onnxruntime package.
+    (docs/quantize.md has the measures). Raises ModelOutputError where a value is not finite, ModelError and
+    InferenceError where ONNX Runtime refuses the model, RuntimeNotFoundError without the onnxruntime package.
     """
     watched, names = _watched(model)
     session = _session(watched, threads)
@@ -46,7 +46,10 @@ def ranges(model: ModelProto, photos: Iterable[NDArray[Any]], *, threads: int) -
     wanted = [f"{tensor}{end}" for tensor in names for end in _ENDS]
     found = []
     for photo in photos:
-        values = np.array([float(value) for value in session.run(wanted, {name: photo})]).reshape(-1, 2)
+        try:
+            values = np.array([float(value) for value in session.run(wanted, {name: photo})]).reshape(-1, 2)
+        except Exception as exc:  # its own classes, which derive from nothing better
+            raise InferenceError(f"ONNX Runtime cannot run the model: {exc}") from exc
         inputs = np.array([[photo.min(), photo.max()]], np.float64)
         found.append(np.concatenate([inputs, values]))
     means = np.mean(found, axis=0)
@@ -86,4 +89,7 @@ def _session(model: ModelProto, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only: it warns of each constant that it folds
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as exc:
+        raise ModelError(f"ONNX Runtime cannot load the model: {exc}") from exc

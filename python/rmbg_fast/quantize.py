@@ -178,7 +178,10 @@ def int8(
         list(OPERATORS),
         {},
     )
-    quantizer.quantize_model()
+    try:
+        quantizer.quantize_model()
+    except Exception as exc:  # it knows not all graphs
+        raise ModelError(f"ONNX Runtime's tools cannot quantize this graph: {exc}") from exc
     made: ModelProto = quantizer.model.model
     del made.graph.value_info[:]
     graphs.sort(made.graph)
