@@ -3,8 +3,9 @@
     python benches/recipes.py [--quick]
 
 Needs torch and scikit-image. `tests/official.py` is the official code; it runs in float32, as the authors run it, and
-in float64. Photos go through the real IS-Net, whose output stands for every network's: the other networks' weights are not
-needed to compare what is done before and after them. Random pictures of odd sizes and random masks are the worst case.
+in float64. Photos go through the real IS-Net, whose output stands for every network's: the other networks' weights are
+not needed to compare what is done before and after them. Random pictures of odd sizes and random masks are the worst
+case.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 
 from rmbg_fast import ModelSpec, models, ops, prepare, runtime
+from rmbg_fast.calibration import feed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import official
@@ -45,15 +47,6 @@ def photos(quick: bool) -> dict[str, np.ndarray]:
         return {"chelsea": shipped["chelsea"]}
     large = np.asarray(Image.fromarray(shipped["astronaut"]).resize((4000, 3000), Image.Resampling.BICUBIC))
     return {**shipped, "portrait": np.ascontiguousarray(shipped["coffee"][:, 150:350]), "12 MP": large}
-
-
-def network_input(image: np.ndarray, spec: ModelSpec) -> np.ndarray:
-    """What a session feeds the network."""
-    options = {"size": spec.size, "resample": spec.resample, "rounding": spec.rounding, "threads": 2}
-    if not spec.divide_by_max:
-        return ops.preprocess(image, mean=spec.mean, std=spec.std, **options)
-    top = float(ops.preprocess(image, mean=(0, 0, 0), std=(1 / 255,) * 3, **options).max()) / 255
-    return ops.preprocess(image, mean=np.array(spec.mean) * top, std=np.array(spec.std) * top, **options)
 
 
 def mask_of(plane: np.ndarray, spec: ModelSpec, size: tuple[int, int]) -> np.ndarray:
@@ -92,7 +85,7 @@ def isnet_planes(pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     graph = prepare.prepare(models.ensure(spec), output=spec.output)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return {key: session.run(None, {name: network_input(image, spec)})[0][0, 0] for key, image in pictures.items()}
+    return {key: session.run(None, {name: feed(spec, image)})[0][0, 0] for key, image in pictures.items()}
 
 
 def logits(plane: np.ndarray) -> np.ndarray:
@@ -118,7 +111,7 @@ def main() -> None:
         for image in (*pictures.values(), *noise.values()):
             if recipe == "u2net" and min(image.shape[:2]) < 320:
                 continue
-            ours = network_input(image, spec)
+            ours = feed(spec, image)
             exact.add(ours, theirs.prepare(image, spec.size, torch.float64).numpy())
             single.add(ours, theirs.prepare(image, spec.size, torch.float32).numpy(), level=1e-5)
         for key, image in pictures.items():

@@ -71,6 +71,14 @@ def test_preprocess(tier: str, size: tuple[int, int], resample: Any, rounding: A
                 same("preprocess", picture(*size, channels), size=target, mean=mean, std=std, **options)
 
 
+@pytest.mark.parametrize("resample", ["bilinear", "triangle", "pillow-lanczos"])
+def test_division_by_the_largest_value(tier: str, resample: Any) -> None:
+    dark = picture(33, 17) // 3
+    same("preprocess", dark, size=(20, 37), resample=resample, divide_by_max=True)
+    assert ops.preprocess(dark, size=(20, 37), mean=(0, 0, 0), resample=resample, divide_by_max=True).max() == 1
+    assert (ops.preprocess(dark * 0, size=(20, 37), mean=(0, 0, 0), divide_by_max=True) == 0).all()
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("channels", [1, 3, 4])

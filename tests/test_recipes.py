@@ -67,17 +67,11 @@ def pictures(size: tuple[int, int]) -> dict[str, np.ndarray]:
 
 
 def prepared(image: np.ndarray, spec: ModelSpec) -> np.ndarray:
-    """What a session feeds the network: the division by the picture's maximum is the remover's, so it is done here."""
-    size = (SIDE, SIDE)
-    std = np.array(spec.std)
-    if spec.divide_by_max:
-        plain = ops.preprocess(
-            image, size=size, mean=(0, 0, 0), std=(1 / 255,) * 3, resample=spec.resample, rounding=spec.rounding
-        )
-        std = std * plain.max() / 255
-        mean = np.array(spec.mean) * plain.max() / 255
-        return ops.preprocess(image, size=size, mean=mean, std=std, resample=spec.resample, rounding=spec.rounding)
-    return ops.preprocess(image, size=size, mean=spec.mean, std=std, resample=spec.resample, rounding=spec.rounding)
+    """What a session feeds the network."""
+    return ops.preprocess(
+        image, size=(SIDE, SIDE), mean=spec.mean, std=spec.std, resample=spec.resample, rounding=spec.rounding,
+        divide_by_max=spec.divide_by_max,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("size", SIZES)

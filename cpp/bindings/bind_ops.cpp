@@ -22,8 +22,8 @@ void check_threads(int threads) {
 }
 
 py::array preprocess_array(const py::array& image, Size size, const Triple& mean, const Triple& std,
-                           const std::string& resample, const std::string& rounding, bool bgr, const std::string& dtype,
-                           const py::object& out, int threads) {
+                           const std::string& resample, const std::string& rounding, bool divide_by_max, bool bgr,
+                           const std::string& dtype, const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   if (size[0] < 1 || size[1] < 1 || size[0] > kMaxModelSide || size[1] > kMaxModelSide) {
@@ -39,8 +39,6 @@ py::array preprocess_array(const py::array& image, Size size, const Triple& mean
   planes.half = dtype == "float16";
   for (std::size_t c = 0; c < 3; ++c) {
     if (!(std[c] > 0.0)) throw Error(ErrorKind::option, "std must be greater than 0 in every channel");
-    planes.scale[c] = static_cast<float>(1.0 / (255.0 * std[c]));
-    planes.bias[c] = static_cast<float>(-mean[c] / std[c]);
   }
   const Resample how = resample_of(resample);
   const py::array result = output_array(out, py::dtype(dtype), {1, 3, planes.height, planes.width}, input.array);
@@ -48,6 +46,11 @@ py::array preprocess_array(const py::array& image, Size size, const Triple& mean
   planes.dst = const_cast<void*>(result.data());
   {
     const py::gil_scoped_release release;
+    const double white = divide_by_max ? largest_value(input.view, how, planes, threads) : 255.0;
+    for (std::size_t c = 0; c < 3; ++c) {
+      planes.scale[c] = static_cast<float>(1.0 / (white * std[c]));
+      planes.bias[c] = static_cast<float>(-mean[c] / std[c]);
+    }
     preprocess(input.view, how, bgr, planes, threads);
   }
   return result;
@@ -141,7 +144,7 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, const std
 void bind_ops(py::module_& m) {
   using py::arg;
   m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"), arg("rounding"),
-        arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
+        arg("divide_by_max"), arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("minmax", &minmax_array, arg("mask"), arg("size").none(true), arg("resample"), arg("threads"));
   m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"), arg("rounding"),
         arg("dtype"), arg("out").none(true), arg("threads"));

@@ -7,6 +7,7 @@
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 #include "pipeline/axis.hpp"
+#include "pipeline/cutout.hpp"
 
 namespace rmbg {
 namespace {
@@ -105,6 +106,21 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
   const BilinearTable rows = bilinear_table(view.height, planes.height, centres);
   run_bands(kernels::ResizeBilinear{picture_of(view, bgr), columns.view(), rows.view(), out}, kernels::active().resize_bilinear,
             threads);
+}
+
+double largest_value(const ImageView& image, Resample resample, const kernels::NormalizedPlanes& planes, int threads) {
+  const std::int32_t height = 3 * planes.height;
+  Buffer values(sizeof(float) * static_cast<std::size_t>(height) * static_cast<std::size_t>(planes.width));
+  kernels::NormalizedPlanes plain = planes;
+  for (int c = 0; c < 3; ++c) {
+    plain.scale[c] = 1.0f;
+    plain.bias[c] = 0.0f;
+  }
+  plain.half = false;
+  plain.dst = values.data();
+  preprocess(image, resample, false, plain, threads);
+  const float largest = minmax({static_cast<const float*>(values.data()), planes.width, height}, threads).hi;
+  return largest > 0.0f ? static_cast<double>(largest) : 255.0;
 }
 
 }  // namespace rmbg

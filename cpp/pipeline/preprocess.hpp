@@ -13,6 +13,10 @@ enum class Resample { bilinear, bilinear_topleft, triangle, pillow_bilinear, pil
 // Throws Error: image (empty), image_too_large, option (planes wider than kMaxModelSide).
 void preprocess(const ImageView& image, Resample resample, bool bgr, const kernels::NormalizedPlanes& planes, int threads);
 
+// The largest value of the resized picture on the 0..255 scale, 255 for a black one: what U2-Net's own code divides by. `planes` says
+// the size and the rounding; the rest of it is not read. Throws as preprocess does.
+double largest_value(const ImageView& image, Resample resample, const kernels::NormalizedPlanes& planes, int threads);
+
 // Throws Error: image for an empty picture, image_too_large beyond kMaxSide.
 void check_size(std::int64_t width, std::int64_t height);
 

@@ -141,21 +141,9 @@ void Remover::fill_input(const ImageView& image, const InputSize& size, void* in
   planes.rounding = recipe_.rounding;
   planes.half = session_.input().type == ort::ElementType::float16;
   planes.dst = input;
-  double largest = 255.0;
-  if (recipe_.divide_by_max) {
-    // A first pass with scale 1 finds the largest resized sample; a black picture keeps 255.
-    const std::int32_t height = 3 * size.height;
-    Buffer plain(sizeof(float) * static_cast<std::size_t>(height) * static_cast<std::size_t>(size.width));
-    kernels::NormalizedPlanes identity = planes;
-    for (float& scale : identity.scale) scale = 1.0f;
-    identity.half = false;
-    identity.dst = plain.data();
-    preprocess(image, recipe_.resample, false, identity, threads_);
-    const float found = minmax({static_cast<const float*>(plain.data()), size.width, height}, threads_).hi;
-    if (found > 0.0f) largest = found;
-  }
+  const double white = recipe_.divide_by_max ? largest_value(image, recipe_.resample, planes, threads_) : 255.0;
   for (int c = 0; c < 3; ++c) {
-    planes.scale[c] = static_cast<float>(1.0 / (largest * recipe_.std[c]));
+    planes.scale[c] = static_cast<float>(1.0 / (white * recipe_.std[c]));
     planes.bias[c] = static_cast<float>(-recipe_.mean[c] / recipe_.std[c]);
   }
   preprocess(image, recipe_.resample, false, planes, threads_);

@@ -17,6 +17,7 @@ def preprocess(
     std: tuple[float, float, float],
     resample: str,
     rounding: str,
+    divide_by_max: bool,
     bgr: bool,
     dtype: str,
     out: NDArray[Any] | None,

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from . import cli_convert, cli_models, cli_remove
+from . import cli_convert, cli_models, cli_optimize, cli_quantize, cli_remove
 from .cli_options import running, say, session, stages
 from .errors import OptionError, RmbgError
 
@@ -99,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("-o", "--output", default="rmbg-fast-demo", metavar="DIR", help="default: ./%(default)s")
     demo.set_defaults(run=_demo)
     cli_convert.add(commands)
+    cli_optimize.add(commands)
+    cli_quantize.add(commands)
     return parser
 
 

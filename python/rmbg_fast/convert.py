@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,8 +150,7 @@ def _row(overrides: Mapping[str, Any], source: str) -> dict[str, Any]:
     about = {key: getattr(same, key) for key in ("title", "license", "commercial", "homepage")}
     names = {"input": "input", "output": "output"}
     spec = models._from_row("row", {**about, **overrides, **names}, where=source)
-    kept = {field.name for field in fields(spec)} - {"name", "files", "path"}
-    return {"like": like} | {key: value for key, value in vars(spec).items() if key in kept}
+    return {"like": like} | spec.row()
 
 
 def _check_activation(raw: NDArray[Any], activation: str, model: TorchModel, *, asked: bool) -> None:

@@ -65,6 +65,10 @@ class ModelSpec:
         for key, check in _CHECKS.items():
             object.__setattr__(self, key, checked(self.name, key, getattr(self, key), check))
 
+    def row(self) -> dict[str, Any]:
+        """The keys of models.toml that describe this model, wherever its file lies: what `metadata.write` takes."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OF_ITS_PLACE}
+
     def with_recipe(self, recipe: str | Mapping[str, Any]) -> ModelSpec:
         """The same model, fed as a named recipe or a mapping of fields says (see `recipes.changes`).
 
@@ -89,6 +93,7 @@ class ModelSpec:
         return _from_row(file.stem, row, where=str(file), path=file)
 
 
+_OF_ITS_PLACE = ("name", "files", "path")
 _CHECKS = {**FIELDS, "files": FILES}
 _RECIPE = ("size", "dynamic", "activation", *recipes.FIELDS, "recipe", "input", "output")
 _REQUIRED = ("size", "activation", *recipes.REQUIRED)

@@ -61,6 +61,7 @@ def preprocess(
     std: Sequence[float] = (1.0, 1.0, 1.0),
     resample: Resample = "bilinear",
     rounding: Rounding = "none",
+    divide_by_max: bool = False,
     bgr: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
     out: NDArray[Any] | None = None,
@@ -73,9 +74,10 @@ def preprocess(
     antialias); "bilinear-topleft" takes them at x * before / after; "triangle" widens the filter when it shrinks
     (Pillow's BILINEAR, within 1 of 255); "pillow-bilinear", "pillow-bicubic" and "pillow-lanczos" are Pillow's 8-bit
     resampler, bit for bit. `rounding` says what becomes of the resized value on the 0..255 scale: kept, truncated (as
-    IS-Net's and RMBG-1.4's code do) or rounded to nearest; the pillow filters give whole levels whatever it says. `bgr`
-    swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit samples are first
-    rounded to 8 bits. Sides of `size` are from 1 to 16383.
+    IS-Net's and RMBG-1.4's code do) or rounded to nearest; the pillow filters give whole levels whatever it says.
+    `divide_by_max` puts the resized image's largest value in the place of 255 (as U2-Net's code does; a black image
+    keeps 255). `bgr` swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit
+    samples are first rounded to 8 bits. Sides of `size` are from 1 to 16383.
     """
     return _core.preprocess(
         array_of(image, "an image"),
@@ -84,6 +86,7 @@ def preprocess(
         three_of(std, "std"),
         resample,
         rounding,
+        divide_by_max,
         bgr,
         dtype,
         out,

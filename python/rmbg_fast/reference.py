@@ -44,6 +44,7 @@ def preprocess(
     std: Sequence[float] = (1.0, 1.0, 1.0),
     resample: Resample = "bilinear",
     rounding: Rounding = "none",
+    divide_by_max: bool = False,
     bgr: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
     out: NDArray[Any] | None = None,
@@ -61,20 +62,19 @@ def preprocess(
     mean, std = three_of(mean, "mean"), three_of(std, "std")
     if not all(value > 0 for value in std):
         raise OptionError("std must be greater than 0 in every channel")
-    scale = np.array([1.0 / (255.0 * value) for value in std]).astype(np.float32)
-    bias = np.array([-m / s for m, s in zip(mean, std, strict=True)]).astype(np.float32)
-
     picture = image[:, :, None] if image.ndim == 2 else image
     picture = picture[:, :, [0, 0, 0]] if picture.shape[2] == 1 else picture[:, :, [2, 1, 0] if bgr else [0, 1, 2]]
     if picture.dtype == np.uint16:
         picture = ((picture.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    if resample in FILTERS:
-        values = _preprocess_levels(picture, height, width, resample, scale, bias)
-    elif resample == "triangle":
-        values = _preprocess_triangle(picture, height, width, rounding, scale, bias)
-    else:
-        topleft = resample == "bilinear-topleft"
-        values = _preprocess_bilinear(picture, height, width, rounding, scale, bias, topleft)
+    white = 255.0
+    if divide_by_max:
+        plain = _resize_normalize(
+            picture, height, width, resample, rounding, np.ones(3, np.float32), np.zeros(3, np.float32)
+        )
+        white = float(plain.max()) or white
+    scale = np.array([1.0 / (white * value) for value in std]).astype(np.float32)
+    bias = np.array([-m / s for m, s in zip(mean, std, strict=True)]).astype(np.float32)
+    values = _resize_normalize(picture, height, width, resample, rounding, scale, bias)
     with np.errstate(over="ignore"):
         result = np.ascontiguousarray(values.transpose(2, 0, 1)[None]).astype(dtype)
     return _deliver(result, out, image, contiguous=True)
@@ -189,6 +189,16 @@ def cutout(
     alpha = resize_mask(mask, (height, width), range=span, resample=resample, rounding=rounding, dtype=dtype)
     result = blend(image, alpha, mode=mode, background=background, threshold=threshold, threads=threads)
     return _deliver(result, out, image, mask)
+
+
+def _resize_normalize(
+    picture: Image, height: int, width: int, resample: str, rounding: str, scale: Floats, bias: Floats
+) -> Floats:
+    if resample in FILTERS:
+        return _preprocess_levels(picture, height, width, resample, scale, bias)
+    if resample == "triangle":
+        return _preprocess_triangle(picture, height, width, rounding, scale, bias)
+    return _preprocess_bilinear(picture, height, width, rounding, scale, bias, resample == "bilinear-topleft")
 
 
 def _preprocess_bilinear(

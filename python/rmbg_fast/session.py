@@ -221,7 +221,8 @@ def _load(
 ) -> tuple[_core.Remover, dict[str, Any]]:
     from . import prepare
 
-    ready = prepare.prepare(source, output=spec.output, network=network)
+    widen = device == "cpu"  # whose kernels compute in float32 anyhow; a GPU's are made for float16
+    ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
     try:
         return _remover(ready, spec, device, number, count, prepared=ready != source)
     except DeviceError:
@@ -230,7 +231,7 @@ def _load(
         if ready == source:
             raise
         prepare.discard(ready)  # it may have been damaged on disk: once more from the source
-        ready = prepare.prepare(source, output=spec.output, network=network)
+        ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
         return _remover(ready, spec, device, number, count, prepared=ready != source)
 
 
