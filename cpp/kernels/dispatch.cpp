@@ -80,4 +80,12 @@ std::size_t scratch_bytes(const ResizeMask& job) {
          taps * (sizeof(const float*) + sizeof(std::int32_t));
 }
 
+std::size_t scratch_bytes(const EstimateForeground& job) {
+  const std::size_t sample = job.wide ? 2 : 1;
+  const std::size_t width = (static_cast<std::size_t>(job.width) + 7) / 8 * 8;
+  const std::size_t rows = 2 * static_cast<std::size_t>(job.radii[1]) + 5;
+  const std::size_t pads = 2 * static_cast<std::size_t>(job.radii[0] + job.radii[1] + 1);
+  return 8 * (4 * sample) * (2 * width + pads) + 8 * sample * width * rows + width + 2 * (width / 8);
+}
+
 }  // namespace rmbg::kernels

@@ -135,6 +135,28 @@ struct Blend {
   std::uint16_t background[3];
 };
 
+// estimate_foreground: the subject's own colour where the background shines through, by blur fusion (Forte, "Approximate Fast Foreground
+// Colour Estimation", ICIP 2021). I is the picture, A the alpha, 0..top; a box of radius r around a pixel holds what the picture has at
+// most r rows and r columns away. One fusion of a foreground F and a background B, channel by channel:
+//   f = sum(F * A) / max(1, sum(A)), g = sum(B * (top - A)) / max(1, sum(top - A)), sums over the box, exact, each rounded to float32 once
+//   t = A / top, v = f + t * ((I - t * f) - (1 - t) * g)
+//   F' = floor(min(max(v, 0), top) + 1/2), B' = floor(g + 1/2)
+// The first has F = B = I and radii[0], the second F and B from the first and radii[1]. dst = F' of the second, or 0 where A is 0; where A is
+// top that is I. A grey picture's channel is all three, a 4th channel is ignored. Radii are 0..90: the sums of 8-bit samples fit 31 bits.
+struct EstimateForeground {
+  const void* src;
+  std::ptrdiff_t src_stride;
+  std::int32_t channels;  // 1, 3 or 4
+  const void* alpha;
+  std::ptrdiff_t alpha_stride;
+  void* dst;  // 3 channels
+  std::ptrdiff_t dst_stride;
+  std::int32_t width;
+  std::int32_t height;
+  bool wide;  // 16-bit samples
+  std::int32_t radii[2];
+};
+
 // Words of one vertically filtered row, with what a filter that starts at the last pixel may read beyond it.
 inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
   return (job.src.width + job.columns.stride) * job.src.channels + 8;
@@ -144,6 +166,7 @@ inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
 std::size_t scratch_bytes(const ResizeBilinear& job);
 std::size_t scratch_bytes(const ResizeTriangle& job);
 std::size_t scratch_bytes(const ResizeMask& job);
+std::size_t scratch_bytes(const EstimateForeground& job);
 
 struct KernelTable {
   const char* name;
@@ -152,6 +175,7 @@ struct KernelTable {
   MinMax (*minmax)(const float* data, std::size_t count);
   void (*resize_mask)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*blend)(const Blend&, std::int32_t row_begin, std::int32_t row_end);
+  void (*estimate_foreground)(const EstimateForeground&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
 };
 
 // The specification in the plainest C++; also the tier that runs where nothing else does.

@@ -1,4 +1,5 @@
 // The kernels' specification: every output sample straight from its formula. Compiled with the vectoriser off.
+#include <algorithm>
 #include <limits>
 
 #include "kernels/half.hpp"
@@ -197,8 +198,77 @@ void blend(const Blend& job, std::int32_t row_begin, std::int32_t row_end) {
   }
 }
 
+// One fusion: foreground(x, y, c) and background(x, y, c) are F and B. Writes F' and B' of the three channels.
+template <typename T, typename Foreground, typename Background>
+void fuse(const EstimateForeground& job, std::int32_t radius, std::int32_t x, std::int32_t y, Foreground foreground,
+          Background background, T* front, T* behind) {
+  constexpr std::int64_t top = static_cast<T>(~T{0});
+  const auto alpha = [&](std::int32_t column, std::int32_t row) -> std::int64_t {
+    return reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + row * job.alpha_stride)[column];
+  };
+  const T* p = reinterpret_cast<const T*>(static_cast<const char*>(job.src) + y * job.src_stride) + x * job.channels;
+  for (int c = 0; c < 3; ++c) {
+    std::int64_t sums[4] = {0, 0, 0, 0};
+    for (std::int32_t row = std::max(0, y - radius); row <= std::min(job.height - 1, y + radius); ++row) {
+      for (std::int32_t column = std::max(0, x - radius); column <= std::min(job.width - 1, x + radius); ++column) {
+        const std::int64_t a = alpha(column, row);
+        sums[0] += foreground(column, row, c) * a;
+        sums[1] += a;
+        sums[2] += background(column, row, c) * (top - a);
+        sums[3] += top - a;
+      }
+    }
+    const float f = static_cast<float>(sums[0]) / static_cast<float>(std::max<std::int64_t>(1, sums[1]));
+    const float g = static_cast<float>(sums[2]) / static_cast<float>(std::max<std::int64_t>(1, sums[3]));
+    const float t = static_cast<float>(alpha(x, y)) / static_cast<float>(top);
+    const float v = f + t * ((static_cast<float>(p[job.channels == 1 ? 0 : c]) - t * f) - (1.0f - t) * g);
+    const float clamped = std::min(std::max(v, 0.0f), static_cast<float>(top));
+    front[c] = static_cast<T>(static_cast<std::int32_t>(clamped + 0.5f));
+    behind[c] = static_cast<T>(static_cast<std::int32_t>(g + 0.5f));
+  }
+}
+
+// Scratch: a ring of the rows that the second fusion sees, F' r g b and B' r g b of each pixel.
+template <typename T>
+void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end, T* ring) {
+  const std::int32_t radius = job.radii[1];
+  const auto first = [&](std::int32_t x, std::int32_t y) {
+    return ring + (static_cast<std::ptrdiff_t>(y % (2 * radius + 1)) * job.width + x) * 6;
+  };
+  const auto source = [&](std::int32_t x, std::int32_t y, int c) -> std::int64_t {
+    const T* row = reinterpret_cast<const T*>(static_cast<const char*>(job.src) + y * job.src_stride);
+    return row[x * job.channels + (job.channels == 1 ? 0 : c)];
+  };
+  std::int32_t done = std::max(0, row_begin - radius);
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    for (; done <= std::min(job.height - 1, y + radius); ++done) {
+      for (std::int32_t x = 0; x < job.width; ++x) {
+        fuse(job, job.radii[0], x, done, source, source, first(x, done), first(x, done) + 3);
+      }
+    }
+    const T* alpha = reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride);
+    T* dst = reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride);
+    for (std::int32_t x = 0; x < job.width; ++x) {
+      T unused[3];
+      fuse(
+          job, radius, x, y, [&](std::int32_t i, std::int32_t j, int c) { return std::int64_t{first(i, j)[c]}; },
+          [&](std::int32_t i, std::int32_t j, int c) { return std::int64_t{first(i, j)[3 + c]}; }, dst + 3 * x, unused);
+      for (int c = 0; c < 3; ++c) dst[3 * x + c] = alpha[x] == 0 ? T{0} : dst[3 * x + c];
+    }
+  }
+}
+
+void estimate_foreground(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+  if (job.wide) {
+    estimate_foreground_rows(job, row_begin, row_end, static_cast<std::uint16_t*>(scratch));
+  } else {
+    estimate_foreground_rows(job, row_begin, row_end, static_cast<std::uint8_t*>(scratch));
+  }
+}
+
 }  // namespace
 
-extern const KernelTable reference_table = {"reference", resize_bilinear, resize_triangle, minmax, resize_mask, blend};
+extern const KernelTable reference_table = {"reference", resize_bilinear, resize_triangle,    minmax,
+                                            resize_mask, blend,           estimate_foreground};
 
 }  // namespace rmbg::kernels

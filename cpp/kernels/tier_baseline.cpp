@@ -1,5 +1,6 @@
 // The bodies as plain loops, compiled for the oldest CPU of the architecture.
 #include "kernels/body_blend.hpp"
+#include "kernels/body_foreground.hpp"
 #include "kernels/body_minmax.hpp"
 #include "kernels/body_resize_bilinear.hpp"
 #include "kernels/body_resize_mask.hpp"
@@ -8,6 +9,6 @@
 namespace rmbg::kernels {
 
 extern const KernelTable baseline_table;
-const KernelTable baseline_table = {"baseline", resize_bilinear, resize_triangle, minmax, resize_mask, blend};
+const KernelTable baseline_table = {"baseline", resize_bilinear, resize_triangle, minmax, resize_mask, blend, estimate_foreground};
 
 }  // namespace rmbg::kernels

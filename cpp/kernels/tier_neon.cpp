@@ -1,5 +1,6 @@
 // The bodies for aarch64, where NEON is part of the architecture: plain loops that the compiler vectorises.
 #include "kernels/body_blend.hpp"
+#include "kernels/body_foreground.hpp"
 #include "kernels/body_minmax.hpp"
 #include "kernels/body_resize_bilinear.hpp"
 #include "kernels/body_resize_mask.hpp"
@@ -8,6 +9,6 @@
 namespace rmbg::kernels {
 
 extern const KernelTable neon_table;
-const KernelTable neon_table = {"neon", resize_bilinear, resize_triangle, minmax, resize_mask, blend};
+const KernelTable neon_table = {"neon", resize_bilinear, resize_triangle, minmax, resize_mask, blend, estimate_foreground};
 
 }  // namespace rmbg::kernels

@@ -116,8 +116,7 @@ def blend(
     """As `ops.blend`."""
     _check_threads(threads)
     _check_image(image)
-    if not isinstance(alpha, np.ndarray) or alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
-        raise ImageError("alpha must have the image's height, width and dtype")
+    _check_alpha(alpha, image)
     _check_blend(mode, background, threshold)
     height, width = image.shape[:2]
     result = np.empty((height, width, 4 if background is None else 3), image.dtype)
@@ -148,6 +147,28 @@ def cutout(
     alpha = resize_mask(mask, (height, width), range=span, resample=resample, rounding=rounding, dtype=dtype)
     result = blend(image, alpha, mode=mode, background=background, threshold=threshold, threads=threads)
     return _deliver(result, out, image, mask)
+
+
+def estimate_foreground(
+    image: Image,
+    alpha: Image,
+    *,
+    radii: tuple[int, int] = (45, 3),
+    out: NDArray[Any] | None = None,
+    threads: int = 1,
+) -> Image:
+    """As `ops.estimate_foreground`."""
+    _check_threads(threads)
+    _check_image(image)
+    _check_alpha(alpha, image)
+    if len(radii) != 2 or not all(0 <= radius <= 90 for radius in radii):
+        raise OptionError(f"radii must be two values from 0 to 90, not {radii}")
+    colour = (image[:, :, None] if image.ndim == 2 else image[:, :, :3]).astype(np.int64)
+    front = behind = colour
+    for radius in radii:
+        front, behind = _fuse(colour, alpha.astype(np.int64)[:, :, None], front, behind, radius, np.iinfo(image.dtype).max)
+    result = np.where(alpha[:, :, None] == 0, 0, front).astype(image.dtype)
+    return _deliver(np.ascontiguousarray(np.broadcast_to(result, (*alpha.shape, 3))), out, image, alpha)
 
 
 class _Taps(NamedTuple):
@@ -291,6 +312,29 @@ def _blend_row(pixels: Image, alpha: Image, mode: str, background: Sequence[int]
     return np.concatenate([colour, a], axis=1)
 
 
+def _fuse(colour: Ints, alpha: Ints, front: Ints, behind: Ints, radius: int, top: int) -> tuple[Ints, Ints]:
+    """One blur fusion: the next foreground and background, on 0..top."""
+    one = np.float32(1)
+    f = (_box(front * alpha, radius) / np.maximum(_box(alpha, radius), one)).astype(np.float32)
+    g = (_box(behind * (top - alpha), radius) / np.maximum(_box(top - alpha, radius), one)).astype(np.float32)
+    t = alpha.astype(np.float32) / np.float32(top)
+    v = f + t * ((colour.astype(np.float32) - t * f) - (one - t) * g)
+    half = np.float32(0.5)
+    return (np.clip(v, 0, np.float32(top)) + half).astype(np.int64), (g + half).astype(np.int64)
+
+
+def _box(values: Ints, radius: int) -> Floats:
+    """Sums over the pixels that are at most `radius` rows and columns away; exact, then rounded to float32."""
+    for axis in (0, 1):
+        size = values.shape[axis]
+        running = np.cumsum(values, axis=axis)
+        running = np.insert(running, 0, 0, axis=axis)
+        at = np.arange(size)
+        upper = running.take(np.minimum(at + radius + 1, size), axis=axis)
+        values = upper - running.take(np.maximum(at - radius, 0), axis=axis)
+    return values.astype(np.float32)
+
+
 def _check_threads(threads: int) -> None:
     if threads < 1:
         raise OptionError(f"threads must be 1 or more, not {threads}")
@@ -313,6 +357,11 @@ def _check_image(image: Image) -> None:
     if not shaped or image.dtype not in (np.uint8, np.uint16):
         raise ImageError("an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
     _check_size(image.shape[0], image.shape[1])
+
+
+def _check_alpha(alpha: Image, image: Image) -> None:
+    if not isinstance(alpha, np.ndarray) or alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
+        raise ImageError("alpha must have the image's height, width and dtype")
 
 
 def _check_mask(mask: NDArray[np.float32]) -> None:
