@@ -1,8 +1,9 @@
-// estimate_foreground: both fusions in one walk down the picture. Each keeps a sum a column and lets a box slide along them; the rows
-// between the two stay in a ring. Quotients are taken only near pixels that are neither opaque nor transparent: no other ones are seen.
+// estimate_foreground: both fusions in one walk down the picture. Each keeps a sum a column and lets a box slide along
+// them; the rows between the two stay in a ring. Quotients are taken only near pixels that are neither opaque nor
+// transparent: no other ones are seen.
 //
-// A pixel has 8 lanes: foreground r g b 1, background r g b 1. Weighted with A (4 times) and top - A (4 times), their sums are both
-// fusions' numerators and, in lanes 3 and 7, the denominators.
+// A pixel has 8 lanes: foreground r g b 1, background r g b 1. Weighted with A (4 times) and top - A (4 times), their
+// sums are both fusions' numerators and, in lanes 3 and 7, the denominators.
 #pragma once
 
 #include <cstddef>
@@ -72,9 +73,7 @@ class ForegroundBox<std::uint8_t> {
  public:
   using Sum = std::uint32_t;
 
-  void slide(const Sum* in, const Sum* out) {
-    sums_ = _mm256_add_epi32(sums_, _mm256_sub_epi32(load(in), load(out)));
-  }
+  void slide(const Sum* in, const Sum* out) { sums_ = _mm256_add_epi32(sums_, _mm256_sub_epi32(load(in), load(out))); }
   void fuse(const std::uint8_t* pixel, std::int32_t step, std::uint8_t alpha, std::uint8_t* lanes) const {
     const __m256 sums = _mm256_cvtepi32_ps(sums_);
     const __m256 weights = _mm256_max_ps(_mm256_shuffle_ps(sums, sums, 0xff), _mm256_set1_ps(1.0f));
@@ -89,7 +88,8 @@ class ForegroundBox<std::uint8_t> {
     const __m128 v = _mm_add_ps(f, _mm_mul_ps(t, rest));
     const __m128 clamped = _mm_min_ps(_mm_max_ps(v, _mm_setzero_ps()), _mm_set1_ps(255.0f));
     const __m128 half = _mm_set1_ps(0.5f);
-    const __m128i words = _mm_packs_epi32(_mm_cvttps_epi32(_mm_add_ps(clamped, half)), _mm_cvttps_epi32(_mm_add_ps(g, half)));
+    const __m128i words =
+        _mm_packs_epi32(_mm_cvttps_epi32(_mm_add_ps(clamped, half)), _mm_cvttps_epi32(_mm_add_ps(g, half)));
     const __m128i ones = _mm_set_epi16(1, 0, 0, 0, 1, 0, 0, 0);
     const __m128i result = _mm_blend_epi16(words, ones, 0x88);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(lanes), _mm_packus_epi16(result, result));
@@ -139,7 +139,8 @@ inline void foreground_lanes(const T* __restrict src, std::int32_t channels, std
 }
 
 #ifdef __AVX2__
-// Four pixels; `weights` has the pairs (a, -c) of one in its low half and (255 - a, c - 255) in its high half, for all of its lanes.
+// Four pixels; `weights` has the pairs (a, -c) of one in its low half and (255 - a, c - 255) in its high half, for all
+// of its lanes.
 template <int kPixel>
 inline void foreground_slide1(const std::uint8_t* in, const std::uint8_t* out, __m256i weights, std::uint32_t* sums) {
   const __m128i entering = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + 8 * kPixel));
@@ -169,7 +170,8 @@ inline std::int32_t foreground_slide8(const ForegroundRow<std::uint8_t>& in, con
     const __m256i alpha = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(entering, leaving));
     const __m256i front = _mm256_sign_epi16(alpha, sign);
     const __m256i behind = _mm256_sign_epi16(_mm256_sub_epi16(top, alpha), sign);
-    foreground_slide4(in.lanes + 8 * x, out.lanes + 8 * x, _mm256_permute2x128_si256(front, behind, 0x20), sums + 8 * x);
+    foreground_slide4(in.lanes + 8 * x, out.lanes + 8 * x, _mm256_permute2x128_si256(front, behind, 0x20),
+                      sums + 8 * x);
     foreground_slide4(in.lanes + 8 * x + 32, out.lanes + 8 * x + 32, _mm256_permute2x128_si256(front, behind, 0x31),
                       sums + 8 * x + 32);
   }
@@ -188,12 +190,15 @@ template <typename T>
 inline void foreground_slide(const ForegroundRow<T>& in, const ForegroundRow<T>& out, std::int32_t width,
                              typename ForegroundSum<T>::Type* __restrict sums) {
   using Sum = typename ForegroundSum<T>::Type;
-  constexpr Sum kTop = static_cast<T>(~T{0});
+  constexpr std::uint32_t kTop = static_cast<T>(~T{0});
   for (std::int32_t x = foreground_slide8(in, out, width, sums); x < width; ++x) {
-    const Sum a = in.alpha[x];
-    const Sum c = out.alpha[x];
-    for (int k = 8 * x; k < 8 * x + 4; ++k) sums[k] += in.lanes[k] * a - out.lanes[k] * c;
-    for (int k = 8 * x + 4; k < 8 * x + 8; ++k) sums[k] += in.lanes[k] * (kTop - a) - out.lanes[k] * (kTop - c);
+    const std::uint32_t a = in.alpha[x];
+    const std::uint32_t c = out.alpha[x];
+    const T* entering = in.lanes + 8 * x;
+    const T* leaving = out.lanes + 8 * x;
+    Sum* to = sums + 8 * x;
+    for (int k = 0; k < 4; ++k) to[k] += Sum{entering[k] * a} - Sum{leaving[k] * c};
+    for (int k = 4; k < 8; ++k) to[k] += Sum{entering[k] * (kTop - a)} - Sum{leaving[k] * (kTop - c)};
   }
 }
 
@@ -204,7 +209,8 @@ inline bool foreground_soft(T alpha) {
 
 // Counts, for each column, the soft pixels of the rows within reach.
 template <typename T>
-inline void foreground_count(const T* __restrict alpha, std::int32_t width, std::uint8_t step, std::uint8_t* __restrict counts) {
+inline void foreground_count(const T* __restrict alpha, std::int32_t width, std::uint8_t step,
+                             std::uint8_t* __restrict counts) {
   for (std::int32_t x = 0; x < width; ++x) {
     counts[x] = static_cast<std::uint8_t>(counts[x] + (foreground_soft(alpha[x]) ? step : 0));
   }
@@ -229,7 +235,8 @@ inline bool foreground_near(const std::uint8_t* counts, std::int32_t blocks, std
   return any != 0;
 }
 
-// The box slides along a row of sums, which has zeros on both sides, and calls done(x, box) in the blocks that are near.
+// The box slides along a row of sums, which has zeros on both sides, and calls done(x, box) in the blocks that are
+// near.
 template <typename T, typename Done>
 inline void foreground_walk(const typename ForegroundSum<T>::Type* sums, std::int32_t radius, std::int32_t width,
                             const std::uint8_t* near, Done done) {
@@ -246,7 +253,8 @@ inline void foreground_walk(const typename ForegroundSum<T>::Type* sums, std::in
   }
 }
 
-// The picture where it is opaque, 0 where it is transparent; marks the blocks with anything between, and returns whether there are any.
+// The picture where it is opaque, 0 where it is transparent; marks the blocks with anything between, and returns
+// whether there are any.
 template <typename T>
 inline bool foreground_plain_row(const T* src, std::int32_t channels, const T* alpha, std::int32_t width, T* dst,
                                  std::uint8_t* soft) {
@@ -267,7 +275,8 @@ inline bool foreground_plain_row(const T* src, std::int32_t channels, const T* a
 }
 
 template <typename T>
-void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end,
+                              void* scratch) {
   using Sum = typename ForegroundSum<T>::Type;
   const std::int32_t width = job.width;
   const std::int32_t blocks = (width + kForegroundBlock - 1) / kForegroundBlock;
@@ -298,7 +307,9 @@ void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_be
   const auto alpha = [&](std::int32_t y) {
     return reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride);
   };
-  const auto dst = [&](std::int32_t y) { return reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride); };
+  const auto dst = [&](std::int32_t y) {
+    return reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride);
+  };
   const auto ring_row = [&](std::int32_t y) { return ring + 8 * padded * (y % (2 * inner + 2)); };
   const auto picture_row = [&](std::int32_t y, T* lanes) {
     foreground_lanes(src(y), job.channels, width, lanes);

@@ -9,6 +9,7 @@
 namespace rmbg::kernels {
 
 extern const KernelTable avx2_table;
-const KernelTable avx2_table = {"avx2", resize_bilinear, resize_triangle, minmax, resize_mask, blend, estimate_foreground};
+const KernelTable avx2_table = {"avx2",      resize_bilinear, resize_triangle,    minmax,
+                                resize_mask, blend,           estimate_foreground};
 
 }  // namespace rmbg::kernels

@@ -9,6 +9,7 @@
 namespace rmbg::kernels {
 
 extern const KernelTable baseline_table;
-const KernelTable baseline_table = {"baseline", resize_bilinear, resize_triangle, minmax, resize_mask, blend, estimate_foreground};
+const KernelTable baseline_table = {"baseline",  resize_bilinear, resize_triangle,    minmax,
+                                    resize_mask, blend,           estimate_foreground};
 
 }  // namespace rmbg::kernels

@@ -9,6 +9,7 @@
 namespace rmbg::kernels {
 
 extern const KernelTable neon_table;
-const KernelTable neon_table = {"neon", resize_bilinear, resize_triangle, minmax, resize_mask, blend, estimate_foreground};
+const KernelTable neon_table = {"neon",      resize_bilinear, resize_triangle,    minmax,
+                                resize_mask, blend,           estimate_foreground};
 
 }  // namespace rmbg::kernels

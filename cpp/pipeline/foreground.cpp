@@ -6,8 +6,8 @@
 
 namespace rmbg {
 
-void estimate_foreground(const ImageView& image, const Plane& alpha, const ForegroundRadii& radii, const MutableImageView& dst,
-                         int threads) {
+void estimate_foreground(const ImageView& image, const Plane& alpha, const ForegroundRadii& radii,
+                         const MutableImageView& dst, int threads) {
   const kernels::EstimateForeground job{image.data,
                                         image.stride,
                                         image.channels,

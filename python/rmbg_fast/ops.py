@@ -140,10 +140,10 @@ def estimate_foreground(
 ) -> Image:
     """The subject's own colour, RGB of shape (H, W, 3), where the background shines through soft edges.
 
-    `alpha`, shape (H, W) of the image's dtype, is what the result will be shown with; the image's own alpha is ignored.
-    Opaque pixels keep their colour, transparent ones become 0. Blur fusion (Marco Forte, "Approximate Fast Foreground
-    Colour Estimation", ICIP 2021), twice, over boxes that reach `radii` pixels to each side, 0 to 90. Details finer than
-    alpha tells of are kept; for large pictures of long soft hair raise the first radius.
+    `alpha`, shape (H, W) of the image's dtype, is what the result will be shown with; the image's own is ignored.
+    Opaque pixels keep their colour, transparent ones become 0. By blur fusion (Marco Forte, "Approximate Fast Foreground
+    Colour Estimation", ICIP 2021): twice, over boxes that reach `radii` pixels, 0 to 90, to each side. The first radius
+    should reach from soft pixels to opaque ones, the second is for what the first left of the background.
     """
     return _core.estimate_foreground(image, alpha, _two(radii), out, threads)
 

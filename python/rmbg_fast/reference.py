@@ -163,12 +163,16 @@ def estimate_foreground(
     _check_alpha(alpha, image)
     if len(radii) != 2 or not all(0 <= radius <= 90 for radius in radii):
         raise OptionError(f"radii must be two values from 0 to 90, not {radii}")
+    top = int(np.iinfo(image.dtype).max)
     colour = (image[:, :, None] if image.ndim == 2 else image[:, :, :3]).astype(np.int64)
+    a = alpha.astype(np.int64)[:, :, None]
     front = behind = colour
     for radius in radii:
-        front, behind = _fuse(colour, alpha.astype(np.int64)[:, :, None], front, behind, radius, np.iinfo(image.dtype).max)
-    result = np.where(alpha[:, :, None] == 0, 0, front).astype(image.dtype)
-    return _deliver(np.ascontiguousarray(np.broadcast_to(result, (*alpha.shape, 3))), out, image, alpha)
+        front, behind = _fuse(colour, a, front, behind, radius, top)
+    result = np.where(a == 0, 0, front).astype(image.dtype)
+    if result.shape[2] == 1:
+        result = result[:, :, [0, 0, 0]].copy()
+    return _deliver(result, out, image, alpha)
 
 
 class _Taps(NamedTuple):
