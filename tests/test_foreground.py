@@ -12,7 +12,7 @@ import pytest
 from rmbg_fast import _core, errors, ops, reference
 
 SIZES = [(1, 1), (1, 9), (13, 1), (7, 5), (33, 17), (70, 41)]
-RADII = [(0, 0), (1, 0), (5, 2), (2, 5)]
+RADII = [(0, 0, 0), (1, 0, 2), (5, 2, 1), (1, 2, 5)]
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "upside down": lambda a: a[::-1],
     "mirrored": lambda a: a[:, ::-1],
@@ -56,7 +56,7 @@ def composite(front: Any, behind: Any, alpha: np.ndarray) -> np.ndarray:
     return np.rint(front * share + behind * (1 - share)).astype(alpha.dtype)
 
 
-def same(image: np.ndarray, alpha: np.ndarray, radii: tuple[int, int]) -> None:
+def same(image: np.ndarray, alpha: np.ndarray, radii: tuple[int, int, int]) -> None:
     """The same bits from the kernel, with one thread and with two, as from the reference."""
     expected = reference.estimate_foreground(image, alpha, radii=radii)
     for threads in (1, 2):
@@ -73,8 +73,8 @@ def test_all_tiers_give_the_bits_of_the_reference(tier: str, size: tuple[int, in
             same(picture(*size, channels, dtype), matte(*size, dtype, soft), radii)
 
 
-@pytest.mark.parametrize("radii", [(45, 3), (90, 90), (90, 0), (0, 90)])
-def test_wide_boxes(tier: str, radii: tuple[int, int]) -> None:
+@pytest.mark.parametrize("radii", [(45, 12, 3), (90, 90, 90), (90, 0, 8), (0, 90, 0), (1, 7, 90)])
+def test_wide_boxes(tier: str, radii: tuple[int, int, int]) -> None:
     for dtype in ("uint8", "uint16"):
         same(picture(19, 23, dtype=dtype), matte(19, 23, dtype), radii)
     top = np.full((19, 230), 255, np.uint8)
@@ -86,7 +86,7 @@ def test_wide_boxes(tier: str, radii: tuple[int, int]) -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_layouts(tier: str, channels: int, dtype: str, layout: str) -> None:
-    same(LAYOUTS[layout](picture(23, 35, channels, dtype)), LAYOUTS[layout](matte(23, 35, dtype)), (5, 2))
+    same(LAYOUTS[layout](picture(23, 35, channels, dtype)), LAYOUTS[layout](matte(23, 35, dtype)), (5, 2, 1))
 
 
 def test_the_largest_sums_fit(tier: str) -> None:
@@ -97,8 +97,8 @@ def test_the_largest_sums_fit(tier: str) -> None:
         image = np.full((400, 400, 3), top, dtype)
         alpha = np.full((400, 400), top, dtype)
         alpha[::181, ::181] = top - 1
-        same(image, alpha, (90, 90))
-        same(image, top - alpha, (90, 90))
+        same(image, alpha, (90, 90, 90))
+        same(image, top - alpha, (90, 90, 90))
 
 
 @pytest.mark.parametrize("module", [ops, reference])
@@ -107,7 +107,7 @@ def test_opaque_pixels_stay_and_transparent_ones_are_0(module: ModuleType, dtype
     top = np.iinfo(dtype).max
     for soft in (0.0, 0.3):
         image, alpha = picture(40, 30, dtype=dtype), matte(40, 30, dtype, soft)
-        result = module.estimate_foreground(image, alpha, radii=(6, 2))
+        result = module.estimate_foreground(image, alpha, radii=(6, 3, 2))
         np.testing.assert_array_equal(result[alpha == top], image[alpha == top])
         assert (result[alpha == 0] == 0).all()
 
@@ -122,7 +122,7 @@ def test_a_box_without_one_of_the_two(module: ModuleType, dtype: str) -> None:
     assert not module.estimate_foreground(image, np.zeros((9, 9), dtype)).any()
     alone = np.zeros((9, 9), dtype)
     alone[4, 4] = 1
-    result = module.estimate_foreground(image, alone, radii=(0, 0))
+    result = module.estimate_foreground(image, alone, radii=(0, 0, 0))
     np.testing.assert_array_equal(result[4, 4], image[4, 4])
 
 
@@ -153,8 +153,8 @@ def test_the_same_colour_before_and_behind_stays(dtype: str) -> None:
 @pytest.mark.parametrize("module", [ops, reference])
 def test_the_pictures_own_alpha_is_ignored(module: ModuleType) -> None:
     image, alpha = picture(20, 30, 4), matte(20, 30)
-    expected = module.estimate_foreground(image[:, :, :3].copy(), alpha, radii=(5, 2))
-    np.testing.assert_array_equal(module.estimate_foreground(image, alpha, radii=(5, 2)), expected)
+    expected = module.estimate_foreground(image[:, :, :3].copy(), alpha, radii=(5, 2, 1))
+    np.testing.assert_array_equal(module.estimate_foreground(image, alpha, radii=(5, 2, 1)), expected)
 
 
 @pytest.mark.parametrize("module", [ops, reference])
@@ -189,8 +189,8 @@ BAD_INPUTS = [
     ((RGB, GREY.astype(np.uint16)), {}, errors.ImageError),
     ((RGB, GREY.astype(np.float32)), {}, errors.ImageError),
     ((RGB, RGB), {}, errors.ImageError),
-    ((RGB, GREY), {"radii": (-1, 3)}, errors.OptionError),
-    ((RGB, GREY), {"radii": (45, 91)}, errors.OptionError),
+    ((RGB, GREY), {"radii": (-1, 12, 3)}, errors.OptionError),
+    ((RGB, GREY), {"radii": (45, 12, 91)}, errors.OptionError),
     ((RGB, GREY), {"threads": 0}, errors.OptionError),
 ]
 

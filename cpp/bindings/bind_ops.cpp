@@ -132,7 +132,7 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, bool norm
   return result;
 }
 
-py::array estimate_foreground_array(const py::array& image, const py::array& alpha, std::array<std::int64_t, 2> radii,
+py::array estimate_foreground_array(const py::array& image, const py::array& alpha, std::array<std::int64_t, 3> radii,
                                     const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
@@ -140,16 +140,18 @@ py::array estimate_foreground_array(const py::array& image, const py::array& alp
   check_same_picture(input, plane);
   for (const std::int64_t radius : radii) {
     if (radius >= 0 && radius <= kMaxForegroundRadius) continue;
-    throw Error(ErrorKind::option, "radii must be two values from 0 to " + std::to_string(kMaxForegroundRadius) + ", not " +
-                                       std::to_string(radius));
+    throw Error(ErrorKind::option, "radii must be three values from 0 to " + std::to_string(kMaxForegroundRadius) +
+                                       ", not " + std::to_string(radius));
   }
-  const py::array result = output_array(out, input.array.dtype(), {input.view.height, input.view.width, 3}, input.array);
+  const auto radius = [&](std::size_t i) { return static_cast<std::int32_t>(radii[i]); };
+  const ForegroundRadii sizes{radius(0), radius(1), radius(2)};
+  const py::array result =
+      output_array(out, input.array.dtype(), {input.view.height, input.view.width, 3}, input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps alpha in memory");
   const MutableImageView target = image_output(result);
   {
     const py::gil_scoped_release release;
-    estimate_foreground(input.view, plane.view,
-                        {static_cast<std::int32_t>(radii[0]), static_cast<std::int32_t>(radii[1])}, target, threads);
+    estimate_foreground(input.view, plane.view, sizes, target, threads);
   }
   return result;
 }
@@ -167,8 +169,8 @@ void bind_ops(py::module_& m) {
         arg("threshold").none(true), arg("out").none(true), arg("threads"));
   m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("normalize"), arg("resample"), arg("rounding"), arg("mode"),
         arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
-  m.def("estimate_foreground", &estimate_foreground_array, arg("image"), arg("alpha"), arg("radii"), arg("out").none(true),
-        arg("threads"));
+  m.def("estimate_foreground", &estimate_foreground_array, arg("image"), arg("alpha"), arg("radii"),
+        arg("out").none(true), arg("threads"));
 }
 
 }  // namespace rmbg::bindings

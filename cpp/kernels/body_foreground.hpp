@@ -1,14 +1,14 @@
-// estimate_foreground: both fusions in one walk down the picture. Each keeps a sum a column and lets a box slide along
-// them; the rows between the two stay in a ring. Quotients are taken only near pixels that are neither opaque nor
-// transparent: no other ones are seen.
+// estimate_foreground: all three fusions in one walk down the picture. Each keeps a sum a column and lets a box slide along them; the rows
+// between two of them stay in a ring. Quotients are taken only near pixels that are neither opaque nor transparent: no others are seen.
 //
-// A pixel has 8 lanes: foreground r g b 1, background r g b 1. Weighted with A (4 times) and top - A (4 times), their
-// sums are both fusions' numerators and, in lanes 3 and 7, the denominators.
+// A pixel has 8 lanes: foreground r g b 1, background r g b 1. Weighted with w(A) (4 times) and w(top - A) (4 times), their sums are the
+// numerators of both quotients and, in lanes 3 and 7, the denominators.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/divide.hpp"
 #include "kernels/kernels.hpp"
 
 #ifdef __AVX2__
@@ -43,27 +43,31 @@ class ForegroundBox {
   }
   // Writes the lanes of a pixel: F' r g b 1, B' r g b 1. The channels of the picture are `step` apart.
   void fuse(const T* pixel, std::int32_t step, T alpha, T* lanes) const {
-    constexpr float kTop = static_cast<T>(~T{0});
     float quotient[8];
     for (int k = 0; k < 8; ++k) {
       const float weight = static_cast<float>(static_cast<std::int64_t>(sums_[k | 3]));
       quotient[k] = static_cast<float>(static_cast<std::int64_t>(sums_[k])) / (weight > 1.0f ? weight : 1.0f);
     }
     const float t = static_cast<float>(alpha) / kTop;
+    const float u = 1.0f - t;
     for (int c = 0; c < 3; ++c) {
       const float f = quotient[c];
       const float g = quotient[4 + c];
-      float v = f + t * ((static_cast<float>(pixel[c * step]) - t * f) - (1.0f - t) * g);
-      v = v > 0.0f ? v : 0.0f;
-      v = v < kTop ? v : kTop;
-      lanes[c] = static_cast<T>(static_cast<std::int32_t>(v + 0.5f));
-      lanes[4 + c] = static_cast<T>(static_cast<std::int32_t>(g + 0.5f));
+      const float e = ((static_cast<float>(pixel[c * step]) - t * f) - u * g) / (t * t + u * u);
+      lanes[c] = sample(f + t * e);
+      lanes[4 + c] = sample(g + u * e);
     }
     lanes[3] = 1;
     lanes[7] = 1;
   }
 
  private:
+  static constexpr float kTop = static_cast<T>(~T{0});
+  static T sample(float v) {
+    v = v > 0.0f ? v : 0.0f;
+    v = v < kTop ? v : kTop;
+    return static_cast<T>(static_cast<std::int32_t>(v + 0.5f));
+  }
   Sum sums_[8] = {};
 };
 
@@ -78,20 +82,20 @@ class ForegroundBox<std::uint8_t> {
     const __m256 sums = _mm256_cvtepi32_ps(sums_);
     const __m256 weights = _mm256_max_ps(_mm256_shuffle_ps(sums, sums, 0xff), _mm256_set1_ps(1.0f));
     const __m256 quotients = _mm256_div_ps(sums, weights);
-    const __m128 f = _mm256_castps256_ps128(quotients);
-    const __m128 g = _mm256_extractf128_ps(quotients, 1);
-    const int colour = pixel[0] | pixel[step] << 8 | pixel[2 * step] << 16;
-    const __m128 i = _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(colour)));
     const float share = static_cast<float>(alpha) / 255.0f;
     const __m128 t = _mm_set1_ps(share);
-    const __m128 rest = _mm_sub_ps(_mm_sub_ps(i, _mm_mul_ps(t, f)), _mm_mul_ps(_mm_set1_ps(1.0f - share), g));
-    const __m128 v = _mm_add_ps(f, _mm_mul_ps(t, rest));
-    const __m128 clamped = _mm_min_ps(_mm_max_ps(v, _mm_setzero_ps()), _mm_set1_ps(255.0f));
-    const __m128 half = _mm_set1_ps(0.5f);
-    const __m128i words =
-        _mm_packs_epi32(_mm_cvttps_epi32(_mm_add_ps(clamped, half)), _mm_cvttps_epi32(_mm_add_ps(g, half)));
-    const __m128i ones = _mm_set_epi16(1, 0, 0, 0, 1, 0, 0, 0);
-    const __m128i result = _mm_blend_epi16(words, ones, 0x88);
+    const __m128 u = _mm_set1_ps(1.0f - share);
+    const __m256 shares = _mm256_set_m128(u, t);
+    const __m256 parts = _mm256_mul_ps(shares, quotients);
+    const int colour = pixel[0] | pixel[step] << 8 | pixel[2 * step] << 16;
+    const __m128 i = _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(colour)));
+    const __m128 rest = _mm_sub_ps(_mm_sub_ps(i, _mm256_castps256_ps128(parts)), _mm256_extractf128_ps(parts, 1));
+    const __m128 e = _mm_div_ps(rest, _mm_add_ps(_mm_mul_ps(t, t), _mm_mul_ps(u, u)));
+    const __m256 v = _mm256_add_ps(quotients, _mm256_mul_ps(shares, _mm256_set_m128(e, e)));
+    const __m256 clamped = _mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), _mm256_set1_ps(255.0f));
+    const __m256i levels = _mm256_cvttps_epi32(_mm256_add_ps(clamped, _mm256_set1_ps(0.5f)));
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(levels), _mm256_extracti128_si256(levels, 1));
+    const __m128i result = _mm_blend_epi16(words, _mm_set1_epi16(1), 0x88);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(lanes), _mm_packus_epi16(result, result));
   }
 
@@ -101,12 +105,27 @@ class ForegroundBox<std::uint8_t> {
 };
 #endif
 
-// A row of pixels in lanes, and the alpha that they are weighted with.
+// A row of pixels in lanes, and what they are weighted with.
 template <typename T>
 struct ForegroundRow {
   const T* lanes;
-  const T* alpha;
+  const T* front;
+  const T* behind;
 };
+
+// w(A) and w(top - A).
+template <typename T>
+inline void foreground_weights(const T* __restrict alpha, std::int32_t width, T* __restrict front, T* __restrict behind) {
+  const auto weight = [](T a) {
+    const T cube = static_cast<T>(divide_by_top<T>(divide_by_top<T>(std::uint32_t{a} * a) * a));
+    const T least = cube > 1 ? cube : T{1};
+    return a < least ? a : least;
+  };
+  for (std::int32_t x = 0; x < width; ++x) {
+    front[x] = weight(alpha[x]);
+    behind[x] = weight(static_cast<T>(~alpha[x]));
+  }
+}
 
 // The picture's colours as lanes, the same in front and behind.
 template <typename T>
@@ -139,8 +158,8 @@ inline void foreground_lanes(const T* __restrict src, std::int32_t channels, std
 }
 
 #ifdef __AVX2__
-// Four pixels; `weights` has the pairs (a, -c) of one in its low half and (255 - a, c - 255) in its high half, for all
-// of its lanes.
+// Four pixels. `weights` has pairs, of what enters and minus what leaves: for the foreground in its low half, one a pixel,
+// for the background in its high half.
 template <int kPixel>
 inline void foreground_slide1(const std::uint8_t* in, const std::uint8_t* out, __m256i weights, std::uint32_t* sums) {
   const __m128i entering = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + 8 * kPixel));
@@ -162,14 +181,15 @@ inline void foreground_slide4(const std::uint8_t* in, const std::uint8_t* out, _
 inline std::int32_t foreground_slide8(const ForegroundRow<std::uint8_t>& in, const ForegroundRow<std::uint8_t>& out,
                                       std::int32_t width, std::uint32_t* sums) {
   const __m256i sign = _mm256_set1_epi32(0xffff0001);
-  const __m256i top = _mm256_set1_epi16(255);
+  const auto pairs = [&](const std::uint8_t* entering, const std::uint8_t* leaving) {
+    const __m128i a = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(entering));
+    const __m128i c = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(leaving));
+    return _mm256_sign_epi16(_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, c)), sign);
+  };
   std::int32_t x = 0;
   for (; x + 8 <= width; x += 8) {
-    const __m128i entering = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in.alpha + x));
-    const __m128i leaving = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(out.alpha + x));
-    const __m256i alpha = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(entering, leaving));
-    const __m256i front = _mm256_sign_epi16(alpha, sign);
-    const __m256i behind = _mm256_sign_epi16(_mm256_sub_epi16(top, alpha), sign);
+    const __m256i front = pairs(in.front + x, out.front + x);
+    const __m256i behind = pairs(in.behind + x, out.behind + x);
     foreground_slide4(in.lanes + 8 * x, out.lanes + 8 * x, _mm256_permute2x128_si256(front, behind, 0x20),
                       sums + 8 * x);
     foreground_slide4(in.lanes + 8 * x + 32, out.lanes + 8 * x + 32, _mm256_permute2x128_si256(front, behind, 0x31),
@@ -190,15 +210,16 @@ template <typename T>
 inline void foreground_slide(const ForegroundRow<T>& in, const ForegroundRow<T>& out, std::int32_t width,
                              typename ForegroundSum<T>::Type* __restrict sums) {
   using Sum = typename ForegroundSum<T>::Type;
-  constexpr std::uint32_t kTop = static_cast<T>(~T{0});
   for (std::int32_t x = foreground_slide8(in, out, width, sums); x < width; ++x) {
-    const std::uint32_t a = in.alpha[x];
-    const std::uint32_t c = out.alpha[x];
     const T* entering = in.lanes + 8 * x;
     const T* leaving = out.lanes + 8 * x;
     Sum* to = sums + 8 * x;
+    const std::uint32_t a = in.front[x];
+    const std::uint32_t b = in.behind[x];
+    const std::uint32_t c = out.front[x];
+    const std::uint32_t d = out.behind[x];
     for (int k = 0; k < 4; ++k) to[k] += Sum{entering[k] * a} - Sum{leaving[k] * c};
-    for (int k = 4; k < 8; ++k) to[k] += Sum{entering[k] * (kTop - a)} - Sum{leaving[k] * (kTop - c)};
+    for (int k = 4; k < 8; ++k) to[k] += Sum{entering[k] * b} - Sum{leaving[k] * d};
   }
 }
 
@@ -209,30 +230,29 @@ inline bool foreground_soft(T alpha) {
 
 // Counts, for each column, the soft pixels of the rows within reach.
 template <typename T>
-inline void foreground_count(const T* __restrict alpha, std::int32_t width, std::uint8_t step,
-                             std::uint8_t* __restrict counts) {
+inline void foreground_count(const T* __restrict alpha, std::int32_t width, int step, std::uint16_t* __restrict counts) {
   for (std::int32_t x = 0; x < width; ++x) {
-    counts[x] = static_cast<std::uint8_t>(counts[x] + (foreground_soft(alpha[x]) ? step : 0));
+    counts[x] = static_cast<std::uint16_t>(counts[x] + (foreground_soft(alpha[x]) ? step : 0));
   }
 }
 
-// Which blocks have a count within `radius` columns; false: none has.
-inline bool foreground_near(const std::uint8_t* counts, std::int32_t blocks, std::int32_t radius, std::uint8_t* own,
+// Which blocks have a count within `reach` columns; false: none has.
+inline bool foreground_near(const std::uint16_t* counts, std::int32_t blocks, std::int32_t reach, std::uint8_t* own,
                             std::uint8_t* near) {
-  std::uint8_t any = 0;
+  bool any = false;
   for (std::int32_t b = 0; b < blocks; ++b) {
-    std::uint8_t seen = 0;
+    std::uint16_t seen = 0;
     for (int i = 0; i < kForegroundBlock; ++i) seen |= counts[b * kForegroundBlock + i];
-    own[b] = seen;
-    any |= seen;
+    own[b] = seen != 0;
+    any |= seen != 0;
   }
-  const std::int32_t reach = (radius + kForegroundBlock - 1) / kForegroundBlock;
+  const std::int32_t most = (reach + kForegroundBlock - 1) / kForegroundBlock;
   for (std::int32_t b = 0; any && b < blocks; ++b) {
     std::uint8_t seen = 0;
-    for (std::int32_t i = b - reach < 0 ? 0 : b - reach; i <= b + reach && i < blocks; ++i) seen |= own[i];
+    for (std::int32_t i = b < most ? 0 : b - most; i <= b + most && i < blocks; ++i) seen |= own[i];
     near[b] = seen;
   }
-  return any != 0;
+  return any;
 }
 
 // The box slides along a row of sums, which has zeros on both sides, and calls done(x, box) in the blocks that are
@@ -253,53 +273,75 @@ inline void foreground_walk(const typename ForegroundSum<T>::Type* sums, std::in
   }
 }
 
-// The picture where it is opaque, 0 where it is transparent; marks the blocks with anything between, and returns
-// whether there are any.
+// The picture where it is opaque, 0 where it is transparent, the lanes' foreground between.
 template <typename T>
-inline bool foreground_plain_row(const T* src, std::int32_t channels, const T* alpha, std::int32_t width, T* dst,
-                                 std::uint8_t* soft) {
+inline void foreground_store(const T* src, std::int32_t channels, const T* alpha, const T* lanes, std::int32_t width, T* dst) {
   const std::int32_t step = channels == 1 ? 0 : 1;
-  bool any = false;
-  for (std::int32_t begin = 0; begin < width; begin += kForegroundBlock) {
-    const std::int32_t end = begin + kForegroundBlock < width ? begin + kForegroundBlock : width;
-    bool between = false;
-    for (std::int32_t x = begin; x < end; ++x) {
-      between |= foreground_soft(alpha[x]);
-      const T* p = src + x * channels;
-      for (int c = 0; c < 3; ++c) dst[3 * x + c] = alpha[x] ? p[c * step] : T{0};
-    }
-    soft[begin / kForegroundBlock] = between;
-    any |= between;
+  for (std::int32_t x = 0; x < width; ++x) {
+    const bool soft = foreground_soft(alpha[x]);
+    const T* p = soft ? lanes + 8 * x : src + x * channels;
+    const std::int32_t next = soft ? 1 : step;
+    for (int c = 0; c < 3; ++c) dst[3 * x + c] = alpha[x] ? p[c * next] : T{0};
   }
-  return any;
 }
 
+// One fusion on its way down. Of its rows, only those are made that later ones, `reach` rows around the band, see.
 template <typename T>
-void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end,
-                              void* scratch) {
+struct ForegroundFusion {
+  std::int32_t radius;
+  std::int32_t reach;
+  std::int32_t row_begin;  // of the rows that it makes
+  std::int32_t row_end;
+  std::int32_t sum_begin;  // of the rows that it sums
+  std::int32_t sum_end;
+  typename ForegroundSum<T>::Type* sums;  // of the columns, 8 lanes each, with zeros on both sides
+  std::uint16_t* counts;                  // of soft pixels in the columns, `reach` rows up and down
+  T* ring;                                // the rows that it has made
+  std::int32_t ring_rows;
+  std::ptrdiff_t ring_stride;
+
+  T* row(std::int32_t y) const { return ring + ring_stride * (y % ring_rows); }
+};
+
+template <typename T>
+void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
   using Sum = typename ForegroundSum<T>::Type;
   const std::int32_t width = job.width;
   const std::int32_t blocks = (width + kForegroundBlock - 1) / kForegroundBlock;
   const std::ptrdiff_t padded = std::ptrdiff_t{blocks} * kForegroundBlock;
-  const std::int32_t outer = job.radii[0];
-  const std::int32_t inner = job.radii[1];
   const std::int32_t step = job.channels == 1 ? 0 : 1;
 
-  // Scratch, in this order; all but the rows of lanes on their way in and out begins as zeros.
-  Sum* const first_pad = static_cast<Sum*>(scratch);
-  Sum* const second_pad = first_pad + 8 * (padded + 2 * outer + 1);
-  T* const none = reinterpret_cast<T*>(second_pad + 8 * (padded + 2 * inner + 1));
-  T* const ring = none + 8 * padded;
-  T* const entering = ring + 8 * padded * (2 * inner + 2);
-  T* const leaving = entering + 8 * padded;
-  std::uint8_t* const counts = reinterpret_cast<std::uint8_t*>(leaving + 8 * padded);
-  std::uint8_t* const own = counts + padded;
+  // Scratch, in this order: the columns' sums, the rings, a row of nothing, two rows of lanes and their weights, counts, blocks.
+  ForegroundFusion<T> fusions[3];
+  Sum* sums = static_cast<Sum*>(scratch);
+  for (int i = 2, reach = 0; i >= 0; reach += job.radii[i--]) {
+    ForegroundFusion<T>& fusion = fusions[i];
+    fusion.radius = job.radii[i];
+    fusion.reach = reach;
+    fusion.row_begin = row_begin > reach ? row_begin - reach : 0;
+    fusion.row_end = row_end + reach < job.height ? row_end + reach : job.height;
+    fusion.sum_begin = fusion.row_begin > fusion.radius ? fusion.row_begin - fusion.radius : 0;
+    fusion.sum_end = fusion.row_end + fusion.radius < job.height ? fusion.row_end + fusion.radius : job.height;
+    fusion.sums = sums + 8 * (fusion.radius + 1);
+    sums += 8 * (padded + 2 * fusion.radius + 1);
+  }
+  T* samples = reinterpret_cast<T*>(sums);
+  for (int i = 0; i < 3; ++i) {
+    fusions[i].ring = samples;
+    fusions[i].ring_rows = i < 2 ? 2 * job.radii[i + 1] + 2 : 1;
+    fusions[i].ring_stride = 8 * padded;
+    samples += 8 * padded * fusions[i].ring_rows;
+  }
+  T* const nothing = samples;
+  T* const lanes[2] = {nothing + 8 * padded, nothing + 16 * padded};
+  T* const weights[4] = {nothing + 24 * padded, nothing + 25 * padded, nothing + 26 * padded, nothing + 27 * padded};
+  std::uint16_t* const counts = reinterpret_cast<std::uint16_t*>(nothing + 28 * padded);
+  for (int i = 0; i < 3; ++i) fusions[i].counts = counts + i * padded;
+  std::uint8_t* const own = reinterpret_cast<std::uint8_t*>(counts + 3 * padded);
   std::uint8_t* const near = own + blocks;
-  for (Sum* p = first_pad; p < reinterpret_cast<Sum*>(none); ++p) *p = 0;
-  for (T* p = none; p < entering; ++p) *p = 0;
-  for (std::uint8_t* p = counts; p < own; ++p) *p = 0;
-  Sum* const first = first_pad + 8 * (outer + 1);
-  Sum* const second = second_pad + 8 * (inner + 1);
+  for (Sum* p = static_cast<Sum*>(scratch); p < sums; ++p) *p = 0;
+  for (T* p = reinterpret_cast<T*>(sums); p < lanes[0]; ++p) *p = 0;
+  for (std::uint16_t* p = counts; p < counts + 3 * padded; ++p) *p = 0;
 
   const auto src = [&](std::int32_t y) {
     return reinterpret_cast<const T*>(static_cast<const char*>(job.src) + y * job.src_stride);
@@ -307,53 +349,44 @@ void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_be
   const auto alpha = [&](std::int32_t y) {
     return reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride);
   };
-  const auto dst = [&](std::int32_t y) {
-    return reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride);
+  // Row y of what fusion i sums, made in the place with that number; nothing outside of its rows.
+  const auto row_of = [&](int i, std::int32_t y, int place) {
+    if (y < fusions[i].sum_begin || y >= fusions[i].sum_end) return ForegroundRow<T>{nothing, nothing, nothing};
+    T* const front = weights[2 * place];
+    T* const behind = weights[2 * place + 1];
+    foreground_weights(alpha(y), width, front, behind);
+    if (i > 0) return ForegroundRow<T>{fusions[i - 1].row(y), front, behind};
+    foreground_lanes(src(y), job.channels, width, lanes[place]);
+    return ForegroundRow<T>{lanes[place], front, behind};
   };
-  const auto ring_row = [&](std::int32_t y) { return ring + 8 * padded * (y % (2 * inner + 2)); };
-  const auto picture_row = [&](std::int32_t y, T* lanes) {
-    foreground_lanes(src(y), job.channels, width, lanes);
-    return ForegroundRow<T>{lanes, alpha(y)};
-  };
-  const ForegroundRow<T> nothing{none, alpha(0)};
 
-  const std::int32_t top_row = row_begin > inner ? row_begin - inner : 0;  // of the first fusion
-  const std::int32_t top_sum = top_row > outer ? top_row - outer : 0;      // of its sums
-  for (std::int32_t y = top_sum; y < top_row + outer && y < job.height; ++y) {
-    foreground_slide(picture_row(y, entering), nothing, width, first);
-  }
-  for (std::int32_t row = row_begin - inner; row < row_end + inner; ++row) {
-    if (row + inner >= row_begin && row + inner < row_end) foreground_count<T>(alpha(row + inner), width, 1, counts);
-    if (row - inner - 1 >= row_begin) foreground_count<T>(alpha(row - inner - 1), width, 0xff, counts);
-    if (row < 0) continue;
-    if (row < job.height) {
-      const bool enters = row + outer < job.height;
-      const bool leaves = row - outer - 1 >= top_sum;
-      foreground_slide(enters ? picture_row(row + outer, entering) : nothing,
-                       leaves ? picture_row(row - outer - 1, leaving) : nothing, width, first);
-      if (foreground_near(counts, blocks, inner, own, near)) {
-        const T* pixels = src(row);
-        const T* a = alpha(row);
-        T* lanes = ring_row(row);
-        foreground_walk<T>(first, outer, width, near, [=](std::int32_t x, const ForegroundBox<T>& box) {
-          box.fuse(pixels + x * job.channels, step, a[x], lanes + 8 * x);
-        });
+  std::int32_t y = row_begin - fusions[0].reach - 2 * fusions[0].radius;
+  for (; y < row_end + fusions[0].reach; ++y) {
+    for (int i = 0; i < 3; ++i) {
+      const ForegroundFusion<T>& fusion = fusions[i];
+      const std::int32_t row = y - fusions[0].reach + fusion.reach;
+      const std::int32_t entering = row + fusion.radius;
+      const std::int32_t leaving = row - fusion.radius - 1;
+      if (entering >= fusion.sum_begin) {
+        foreground_slide(row_of(i, entering, 0), row_of(i, leaving, 1), width, fusion.sums);
       }
+      const std::int32_t ahead = row + fusion.reach;
+      const std::int32_t behind = row - fusion.reach - 1;
+      if (ahead >= row_begin && ahead < row_end) foreground_count(alpha(ahead), width, 1, fusion.counts);
+      if (behind >= row_begin && behind < row_end) foreground_count(alpha(behind), width, -1, fusion.counts);
+      if (row < fusion.row_begin || row >= fusion.row_end) continue;
+      if (!foreground_near(fusion.counts, blocks, fusion.reach, own, near)) continue;
+      const T* pixels = src(row);
+      const T* a = alpha(row);
+      T* made = fusion.row(row);
+      foreground_walk<T>(fusion.sums, fusion.radius, width, near, [=](std::int32_t x, const ForegroundBox<T>& box) {
+        box.fuse(pixels + x * job.channels, step, a[x], made + 8 * x);
+      });
     }
-    const std::int32_t gone = row - 2 * inner - 1;
-    foreground_slide(row < job.height ? ForegroundRow<T>{ring_row(row), alpha(row)} : nothing,
-                     gone >= top_row ? ForegroundRow<T>{ring_row(gone), alpha(gone)} : nothing, width, second);
-    const std::int32_t y = row - inner;
-    if (y < row_begin) continue;
-    const T* pixels = src(y);
-    const T* a = alpha(y);
-    T* out = dst(y);
-    if (!foreground_plain_row(pixels, job.channels, a, width, out, near)) continue;
-    foreground_walk<T>(second, inner, width, near, [=](std::int32_t x, const ForegroundBox<T>& box) {
-      T lanes[8];
-      box.fuse(pixels + x * job.channels, step, a[x], lanes);
-      for (int c = 0; c < 3; ++c) out[3 * x + c] = a[x] ? lanes[c] : T{0};
-    });
+    const std::int32_t done = y - fusions[0].reach;
+    if (done < row_begin) continue;
+    T* dst = reinterpret_cast<T*>(static_cast<char*>(job.dst) + done * job.dst_stride);
+    foreground_store(src(done), job.channels, alpha(done), fusions[2].row(done), width, dst);
   }
 }
 

@@ -18,7 +18,7 @@ void estimate_foreground(const ImageView& image, const Plane& alpha, const Foreg
                                         image.width,
                                         image.height,
                                         image.sample == Sample::u16,
-                                        {radii.first, radii.second}};
+                                        {radii.coarse, radii.middle, radii.fine}};
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(kernels::scratch_bytes(job));
     kernels::active().estimate_foreground(job, begin, end, scratch.data());

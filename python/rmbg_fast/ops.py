@@ -134,23 +134,19 @@ def estimate_foreground(
     image: Image,
     alpha: Image,
     *,
-    radii: tuple[int, int] = (45, 3),
+    radii: tuple[int, int, int] = (45, 12, 3),
     out: NDArray[Any] | None = None,
     threads: int = 1,
 ) -> Image:
     """The subject's own colour, RGB of shape (H, W, 3), where the background shines through soft edges.
 
     `alpha`, shape (H, W) of the image's dtype, is what the result will be shown with; the image's own is ignored.
-    Opaque pixels keep their colour, transparent ones become 0. By blur fusion (Marco Forte, "Approximate Fast Foreground
-    Colour Estimation", ICIP 2021): twice, over boxes that reach `radii` pixels, 0 to 90, to each side. The first radius
-    should reach from soft pixels to opaque ones, the second is for what the first left of the background.
+    Opaque pixels keep their colour, transparent ones become 0. By three rounds of blur fusion (after Marco Forte,
+    "Approximate Fast Foreground Colour Estimation", ICIP 2021) over boxes that reach `radii` pixels, 0 to 90, to each
+    side. The first radius should reach from soft pixels to opaque ones, the others refine what it found.
     """
-    return _core.estimate_foreground(image, alpha, _two(radii), out, threads)
-
-
-def _two(values: tuple[int, int]) -> tuple[int, int]:
-    first, second = values
-    return int(first), int(second)
+    coarse, middle, fine = radii
+    return _core.estimate_foreground(image, alpha, (int(coarse), int(middle), int(fine)), out, threads)
 
 
 def _size(size: tuple[int, int]) -> tuple[int, int]:

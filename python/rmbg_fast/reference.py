@@ -153,7 +153,7 @@ def estimate_foreground(
     image: Image,
     alpha: Image,
     *,
-    radii: tuple[int, int] = (45, 3),
+    radii: tuple[int, int, int] = (45, 12, 3),
     out: NDArray[Any] | None = None,
     threads: int = 1,
 ) -> Image:
@@ -161,8 +161,8 @@ def estimate_foreground(
     _check_threads(threads)
     _check_image(image)
     _check_alpha(alpha, image)
-    if len(radii) != 2 or not all(0 <= radius <= 90 for radius in radii):
-        raise OptionError(f"radii must be two values from 0 to 90, not {radii}")
+    if len(radii) != 3 or not all(0 <= radius <= 90 for radius in radii):
+        raise OptionError(f"radii must be three values from 0 to 90, not {radii}")
     top = int(np.iinfo(image.dtype).max)
     colour = (image[:, :, None] if image.ndim == 2 else image[:, :, :3]).astype(np.int64)
     a = alpha.astype(np.int64)[:, :, None]
@@ -318,13 +318,20 @@ def _blend_row(pixels: Image, alpha: Image, mode: str, background: Sequence[int]
 
 def _fuse(colour: Ints, alpha: Ints, front: Ints, behind: Ints, radius: int, top: int) -> tuple[Ints, Ints]:
     """One blur fusion: the next foreground and background, on 0..top."""
-    one = np.float32(1)
-    f = (_box(front * alpha, radius) / np.maximum(_box(alpha, radius), one)).astype(np.float32)
-    g = (_box(behind * (top - alpha), radius) / np.maximum(_box(top - alpha, radius), one)).astype(np.float32)
+
+    def mean(values: Ints, share: Ints) -> Floats:
+        square = (share * share + top // 2) // top
+        weights = np.minimum(share, np.maximum(1, (square * share + top // 2) // top))
+        return np.asarray(_box(values * weights, radius) / np.maximum(_box(weights, radius), np.float32(1)), np.float32)
+
+    def sample(values: Floats) -> Ints:
+        return np.asarray(np.clip(values, 0, np.float32(top)) + np.float32(0.5)).astype(np.int64)
+
+    f, g = mean(front, alpha), mean(behind, top - alpha)
     t = alpha.astype(np.float32) / np.float32(top)
-    v = f + t * ((colour.astype(np.float32) - t * f) - (one - t) * g)
-    half = np.float32(0.5)
-    return (np.clip(v, 0, np.float32(top)) + half).astype(np.int64), (g + half).astype(np.int64)
+    u = np.float32(1) - t
+    e = ((colour.astype(np.float32) - t * f) - u * g) / (t * t + u * u)
+    return sample(f + t * e), sample(g + u * e)
 
 
 def _box(values: Ints, radius: int) -> Floats:

@@ -319,13 +319,13 @@ void check_foreground(Random& random, const Tiers& tiers) {
   Rows dst(random, size, 3 * sample, sample, random_guard(random, sample));
   // The reference visits every pixel of every box: large ones are for small pictures.
   const std::int32_t most = size.width * size.height > 1500 ? 5 : 90;
-  const kernels::EstimateForeground job{
-      src.first, src.stride, channels,   alpha.first, alpha.stride,
-      dst.first, dst.stride, size.width, size.height, wide,
-      {random.between(0, random.pick({2, std::min(most, 12), most})), random.between(0, random.pick({2, 5, std::min(most, 20)}))}};
+  const auto radius = [&] { return random.between(0, random.pick({2, std::min(most, 12), most})); };
+  const std::int32_t radii[3] = {radius(), radius(), radius()};
+  const kernels::EstimateForeground job{src.first,  src.stride, channels,   alpha.first, alpha.stride,  dst.first,
+                                        dst.stride, size.width, size.height, wide,       {radii[0], radii[1], radii[2]}};
   const std::string name =
       text("estimate_foreground", {{"width", size.width}, {"height", size.height}, {"channels", channels}, {"wide", wide},
-                                   {"radius0", job.radii[0]}, {"radius1", job.radii[1]}, {"src_stride", double(src.stride)},
+                                   {"radius0", radii[0]}, {"radius1", radii[1]}, {"radius2", radii[2]}, {"src_stride", double(src.stride)},
                                    {"alpha_stride", double(alpha.stride)}, {"dst_stride", double(dst.stride)}});
   compare(random, tiers, name, size.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     Buffer scratch;
