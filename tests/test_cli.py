@@ -46,7 +46,14 @@ class LeftHalf:
         return source, mask
 
     def remove(
-        self, image: Any, *, background: Any = None, alpha: Any = None, threshold: Any = None, on_empty: str = "warn"
+        self,
+        image: Any,
+        *,
+        background: Any = None,
+        alpha: Any = None,
+        threshold: Any = None,
+        foreground: str = "keep",
+        on_empty: str = "warn",
     ) -> Any:
         source, mask = self._matte(image, on_empty)
         rgb = np.broadcast_to(np.atleast_3d(source.pixels)[..., :3], (*mask.shape, 3))

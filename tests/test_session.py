@@ -19,7 +19,7 @@ from PIL import Image
 from skimage import data
 
 import rmbg_fast
-from rmbg_fast import ModelSpec, Session, _core, errors, runtime
+from rmbg_fast import ModelSpec, Session, _core, errors, ops, runtime
 
 PHOTOS = {"cat": data.chelsea, "astronaut": data.astronaut}
 SIZE = 32
@@ -240,6 +240,26 @@ def test_a_recipe_of_another_name(grey_model: ModelSpec, photo: NDArray[np.uint8
     assert np.array_equal(rmbg_fast.remove(photo, model=grey_model, device="cpu", recipe="rembg"), cut)
     again = rmbg_fast.remove(photo, model=grey_model, device="cpu", recipe={"recipe": "rembg", "alpha": "straight"})
     assert np.array_equal(again[..., 3], alpha)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [None, 3, 4])
+def test_estimated_colours(grey_model: ModelSpec, dtype: Any, channels: int | None) -> None:
+    session = Session(grey_model, device="cpu", threads=2)
+    top = np.iinfo(dtype).max
+    shape = (70, 45) if channels is None else (70, 45, channels)
+    image = np.random.default_rng(1).integers(0, top, shape, endpoint=True).astype(dtype)
+    kept, cut = session.remove(image), session.remove(image, foreground="estimate")
+    alpha = kept[..., 3]
+    assert np.array_equal(cut[..., 3], alpha)
+    assert not np.array_equal(cut, kept)
+    rgb = np.ascontiguousarray(image[..., :3]) if channels else np.dstack([image] * 3)
+    own = ops.estimate_foreground(rgb, np.ascontiguousarray(alpha))
+    assert np.array_equal(cut[..., :3], np.where(alpha[..., None] > 0, own, 0))
+    over = session.remove(image, foreground="estimate", background="white")
+    assert np.array_equal(over, ops.blend(own, alpha, background=(255, 255, 255)))
+    with pytest.raises(errors.OptionError, match="foreground must be one of 'keep', 'estimate'"):
+        session.remove(image, foreground="no")  # type: ignore[arg-type]
 
 
 def test_a_model_of_any_size(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@
 #include "bindings/bind.hpp"
 #include "bindings/choices.hpp"
 #include "core/error.hpp"
+#include "pipeline/foreground.hpp"
 
 namespace rmbg::bindings {
 namespace {
@@ -89,6 +90,13 @@ py::array resize_mask_array(const py::array& mask, Size size, const Range& range
   return result;
 }
 
+void check_same_picture(const ImageInput& image, const PlaneInput& alpha) {
+  if (alpha.view.width != image.view.width || alpha.view.height != image.view.height ||
+      alpha.array.itemsize() != image.array.itemsize()) {
+    throw Error(ErrorKind::image, "alpha must have the image's height, width and dtype");
+  }
+}
+
 std::vector<py::ssize_t> result_shape(const ImageView& image, const BlendOptions& options) {
   return {image.height, image.width, options.mode == kernels::BlendMode::over ? 3 : 4};
 }
@@ -98,10 +106,7 @@ py::array blend_arrays(const py::array& image, const py::array& alpha, const std
   check_threads(threads);
   const ImageInput input = image_input(image);
   const PlaneInput plane = alpha_input(alpha);
-  if (plane.view.width != input.view.width || plane.view.height != input.view.height ||
-      plane.array.itemsize() != input.array.itemsize()) {
-    throw Error(ErrorKind::image, "alpha must have the image's height, width and dtype");
-  }
+  check_same_picture(input, plane);
   const BlendOptions options = blend_options(mode, background, threshold, input.view.sample);
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps alpha in memory");
@@ -139,6 +144,30 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, const std
   return result;
 }
 
+py::array estimate_foreground_array(const py::array& image, const py::array& alpha, std::array<std::int64_t, 3> radii,
+                                    const py::object& out, int threads) {
+  check_threads(threads);
+  const ImageInput input = image_input(image);
+  const PlaneInput plane = alpha_input(alpha);
+  check_same_picture(input, plane);
+  for (const std::int64_t radius : radii) {
+    if (radius >= 0 && radius <= kMaxForegroundRadius) continue;
+    throw Error(ErrorKind::option, "radii must be three values from 0 to " + std::to_string(kMaxForegroundRadius) +
+                                       ", not " + std::to_string(radius));
+  }
+  const auto radius = [&](std::size_t i) { return static_cast<std::int32_t>(radii[i]); };
+  const ForegroundRadii sizes{radius(0), radius(1), radius(2)};
+  const py::array result =
+      output_array(out, input.array.dtype(), {input.view.height, input.view.width, 3}, input.array);
+  if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps alpha in memory");
+  const MutableImageView target = image_output(result);
+  {
+    const py::gil_scoped_release release;
+    estimate_foreground(input.view, plane.view, sizes, target, threads);
+  }
+  return result;
+}
+
 }  // namespace
 
 void bind_ops(py::module_& m) {
@@ -152,6 +181,8 @@ void bind_ops(py::module_& m) {
         arg("threshold").none(true), arg("out").none(true), arg("threads"));
   m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("minmax"), arg("resample"), arg("rounding"), arg("mode"),
         arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
+  m.def("estimate_foreground", &estimate_foreground_array, arg("image"), arg("alpha"), arg("radii"),
+        arg("out").none(true), arg("threads"));
 }
 
 }  // namespace rmbg::bindings

@@ -74,10 +74,11 @@ py::tuple answer(const py::array& result, const Outcome& outcome) {
 }
 
 py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha,
-                 const std::optional<std::array<int, 3>>& background, std::optional<int> threshold, bool strict,
-                 const py::object& out) {
+                 const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
+                 const std::string& foreground, bool strict, const py::object& out) {
   const ImageInput input = image_input(image);
   const BlendOptions options = blend_options(alpha, background, threshold, input.view.sample);
+  const bool estimate = estimates_foreground(foreground);
   const py::ssize_t channels = options.mode == kernels::BlendMode::over ? 3 : 4;
   const py::array result =
       output_array(out, input.array.dtype(), {input.view.height, input.view.width, channels}, input.array);
@@ -85,7 +86,7 @@ py::tuple remove(Remover& remover, const py::array& image, const std::string& al
   Outcome outcome;
   {
     const py::gil_scoped_release release;
-    outcome = remover.remove(input.view, options, strict, target);
+    outcome = remover.remove(input.view, options, estimate, strict, target);
   }
   return answer(result, outcome);
 }
@@ -111,7 +112,7 @@ void bind_remover(py::module_& m) {
       .def(py::init(&make_remover), arg("path"), arg("spec"), arg("device"), arg("device_id"), arg("threads"),
            arg("input"), arg("output"))
       .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
-           arg("strict"), arg("out").none(true))
+           arg("foreground"), arg("strict"), arg("out").none(true))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true))
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
   m.def("check_cuda", &ort::check_cuda, arg("device_id"), py::call_guard<py::gil_scoped_release>());

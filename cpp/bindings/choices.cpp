@@ -52,6 +52,10 @@ MinMaxOrder minmax_order_of(const std::string& word) {
       "minmax", word, {{"none", MinMaxOrder::none}, {"before", MinMaxOrder::before}, {"after", MinMaxOrder::after}});
 }
 
+bool estimates_foreground(const std::string& word) {
+  return choose<bool>("foreground", word, {{"keep", false}, {"estimate", true}});
+}
+
 bool mask_rounds(const std::string& word) {
   return choose<bool>("rounding", word, {{"nearest", true}, {"truncate", false}});
 }

@@ -1,9 +1,10 @@
-// blend: picture + alpha -> RGBA or RGB. Divisions by 255 and 65535 are exact: round(t / (2^b - 1)) = (t' + (t' >> b)) >> b, t' = t + 2^(b-1).
+// blend: picture + alpha -> RGBA or RGB.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/divide.hpp"
 #include "kernels/kernels.hpp"
 
 #ifdef __AVX2__
@@ -13,13 +14,6 @@
 namespace {
 
 using namespace rmbg::kernels;
-
-template <typename T>
-inline std::uint32_t divide_by_top(std::uint32_t product) {
-  constexpr int kBits = 8 * sizeof(T);
-  const std::uint32_t t = product + (1u << (kBits - 1));
-  return (t + (t >> kBits)) >> kBits;
-}
 
 template <typename T, int kChannels, BlendMode kMode>
 inline void blend_row_plain(const Blend& job, const T* __restrict src, const T* __restrict alpha, T* __restrict dst,
@@ -45,11 +39,6 @@ inline void blend_row_plain(const Blend& job, const T* __restrict src, const T* 
 }
 
 #ifdef __AVX2__
-inline __m256i divide_by_255(__m256i products) {
-  const __m256i t = _mm256_add_epi16(products, _mm256_set1_epi16(128));
-  return _mm256_srli_epi16(_mm256_add_epi16(t, _mm256_srli_epi16(t, 8)), 8);
-}
-
 // Eight pixels as 32-bit lanes R G B A (A is 0 where the picture has none). Loads run up to 8 bytes past the eight pixels.
 template <int kChannels>
 inline __m256i load_pixels8(const std::uint8_t* p) {

@@ -86,4 +86,14 @@ std::size_t scratch_bytes(const ResizeLevels& job) {
          taps * (sizeof(const std::uint8_t*) + sizeof(std::int32_t));
 }
 
+std::size_t scratch_bytes(const EstimateForeground& job) {
+  const std::size_t sample = job.wide ? 2 : 1;
+  const std::size_t width = (static_cast<std::size_t>(job.width) + 7) / 8 * 8;
+  const auto radius = [&](int i) { return static_cast<std::size_t>(job.radii[i]); };
+  const std::size_t columns = 3 * (width + 1) + 2 * (radius(0) + radius(1) + radius(2));  // sums of 8 lanes
+  const std::size_t rows = 2 * (radius(1) + radius(2)) + 8;                               // of 8 lanes
+  const std::size_t weights = 4 * width;
+  return 32 * sample * columns + sample * (8 * width * rows + weights) + 2 * 3 * width + 2 * (width / 8);
+}
+
 }  // namespace rmbg::kernels

@@ -1,4 +1,5 @@
 // The kernels' specification: every output sample straight from its formula. Compiled with the vectoriser off.
+#include <algorithm>
 #include <limits>
 
 #include "kernels/half.hpp"
@@ -238,9 +239,97 @@ void blend(const Blend& job, std::int32_t row_begin, std::int32_t row_end) {
   }
 }
 
+// The three fusions; each keeps as many rows in a ring as the next one sees, F' r g b and B' r g b of each pixel.
+template <typename T>
+struct Fusions {
+  static constexpr std::int64_t kTop = static_cast<T>(~T{0});
+  const EstimateForeground& job;
+  T* rings[3];
+  std::int32_t done[3];  // rows from 0 on, or from the first that is wanted on
+
+  std::int32_t ring_rows(int fusion) const { return fusion < 2 ? 2 * job.radii[fusion + 1] + 1 : 1; }
+  T* at(int fusion, std::int32_t x, std::int32_t y) const {
+    return rings[fusion] + (static_cast<std::ptrdiff_t>(y % ring_rows(fusion)) * job.width + x) * 6;
+  }
+  std::int64_t alpha(std::int32_t x, std::int32_t y) const {
+    return reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride)[x];
+  }
+  std::int64_t picture(std::int32_t x, std::int32_t y, int c) const {
+    const T* row = reinterpret_cast<const T*>(static_cast<const char*>(job.src) + y * job.src_stride);
+    return row[x * job.channels + (job.channels == 1 ? 0 : c)];
+  }
+  static std::int64_t weight(std::int64_t a) {
+    const std::int64_t square = (a * a + kTop / 2) / kTop;
+    return std::min(a, std::max<std::int64_t>(1, (square * a + kTop / 2) / kTop));
+  }
+  static T sample(float v) {
+    const float clamped = std::min(std::max(v, 0.0f), static_cast<float>(kTop));
+    return static_cast<T>(static_cast<std::int32_t>(clamped + 0.5f));
+  }
+
+  void fuse(int fusion, std::int32_t x, std::int32_t y, int c) const {
+    const std::int32_t radius = job.radii[fusion];
+    std::int64_t sums[4] = {0, 0, 0, 0};
+    for (std::int32_t row = std::max(0, y - radius); row <= std::min(job.height - 1, y + radius); ++row) {
+      for (std::int32_t column = std::max(0, x - radius); column <= std::min(job.width - 1, x + radius); ++column) {
+        const std::int64_t front = weight(alpha(column, row));
+        const std::int64_t behind = weight(kTop - alpha(column, row));
+        sums[0] += front * (fusion ? at(fusion - 1, column, row)[c] : picture(column, row, c));
+        sums[1] += front;
+        sums[2] += behind * (fusion ? at(fusion - 1, column, row)[3 + c] : picture(column, row, c));
+        sums[3] += behind;
+      }
+    }
+    const float f = static_cast<float>(sums[0]) / static_cast<float>(std::max<std::int64_t>(1, sums[1]));
+    const float g = static_cast<float>(sums[2]) / static_cast<float>(std::max<std::int64_t>(1, sums[3]));
+    const float t = static_cast<float>(alpha(x, y)) / static_cast<float>(kTop);
+    const float u = 1.0f - t;
+    const float e = ((static_cast<float>(picture(x, y, c)) - t * f) - u * g) / (t * t + u * u);
+    at(fusion, x, y)[c] = sample(f + t * e);
+    at(fusion, x, y)[3 + c] = sample(g + u * e);
+  }
+
+  // Makes the rows up to `last`, and first those of the fusion before that they are made of.
+  void make_rows(int fusion, std::int32_t last) {
+    for (; done[fusion] <= std::min(last, job.height - 1); ++done[fusion]) {
+      const std::int32_t y = done[fusion];
+      if (fusion) make_rows(fusion - 1, y + job.radii[fusion]);
+      for (std::int32_t x = 0; x < job.width; ++x) {
+        for (int c = 0; c < 3; ++c) fuse(fusion, x, y, c);
+      }
+    }
+  }
+};
+
+template <typename T>
+void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end, T* scratch) {
+  Fusions<T> fusions{job, {}, {}};
+  for (int fusion = 2, reach = 0; fusion >= 0; reach += job.radii[fusion--]) {
+    fusions.rings[fusion] = scratch;
+    fusions.done[fusion] = std::max(0, row_begin - reach);
+    scratch += static_cast<std::ptrdiff_t>(fusions.ring_rows(fusion)) * job.width * 6;
+  }
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    fusions.make_rows(2, y);
+    T* dst = reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride);
+    for (std::int32_t x = 0; x < job.width; ++x) {
+      for (int c = 0; c < 3; ++c) dst[3 * x + c] = fusions.alpha(x, y) == 0 ? T{0} : fusions.at(2, x, y)[c];
+    }
+  }
+}
+
+void estimate_foreground(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+  if (job.wide) {
+    estimate_foreground_rows(job, row_begin, row_end, static_cast<std::uint16_t*>(scratch));
+  } else {
+    estimate_foreground_rows(job, row_begin, row_end, static_cast<std::uint8_t*>(scratch));
+  }
+}
+
 }  // namespace
 
-extern const KernelTable reference_table = {"reference", resize_bilinear, resize_triangle, minmax,       resize_mask,
-                                            blend,       resize_range,    resize_levels};
+extern const KernelTable reference_table = {
+    "reference", resize_bilinear, resize_triangle, minmax, resize_mask, blend, resize_range, resize_levels, estimate_foreground,
+};
 
 }  // namespace rmbg::kernels

@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "pipeline/foreground.hpp"
 
 namespace rmbg {
 namespace {
@@ -97,14 +98,15 @@ Outcome Remover::mask(const ImageView& image, bool strict, const Plane& dst) {
   return outcome;
 }
 
-Outcome Remover::remove(const ImageView& image, const BlendOptions& options, bool strict, const MutableImageView& dst) {
+Outcome Remover::remove(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
+                        const MutableImageView& dst) {
   Lease lease(*this);
   Outcome outcome{};
   Mask mask = infer(image, lease.get(), outcome.timings);
   const auto start = Clock::now();
   outcome.scene = judge_mask(image, mask, strict, lease.get());
   const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
-  cutout(image, mask, mask_options(outcome.scene, type), options, dst, threads_);
+  (estimate ? cutout_estimated : cutout)(image, mask, mask_options(outcome.scene, type), options, dst, threads_);
   outcome.timings.postprocess = milliseconds_since(start);
   return outcome;
 }

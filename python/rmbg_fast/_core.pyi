@@ -57,6 +57,9 @@ def cutout(
     out: NDArray[Any] | None,
     threads: int,
 ) -> NDArray[Any]: ...
+def estimate_foreground(
+    image: NDArray[Any], alpha: NDArray[Any], radii: tuple[int, int, int], out: NDArray[Any] | None, threads: int
+) -> NDArray[Any]: ...
 def png_unfilter(filtered: NDArray[Any], pixel_bytes: int, out: NDArray[Any]) -> int: ...  # rows done
 def network_tiers() -> dict[str, bool]: ...
 def network_tier() -> str: ...
@@ -88,6 +91,7 @@ class Remover:
         alpha: str,
         background: tuple[int, int, int] | None,
         threshold: int | None,
+        foreground: str,
         strict: bool,
         out: NDArray[Any] | None,
     ) -> tuple[NDArray[Any], dict[str, float], dict[str, Any]]: ...

@@ -60,3 +60,12 @@ def pair_of(values: Any) -> tuple[float, float]:
     except (TypeError, ValueError) as exc:
         raise OptionError(f"range must be two numbers, the smallest and the largest, not {values!r}") from exc
     return least, largest
+
+
+def radii_of(values: Any) -> tuple[int, int, int]:
+    """Three whole numbers, whose range is checked by who takes them."""
+    try:
+        coarse, middle, fine = map(operator.index, values)
+    except (TypeError, ValueError) as exc:
+        raise OptionError(f"radii must be three whole numbers from 0 to 90, not {values!r}") from exc
+    return coarse, middle, fine

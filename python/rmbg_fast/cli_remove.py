@@ -44,6 +44,10 @@ def add(commands: Any) -> None:
     parser.add_argument("--threshold", type=number(1, 255), metavar="N", help="hard edge: opaque from N (1..255) on")
     parser.add_argument("--alpha", choices=("straight", "premultiplied"), help="default: straight, or the recipe's")
     parser.add_argument(
+        "--foreground", choices=("keep", "estimate"), default="keep",
+        help="estimate: take the background's colour out of soft edges; default: keep",
+    )  # fmt: skip
+    parser.add_argument(
         "--on-empty", choices=("warn", "raise", "ignore"), default="warn",
         help="a picture without a subject gives a transparent result; warn (default) adds a line, raise makes it fail",
     )  # fmt: skip
@@ -53,8 +57,8 @@ def add(commands: Any) -> None:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    if args.mask and (args.background is not None or args.alpha is not None):
-        raise OptionError("--mask writes the mask alone: it goes with neither --background nor --alpha")
+    if args.mask and (args.background is not None or args.alpha is not None or args.foreground != "keep"):
+        raise OptionError("--mask writes the mask alone: it goes with none of --background, --alpha and --foreground")
     suffix = files.output_format(args.format or "png").suffixes[0]
     jobs, problems = files.plan(args.inputs, args.output, tag="mask" if args.mask else "cutout", suffix=suffix)
     tasks = [_Task(job, _format(args, job)) for job in jobs]
@@ -124,8 +128,9 @@ def _result(pixels: images.Pixels, session: Session, args: argparse.Namespace) -
     on_empty: Literal["raise", "ignore"] = "raise" if args.on_empty == "raise" else "ignore"
     if not args.mask:
         return session.remove(
-            pixels, background=args.background, alpha=args.alpha, threshold=args.threshold, on_empty=on_empty
-        )
+            pixels, background=args.background, alpha=args.alpha, threshold=args.threshold,
+            foreground=args.foreground, on_empty=on_empty,
+        )  # fmt: skip
     deep = pixels.dtype == np.uint16
     mask = session.mask(pixels, dtype="uint16" if deep else "uint8", on_empty=on_empty)
     if args.threshold is not None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import array_of, colour_of, pair_of, size_of, three_of
+from .arguments import array_of, colour_of, pair_of, radii_of, size_of, three_of
 from .errors import ImageError, ImageTooLargeError, ModelOutputError, OptionError
 from .ops import Alpha, Image, MaskResample, MaskRounding, MinMax, MinMaxOrder, Resample, Rounding
 from .reference_axes import (
@@ -152,9 +152,7 @@ def blend(
     """As `ops.blend`."""
     _check_threads(threads)
     _check_image(image)
-    array_of(alpha, "alpha")
-    if alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
-        raise ImageError("alpha must have the image's height, width and dtype")
+    _check_alpha(alpha, image)
     background = colour_of(background)
     _check_blend(mode, background, threshold)
     height, width = image.shape[:2]
@@ -189,6 +187,33 @@ def cutout(
     alpha = resize_mask(mask, (height, width), range=span, resample=resample, rounding=rounding, dtype=dtype)
     result = blend(image, alpha, mode=mode, background=background, threshold=threshold, threads=threads)
     return _deliver(result, out, image, mask)
+
+
+def estimate_foreground(
+    image: Image,
+    alpha: Image,
+    *,
+    radii: tuple[int, int, int] = (45, 12, 3),
+    out: NDArray[Any] | None = None,
+    threads: int = 1,
+) -> Image:
+    """As `ops.estimate_foreground`."""
+    _check_threads(threads)
+    _check_image(image)
+    _check_alpha(alpha, image)
+    radii = radii_of(radii)
+    if not all(0 <= radius <= 90 for radius in radii):
+        raise OptionError(f"radii must be three values from 0 to 90, not {radii}")
+    top = int(np.iinfo(image.dtype).max)
+    colour = (image[:, :, None] if image.ndim == 2 else image[:, :, :3]).astype(np.int64)
+    a = alpha.astype(np.int64)[:, :, None]
+    front = behind = colour
+    for radius in radii:
+        front, behind = _fuse(colour, a, front, behind, radius, top)
+    result = np.where(a == 0, 0, front).astype(image.dtype)
+    if result.shape[2] == 1:
+        result = result[:, :, [0, 0, 0]].copy()
+    return _deliver(result, out, image, alpha)
 
 
 def _resize_normalize(
@@ -307,6 +332,36 @@ def _blend_row(pixels: Image, alpha: Image, mode: str, background: Sequence[int]
     return np.concatenate([colour, a], axis=1)
 
 
+def _fuse(colour: Ints, alpha: Ints, front: Ints, behind: Ints, radius: int, top: int) -> tuple[Ints, Ints]:
+    """One blur fusion: the next foreground and background, on 0..top."""
+
+    def mean(values: Ints, share: Ints) -> Floats:
+        square = (share * share + top // 2) // top
+        weights = np.minimum(share, np.maximum(1, (square * share + top // 2) // top))
+        return np.asarray(_box(values * weights, radius) / np.maximum(_box(weights, radius), np.float32(1)), np.float32)
+
+    def sample(values: Floats) -> Ints:
+        return np.asarray(np.clip(values, 0, np.float32(top)) + np.float32(0.5)).astype(np.int64)
+
+    f, g = mean(front, alpha), mean(behind, top - alpha)
+    t = alpha.astype(np.float32) / np.float32(top)
+    u = np.float32(1) - t
+    e = ((colour.astype(np.float32) - t * f) - u * g) / (t * t + u * u)
+    return sample(f + t * e), sample(g + u * e)
+
+
+def _box(values: Ints, radius: int) -> Floats:
+    """Sums over the pixels that are at most `radius` rows and columns away; exact, then rounded to float32."""
+    for axis in (0, 1):
+        size = values.shape[axis]
+        running = np.cumsum(values, axis=axis)
+        running = np.insert(running, 0, 0, axis=axis)
+        at = np.arange(size)
+        upper = running.take(np.minimum(at + radius + 1, size), axis=axis)
+        values = upper - running.take(np.maximum(at - radius, 0), axis=axis)
+    return values.astype(np.float32)
+
+
 def _check_threads(threads: int) -> None:
     if threads < 1:
         raise OptionError(f"threads must be 1 or more, not {threads}")
@@ -330,6 +385,12 @@ def _check_image(image: Image) -> None:
     if not shaped or image.dtype not in (np.uint8, np.uint16):
         raise ImageError("an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
     _check_size(image.shape[0], image.shape[1])
+
+
+def _check_alpha(alpha: Image, image: Image) -> None:
+    array_of(alpha, "alpha")
+    if alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
+        raise ImageError("alpha must have the image's height, width and dtype")
 
 
 def _check_mask(mask: NDArray[np.float32]) -> None:

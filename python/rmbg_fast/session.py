@@ -114,6 +114,7 @@ class Session:
         background: str | tuple[int, int, int] | None = None,
         alpha: Literal["straight", "premultiplied"] | None = None,
         threshold: int | None = None,
+        foreground: Literal["keep", "estimate"] = "keep",
         on_empty: OnEmpty = "warn",
         out: NDArray[Any] | None = None,
     ) -> Any:
@@ -123,7 +124,8 @@ class Session:
 
         RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
         but for "rembg"); RGB over `background` where one is given (a name, "#rrggbb" or three values 0..255).
-        `threshold`, 1..255, makes alpha binary. `on_empty`: where the model finds no subject, the result is transparent
+        `threshold`, 1..255, makes alpha binary. `foreground="estimate"` takes the background's colour out of soft edges
+        (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent
         (or opaque, as its row says), with an `EmptyMaskWarning` or without; or `ModelOutputError` is raised. `out`, for
         an array in, takes the result: (H, W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`,
         `ModelOutputError` and `InferenceError`.
@@ -137,7 +139,7 @@ class Session:
         decoded = time.perf_counter()
         if alpha is None:
             alpha = self._spec.alpha if colour is None else "straight"
-        pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, threshold, strict, out)
+        pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, threshold, foreground, strict, out)
         done = time.perf_counter()
         result = images.finish(source, pixels)
         self._last.scene = scene

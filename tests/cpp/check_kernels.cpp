@@ -334,6 +334,43 @@ void check_blend(Random& random, const Tiers& tiers) {
   });
 }
 
+// Samples of an alpha: noise, or opaque and transparent stretches with little between.
+void soften(Random& random, std::uint8_t* row, std::int32_t width, std::int32_t sample) {
+  const std::int32_t odd = random.pick({1, 2, 20, 1 << 20});
+  for (std::int32_t x = 0, left = 0, byte = 0; x < width; ++x, --left) {
+    if (left == 0) {
+      left = random.between(1, 40);
+      byte = random.one_in(2) ? 255 : 0;
+    }
+    if (!random.one_in(odd)) std::memset(row + x * sample, byte, static_cast<std::size_t>(sample));
+  }
+}
+
+void check_foreground(Random& random, const Tiers& tiers) {
+  const Size size = random_size(random);
+  const bool wide = random.one_in(2);
+  const std::int32_t sample = wide ? 2 : 1;
+  const std::int32_t channels = random.pick({1, 3, 4});
+  const Rows src(random, size, channels * sample, sample, 0);
+  const Rows alpha(random, size, sample, sample, 0);
+  for (std::int32_t y = 0; y < size.height; ++y) soften(random, alpha.first + y * alpha.stride, size.width, sample);
+  Rows dst(random, size, 3 * sample, sample, random_guard(random, sample));
+  // The reference visits every pixel of every box: large ones are for small pictures.
+  const std::int32_t most = size.width * size.height > 1500 ? 5 : 90;
+  const auto radius = [&] { return random.between(0, random.pick({2, std::min(most, 12), most})); };
+  const std::int32_t radii[3] = {radius(), radius(), radius()};
+  const kernels::EstimateForeground job{src.first,  src.stride, channels,   alpha.first, alpha.stride,  dst.first,
+                                        dst.stride, size.width, size.height, wide,       {radii[0], radii[1], radii[2]}};
+  const std::string name =
+      text("estimate_foreground", {{"width", size.width}, {"height", size.height}, {"channels", channels}, {"wide", wide},
+                                   {"radius0", radii[0]}, {"radius1", radii[1]}, {"radius2", radii[2]}, {"src_stride", double(src.stride)},
+                                   {"alpha_stride", double(alpha.stride)}, {"dst_stride", double(dst.stride)}});
+  compare(random, tiers, name, size.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
+    Buffer scratch;
+    tier.estimate_foreground(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -355,6 +392,7 @@ int main(int argc, char** argv) {
     check_minmax(random, tiers);
     check_resize_mask(random, tiers);
     check_blend(random, tiers);
+    check_foreground(random, tiers);
   }
   for (const kernels::Tier& tier : kernels::tiers()) {
     if (tier.table == &kernels::reference_table) continue;

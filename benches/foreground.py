@@ -1,0 +1,167 @@
+"""Foreground colours: how near the true ones, and how long it takes, beside pymatting's `estimate_foreground_ml`.
+
+    python benches/foreground.py [--quick] [--json FILE]
+
+Composites of a known foreground over another background, with an alpha of soft edges and hairs. The error is the mean
+absolute one of all channels, in grey levels of 255, over pixels that are neither opaque nor transparent, weighted with
+alpha: what the eye sees before a new background. "nothing done" is the composite itself. Times are of one thread,
+interleaved, medians; pymatting is given the float32 arrays that it works on. `--quick` measures little, to see that it
+runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ["NUMBA_NUM_THREADS"] = "1"  # before pymatting is imported
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from pymatting import estimate_foreground_ml
+from skimage import data
+
+from rmbg_fast import _core, ops, reference
+
+Array = NDArray[Any]
+SIZES = {"1 MP": (1000, 1000), "12 MP": (3000, 4000)}
+PHOTOS = [("astronaut", "coffee"), ("cat", "rocket"), ("coffee", "astronaut"), ("rocket", "cat")]
+
+
+class Scene(NamedTuple):
+    front: Array
+    alpha: Array
+    image: Array
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    small = scene(smooth((90, 120), 1), smooth((90, 120), 2), hair((90, 120)))
+    assert np.array_equal(
+        ops.estimate_foreground(small.image, small.alpha), reference.estimate_foreground(small.image, small.alpha)
+    )
+    size = (200, 300) if options.quick else SIZES["1 MP"]
+    sizes = {"0.06 MP": size} if options.quick else SIZES
+    report = {
+        "tier": _core.active_tier(),
+        "errors": [quality(name, made) for name, made in scenes(size, quick=options.quick).items()],
+        "times": [row for name, size in sizes.items() for row in speed(name, size, 1 if options.quick else 7)],
+    }
+    for title, rows in report.items():
+        print(f"\n## {title}\n")
+        print(rows if isinstance(rows, str) else table(rows))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = [list(rows[0]), ["---"] * len(rows[0])]
+    lines += [[f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def scenes(size: tuple[int, int], *, quick: bool) -> dict[str, Scene]:
+    alpha = hair(size)
+    made = {f"smooth {i}": scene(smooth(size, 2 * i), smooth(size, 2 * i + 1), alpha) for i in range(1 if quick else 3)}
+    for front, behind in PHOTOS[: 1 if quick else None]:
+        made[f"{front} before {behind}"] = scene(photo(front, size), photo(behind, size), alpha)
+    return made
+
+
+def scene(front: Array, behind: Array, alpha: Array) -> Scene:
+    share = alpha[..., None] / np.float32(255)
+    return Scene(front, alpha, np.rint(front * share + behind * (1 - share)).astype(np.uint8))
+
+
+def smooth(size: tuple[int, int], seed: int) -> Array:
+    """Colours that change slowly: 8 x 8 random ones, enlarged."""
+    grid = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8))
+    return np.asarray(grid.resize(size[::-1], Image.Resampling.BICUBIC))
+
+
+def photo(name: str, size: tuple[int, int]) -> Array:
+    image = Image.fromarray(getattr(data, name)()).convert("RGB")
+    return np.asarray(image.resize(size[::-1], Image.Resampling.BICUBIC))
+
+
+def hair(size: tuple[int, int], strands: int = 1500) -> Array:
+    """A head with a soft edge, and thin curved hairs, most of them short, that stand off from it."""
+    random = np.random.default_rng(0)
+    height, width = size
+    head, hairs = (Image.new("L", (2 * width, 2 * height)) for _ in range(2))
+    centre, radius = np.array([width, height]), 0.6 * min(size)
+    ImageDraw.Draw(head).ellipse([*(centre - radius), *(centre + radius)], fill=255)
+    draw = ImageDraw.Draw(hairs)
+    thick = max(2, min(size) // 300)
+    for _ in range(strands):
+        reach = 0.95 + np.linspace(0, 1, 12) * min(0.5, random.exponential(0.12))
+        turn = random.uniform(0, 2 * np.pi) + random.normal(0, 0.7) * np.maximum(reach - 1, 0) ** 1.2
+        points = centre + radius * reach[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        draw.line([tuple(point) for point in points], fill=int(random.integers(130, 256)), width=thick)
+    soft = head.filter(ImageFilter.GaussianBlur(min(size) / 100))
+    thin = hairs.filter(ImageFilter.GaussianBlur(max(1.0, min(size) / 700)))
+    return np.asarray(ImageChops.lighter(soft, thin).reduce(2))
+
+
+def quality(name: str, made: Scene) -> dict[str, Any]:
+    front, alpha, image = made
+    soft = (alpha > 0) & (alpha < 255)
+    weight = alpha[soft].astype(np.float64)[:, None]
+
+    def error(colours: Array) -> float:
+        apart = np.abs(colours[soft] - front[soft].astype(np.float64))
+        return float(np.average(apart, weights=weight.repeat(3, axis=1)))
+
+    return {
+        "scene": name,
+        "soft pixels, %": float(soft.mean() * 100),
+        "nothing done": error(image.astype(np.float64)),
+        "ours": error(ops.estimate_foreground(image, alpha).astype(np.float64)),
+        "ours, radii (90, 3)": error(ops.estimate_foreground(image, alpha, radii=(90, 3)).astype(np.float64)),
+        "pymatting": error(estimate_foreground_ml(image / 255, alpha / 255) * 255),
+    }
+
+
+def speed(name: str, size: tuple[int, int], rounds: int) -> list[dict[str, Any]]:
+    alphas = {"hair": hair(size), "all pixels soft": np.random.default_rng(0).integers(1, 255, size, np.uint8)}
+    rows = []
+    for kind, alpha in alphas.items():
+        image = scene(smooth(size, 1), smooth(size, 2), alpha).image
+        wide, wide_alpha = image.astype(np.uint16) * 257, alpha.astype(np.uint16) * 257
+        exact, exact_alpha = (values / np.float32(255) for values in (image, alpha))
+        out, wide_out = np.empty_like(image), np.empty_like(wide)
+        taken = measure(
+            {
+                "8 bits, ms": lambda: ops.estimate_foreground(image, alpha, out=out),  # noqa: B023
+                "16 bits, ms": lambda: ops.estimate_foreground(wide, wide_alpha, out=wide_out),  # noqa: B023
+                "pymatting, ms": lambda: estimate_foreground_ml(exact, exact_alpha),  # noqa: B023
+            },
+            rounds,
+        )
+        ratio = taken["pymatting, ms"] / taken["8 bits, ms"]
+        rows.append({"picture": name, "alpha": kind, **taken, "pymatting / 8 bits": ratio})
+    return rows
+
+
+def measure(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if turn:  # the first warms up
+                taken[name].append((time.perf_counter() - start) * 1e3)
+    return {name: float(np.median(times)) for name, times in taken.items()}
+
+
+if __name__ == "__main__":
+    main()
