@@ -57,7 +57,8 @@ py::array preprocess_array(const py::array& image, Size size, const Triple& mean
   return result;
 }
 
-py::tuple minmax_array(const py::array& mask, const std::optional<Size>& size, const std::string& resample, int threads) {
+py::tuple minmax_array(const py::array& mask, const std::optional<Size>& size, const std::string& resample,
+                       int threads) {
   check_threads(threads);
   const MaskInput input = mask_input(mask);
   const MaskResample how = mask_resample_of(resample);
@@ -65,7 +66,8 @@ py::tuple minmax_array(const py::array& mask, const std::optional<Size>& size, c
   kernels::MinMax range{};
   {
     const py::gil_scoped_release release;
-    range = size ? resized_range(input.view, static_cast<std::int32_t>((*size)[1]), static_cast<std::int32_t>((*size)[0]), how, threads)
+    range = size ? resized_range(input.view, static_cast<std::int32_t>((*size)[1]),
+                                 static_cast<std::int32_t>((*size)[0]), how, threads)
                  : minmax(input.view, threads);
   }
   return py::make_tuple(range.lo, range.hi);
@@ -73,14 +75,17 @@ py::tuple minmax_array(const py::array& mask, const std::optional<Size>& size, c
 
 using Range = std::optional<std::array<float, 2>>;
 
-Scaling scaling_of(const Range& range, float top) { return range ? stretch({(*range)[0], (*range)[1]}, top) : unit(top); }
+Scaling scaling_of(const Range& range, float top) {
+  return range ? stretch({(*range)[0], (*range)[1]}, top) : unit(top);
+}
 
 py::array resize_mask_array(const py::array& mask, Size size, const Range& range, const std::string& resample,
                             const std::string& rounding, const std::string& dtype, const py::object& out, int threads) {
   check_threads(threads);
   const MaskInput input = mask_input(mask);
   check_size(size[1], size[0]);
-  const MaskOptions options{mask_resample_of(resample), mask_rounds(rounding), scaling_of(range, top_of(mask_type_of(dtype)))};
+  const MaskOptions options{mask_resample_of(resample), mask_rounds(rounding),
+                            scaling_of(range, top_of(mask_type_of(dtype)))};
   const py::array result = output_array(out, py::dtype(dtype), {size[0], size[1]}, input.array);
   const Plane plane = plane_output(result);
   {
@@ -101,8 +106,8 @@ std::vector<py::ssize_t> result_shape(const ImageView& image, const BlendOptions
   return {image.height, image.width, options.mode == kernels::BlendMode::over ? 3 : 4};
 }
 
-py::array blend_arrays(const py::array& image, const py::array& alpha, const std::string& mode, const Background& background,
-                       const Threshold& threshold, const py::object& out, int threads) {
+py::array blend_arrays(const py::array& image, const py::array& alpha, const std::string& mode,
+                       const Background& background, const Threshold& threshold, const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   const PlaneInput plane = alpha_input(alpha);
@@ -118,9 +123,9 @@ py::array blend_arrays(const py::array& image, const py::array& alpha, const std
   return result;
 }
 
-py::array cutout_arrays(const py::array& image, const py::array& mask, const std::string& minmax, const std::string& resample,
-                        const std::string& rounding, const std::string& mode, const Background& background,
-                        const Threshold& threshold, const py::object& out, int threads) {
+py::array cutout_arrays(const py::array& image, const py::array& mask, const std::string& minmax,
+                        const std::string& resample, const std::string& rounding, const std::string& mode,
+                        const Background& background, const Threshold& threshold, const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   const MaskInput plane = mask_input(mask);
@@ -172,15 +177,15 @@ py::array estimate_foreground_array(const py::array& image, const py::array& alp
 
 void bind_ops(py::module_& m) {
   using py::arg;
-  m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"), arg("rounding"),
-        arg("divide_by_max"), arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
+  m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"),
+        arg("rounding"), arg("divide_by_max"), arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("minmax", &minmax_array, arg("mask"), arg("size").none(true), arg("resample"), arg("threads"));
-  m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"), arg("rounding"),
-        arg("dtype"), arg("out").none(true), arg("threads"));
+  m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"),
+        arg("rounding"), arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("blend", &blend_arrays, arg("image"), arg("alpha"), arg("mode"), arg("background").none(true),
         arg("threshold").none(true), arg("out").none(true), arg("threads"));
-  m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("minmax"), arg("resample"), arg("rounding"), arg("mode"),
-        arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
+  m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("minmax"), arg("resample"), arg("rounding"),
+        arg("mode"), arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
   m.def("estimate_foreground", &estimate_foreground_array, arg("image"), arg("alpha"), arg("radii"),
         arg("out").none(true), arg("threads"));
 }

@@ -65,7 +65,8 @@ BlendOptions blend_options(const std::string& mode, const std::optional<std::arr
   using kernels::BlendMode;
   const int unit = sample == Sample::u16 ? 257 : 1;
   BlendOptions options;
-  options.mode = choose<BlendMode>("alpha", mode, {{"straight", BlendMode::straight}, {"premultiplied", BlendMode::premultiplied}});
+  options.mode = choose<BlendMode>("alpha", mode,
+                                   {{"straight", BlendMode::straight}, {"premultiplied", BlendMode::premultiplied}});
   if (threshold) {
     if (*threshold < 1 || *threshold > 255) {
       throw Error(ErrorKind::option, "threshold must be from 1 to 255, not " + std::to_string(*threshold));
@@ -74,7 +75,8 @@ BlendOptions blend_options(const std::string& mode, const std::optional<std::arr
   }
   if (background) {
     if (options.mode == BlendMode::premultiplied) {
-      throw Error(ErrorKind::option, "premultiplied alpha and a background exclude each other: the result has no alpha");
+      throw Error(ErrorKind::option,
+                  "premultiplied alpha and a background exclude each other: the result has no alpha");
     }
     options.mode = BlendMode::over;
     for (std::size_t c = 0; c < 3; ++c) {
@@ -90,7 +92,8 @@ BlendOptions blend_options(const std::string& mode, const std::optional<std::arr
 
 kernels::MaskType mask_type_of(const std::string& dtype) {
   using kernels::MaskType;
-  return choose<MaskType>("dtype", dtype, {{"uint8", MaskType::u8}, {"uint16", MaskType::u16}, {"float32", MaskType::f32}});
+  return choose<MaskType>("dtype", dtype,
+                          {{"uint8", MaskType::u8}, {"uint16", MaskType::u16}, {"float32", MaskType::f32}});
 }
 
 }  // namespace rmbg::bindings

@@ -1,8 +1,9 @@
-// estimate_foreground: all three fusions in one walk down the picture. Each keeps a sum a column and lets a box slide along them; the rows
-// between two of them stay in a ring. Quotients are taken only near pixels that are neither opaque nor transparent: no others are seen.
+// estimate_foreground: all three fusions in one walk down the picture. Each keeps a sum a column and lets a box slide
+// along them; the rows between two of them stay in a ring. Quotients are taken only near pixels that are neither opaque
+// nor transparent: no others are seen.
 //
-// A pixel has 8 lanes: foreground r g b 1, background r g b 1. Weighted with w(A) (4 times) and w(top - A) (4 times), their sums are the
-// numerators of both quotients and, in lanes 3 and 7, the denominators.
+// A pixel has 8 lanes: foreground r g b 1, background r g b 1. Weighted with w(A) (4 times) and w(top - A) (4 times),
+// their sums are the numerators of both quotients and, in lanes 3 and 7, the denominators.
 #pragma once
 
 #include <cstddef>
@@ -115,7 +116,8 @@ struct ForegroundRow {
 
 // w(A) and w(top - A).
 template <typename T>
-inline void foreground_weights(const T* __restrict alpha, std::int32_t width, T* __restrict front, T* __restrict behind) {
+inline void foreground_weights(const T* __restrict alpha, std::int32_t width, T* __restrict front,
+                               T* __restrict behind) {
   const auto weight = [](T a) {
     const T cube = static_cast<T>(divide_by_top<T>(divide_by_top<T>(std::uint32_t{a} * a) * a));
     const T least = cube > 1 ? cube : T{1};
@@ -158,8 +160,8 @@ inline void foreground_lanes(const T* __restrict src, std::int32_t channels, std
 }
 
 #ifdef __AVX2__
-// Four pixels. `weights` has pairs, of what enters and minus what leaves: for the foreground in its low half, one a pixel,
-// for the background in its high half.
+// Four pixels. `weights` has pairs, of what enters and minus what leaves: for the foreground in its low half, one a
+// pixel, for the background in its high half.
 template <int kPixel>
 inline void foreground_slide1(const std::uint8_t* in, const std::uint8_t* out, __m256i weights, std::uint32_t* sums) {
   const __m128i entering = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + 8 * kPixel));
@@ -230,7 +232,8 @@ inline bool foreground_soft(T alpha) {
 
 // Counts, for each column, the soft pixels of the rows within reach.
 template <typename T>
-inline void foreground_count(const T* __restrict alpha, std::int32_t width, int step, std::uint16_t* __restrict counts) {
+inline void foreground_count(const T* __restrict alpha, std::int32_t width, int step,
+                             std::uint16_t* __restrict counts) {
   for (std::int32_t x = 0; x < width; ++x) {
     counts[x] = static_cast<std::uint16_t>(counts[x] + (foreground_soft(alpha[x]) ? step : 0));
   }
@@ -275,7 +278,8 @@ inline void foreground_walk(const typename ForegroundSum<T>::Type* sums, std::in
 
 // The picture where it is opaque, 0 where it is transparent, the lanes' foreground between.
 template <typename T>
-inline void foreground_store(const T* src, std::int32_t channels, const T* alpha, const T* lanes, std::int32_t width, T* dst) {
+inline void foreground_store(const T* src, std::int32_t channels, const T* alpha, const T* lanes, std::int32_t width,
+                             T* dst) {
   const std::int32_t step = channels == 1 ? 0 : 1;
   for (std::int32_t x = 0; x < width; ++x) {
     const bool soft = foreground_soft(alpha[x]);
@@ -304,14 +308,16 @@ struct ForegroundFusion {
 };
 
 template <typename T>
-void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end,
+                              void* scratch) {
   using Sum = typename ForegroundSum<T>::Type;
   const std::int32_t width = job.width;
   const std::int32_t blocks = (width + kForegroundBlock - 1) / kForegroundBlock;
   const std::ptrdiff_t padded = std::ptrdiff_t{blocks} * kForegroundBlock;
   const std::int32_t step = job.channels == 1 ? 0 : 1;
 
-  // Scratch, in this order: the columns' sums, the rings, a row of nothing, two rows of lanes and their weights, counts, blocks.
+  // Scratch, in this order: the columns' sums, the rings, a row of nothing, two rows of lanes and their weights,
+  // counts, blocks.
   ForegroundFusion<T> fusions[3];
   Sum* sums = static_cast<Sum*>(scratch);
   for (int i = 2, reach = 0; i >= 0; reach += job.radii[i--]) {

@@ -1,7 +1,7 @@
 // resize_levels: source rows are brought to the new width once and kept as bytes in a ring, then mixed.
 //
-// A Q22 weight times a byte needs 32 bits, but w = (w >> 11) * 2048 + (w & 2047), and both halves fit 16: two multiply-adds of
-// pairs, (sum of high parts << 11) + (sum of low parts), are the same integer.
+// A Q22 weight times a byte needs 32 bits, but w = (w >> 11) * 2048 + (w & 2047), and both halves fit 16: two
+// multiply-adds of pairs, (sum of high parts << 11) + (sum of low parts), are the same integer.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,8 @@ inline std::uint8_t clamp_level(std::int32_t sum) {
 }
 
 #ifdef __AVX2__
-// One pixel of 3 or 4 channels, four taps a step: taps 0 and 1 in the low lane, 2 and 3 in the high one. Writes 4 bytes.
+// One pixel of 3 or 4 channels, four taps a step: taps 0 and 1 in the low lane, 2 and 3 in the high one. Writes 4
+// bytes.
 template <int kChannels>
 inline void level_column_rgb(const std::uint8_t* p, const std::int16_t* split, std::int32_t taps, std::uint8_t* dst) {
   // bytes a0 a1 a2 (a3) b0 b1 b2 (b3) -> words a0 b0 a1 b1 a2 b2 (a3 b3)
@@ -44,8 +45,7 @@ inline void level_column_rgb(const std::uint8_t* p, const std::int16_t* split, s
     const __m128i near = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + t * kChannels));
     const __m128i far = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + (t + 2) * kChannels));
     const __m256i words = _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(near), far, 1), spread);
-    const __m256i weights =
-        _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(split + 2 * t)));
+    const __m256i weights = _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(split + 2 * t)));
     high = _mm256_add_epi32(high, _mm256_madd_epi16(words, _mm256_permutevar8x32_epi32(weights, high_part)));
     low = _mm256_add_epi32(low, _mm256_madd_epi16(words, _mm256_permutevar8x32_epi32(weights, low_part)));
   }

@@ -1,4 +1,5 @@
-// resize_mask and resize_range: mask rows are brought to the picture's width once and kept in a ring, then mixed, scaled and quantised.
+// resize_mask and resize_range: mask rows are brought to the picture's width once and kept in a ring, then mixed,
+// scaled and quantised.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,8 @@ inline void mask_columns_bilinear(const ResizeMask& job, const float* p, float* 
 #ifdef __AVX2__
   // Enlarging, eight columns look at no more than nine neighbours: two loads and a permutation each instead of gathers.
   for (; x + 8 <= job.width && first[x] + 9 <= job.src_width && first[x + 7] - first[x] < 8; x += 8) {
-    const __m256i at = _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x)),
-                                        _mm256_set1_epi32(first[x]));
+    const __m256i at =
+        _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x)), _mm256_set1_epi32(first[x]));
     const __m256 a = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + first[x]), at);
     const __m256 b = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + first[x] + 1), at);
     const __m256 step = _mm256_mul_ps(_mm256_sub_ps(b, a), _mm256_loadu_ps(fraction + x));

@@ -329,7 +329,8 @@ void estimate_foreground(const EstimateForeground& job, std::int32_t row_begin, 
 }  // namespace
 
 extern const KernelTable reference_table = {
-    "reference", resize_bilinear, resize_triangle, minmax, resize_mask, blend, resize_range, resize_levels, estimate_foreground,
+    "reference",  resize_bilinear, resize_triangle,     minmax, resize_mask, blend,
+    resize_range, resize_levels,   estimate_foreground,
 };
 
 }  // namespace rmbg::kernels

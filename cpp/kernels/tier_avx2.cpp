@@ -11,7 +11,8 @@ namespace rmbg::kernels {
 
 extern const KernelTable avx2_table;
 const KernelTable avx2_table = {
-    "avx2", resize_bilinear, resize_triangle, minmax, resize_mask, blend, resize_range, resize_levels, estimate_foreground,
+    "avx2",       resize_bilinear, resize_triangle,     minmax, resize_mask, blend,
+    resize_range, resize_levels,   estimate_foreground,
 };
 
 }  // namespace rmbg::kernels

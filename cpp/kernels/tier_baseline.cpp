@@ -11,7 +11,8 @@ namespace rmbg::kernels {
 
 extern const KernelTable baseline_table;
 const KernelTable baseline_table = {
-    "baseline", resize_bilinear, resize_triangle, minmax, resize_mask, blend, resize_range, resize_levels, estimate_foreground,
+    "baseline",   resize_bilinear, resize_triangle,     minmax, resize_mask, blend,
+    resize_range, resize_levels,   estimate_foreground,
 };
 
 }  // namespace rmbg::kernels

@@ -11,7 +11,8 @@ namespace rmbg::kernels {
 
 extern const KernelTable neon_table;
 const KernelTable neon_table = {
-    "neon", resize_bilinear, resize_triangle, minmax, resize_mask, blend, resize_range, resize_levels, estimate_foreground,
+    "neon",       resize_bilinear, resize_triangle,     minmax, resize_mask, blend,
+    resize_range, resize_levels,   estimate_foreground,
 };
 
 }  // namespace rmbg::kernels

@@ -49,8 +49,8 @@ double value_of(Filter filter, double x) {
   return filter == Filter::triangle ? triangle(x) : filter == Filter::bicubic ? cubic(x) : lanczos(x);
 }
 
-// The samples whose centres lie within the filter's support around output d, and the filter's values there, in Pillow's order of
-// operations.
+// The samples whose centres lie within the filter's support around output d, and the filter's values there, in Pillow's
+// order of operations.
 Window window(std::int32_t in, std::int32_t out, std::int32_t d, Filter filter) {
   const double scale = static_cast<double>(in) / out;
   const double widen = std::max(scale, 1.0);
@@ -59,7 +59,8 @@ Window window(std::int32_t in, std::int32_t out, std::int32_t d, Filter filter) 
   const auto begin = std::max(0, static_cast<std::int32_t>(centre - support + 0.5));
   const auto end = std::min(in, static_cast<std::int32_t>(centre + support + 0.5));
   Window result{begin, {}};
-  for (std::int32_t i = begin; i < end; ++i) result.weights.push_back(value_of(filter, (i - centre + 0.5) * (1.0 / widen)));
+  for (std::int32_t i = begin; i < end; ++i)
+    result.weights.push_back(value_of(filter, (i - centre + 0.5) * (1.0 / widen)));
   return result;
 }
 
@@ -98,7 +99,8 @@ MaskTable filtered(std::int32_t in, std::int32_t out, Filter filter) {
   table.weights.assign(longest * static_cast<std::size_t>(out), 0.0f);
   float* row = table.weights.data();
   for (const Window& one : taps.all) {
-    std::transform(one.weights.begin(), one.weights.end(), row, [](double weight) { return static_cast<float>(weight); });
+    std::transform(one.weights.begin(), one.weights.end(), row,
+                   [](double weight) { return static_cast<float>(weight); });
     table.first.push_back(one.first);
     table.count.push_back(static_cast<std::int32_t>(one.weights.size()));
     row += longest;

@@ -93,7 +93,8 @@ void resize_mask(const Mask& mask, const MaskOptions& options, const Plane& dst,
   });
 }
 
-void blend(const ImageView& image, const Plane& alpha, const BlendOptions& options, const MutableImageView& dst, int threads) {
+void blend(const ImageView& image, const Plane& alpha, const BlendOptions& options, const MutableImageView& dst,
+           int threads) {
   check_size(image.width, image.height);
   kernels::Blend job = blend_job(image, options, dst);
   job.alpha = alpha.data;
@@ -107,10 +108,10 @@ void cutout(const ImageView& image, const Mask& mask, const MaskOptions& mask_op
   check_size(image.width, image.height);
   const bool wide = image.sample == Sample::u16;
   const std::ptrdiff_t alpha_stride = static_cast<std::ptrdiff_t>(image.width) * (wide ? 2 : 1);
-  const auto band_rows = static_cast<std::int32_t>(
-      std::clamp<std::size_t>(kBandBytes / static_cast<std::size_t>(alpha_stride), 1, static_cast<std::size_t>(image.height)));
-  const MaskResizer resizer(mask, mask_options, image.width, image.height, wide ? kernels::MaskType::u16 : kernels::MaskType::u8,
-                            threads);
+  const auto band_rows = static_cast<std::int32_t>(std::clamp<std::size_t>(
+      kBandBytes / static_cast<std::size_t>(alpha_stride), 1, static_cast<std::size_t>(image.height)));
+  const MaskResizer resizer(mask, mask_options, image.width, image.height,
+                            wide ? kernels::MaskType::u16 : kernels::MaskType::u8, threads);
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer alpha(static_cast<std::size_t>(alpha_stride) * static_cast<std::size_t>(band_rows));
     kernels::Blend mix = blend_job(image, options, dst);

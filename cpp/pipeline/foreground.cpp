@@ -33,7 +33,6 @@ void multiply_by_own(const ImageView& image, const Plane& alpha, int threads) {
 
 }  // namespace
 
-
 void estimate_foreground(const ImageView& image, const Plane& alpha, const ForegroundRadii& radii,
                          const MutableImageView& dst, int threads) {
   const kernels::EstimateForeground job{image.data,
@@ -53,8 +52,8 @@ void estimate_foreground(const ImageView& image, const Plane& alpha, const Foreg
   });
 }
 
-void cutout_estimated(const ImageView& image, const Mask& mask, const MaskOptions& mask_options, const BlendOptions& options,
-                      const MutableImageView& dst, int threads) {
+void cutout_estimated(const ImageView& image, const Mask& mask, const MaskOptions& mask_options,
+                      const BlendOptions& options, const MutableImageView& dst, int threads) {
   check_size(image.width, image.height);
   const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(image.width) * (image.sample == Sample::u16 ? 2 : 1);
   Buffer alpha(static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));

@@ -15,9 +15,7 @@ using kernels::MinMax;
 
 constexpr MinMax kNothing{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
 
-void widen(MinMax& range, const MinMax& other) {
-  range = {std::min(range.lo, other.lo), std::max(range.hi, other.hi)};
-}
+void widen(MinMax& range, const MinMax& other) { range = {std::min(range.lo, other.lo), std::max(range.hi, other.hi)}; }
 
 std::optional<Filter> level_filter(MaskResample resample) {
   switch (resample) {
@@ -86,7 +84,8 @@ std::vector<Cell> cells_of(const MaskTable& rows, const std::vector<MinMax>& ran
     const auto first = static_cast<std::size_t>(rows.first[static_cast<std::size_t>(y)]);
     Cell cell{y, y, ranges[first]};
     if (rows.taps > 1 && first + 1 < ranges.size()) widen(cell.bound, ranges[first + 1]);
-    while (cell.end < out && rows.first[static_cast<std::size_t>(cell.end)] == static_cast<std::int32_t>(first)) ++cell.end;
+    while (cell.end < out && rows.first[static_cast<std::size_t>(cell.end)] == static_cast<std::int32_t>(first))
+      ++cell.end;
     y = cell.end;
     cells.push_back(cell);
   }
@@ -120,8 +119,8 @@ MaskResizer::MaskResizer(const Mask& mask, const MaskOptions& options, std::int3
   });
   level_columns_ = level_table(mask.width, width, *filter);
   level_rows_ = level_table(mask.height, height, *filter);
-  level_job_ = {levels,   mask.width,  mask.width, mask.height, 1, level_columns_.view(), level_rows_.view(),
-                width,    height,      nullptr,    0};
+  level_job_ = {levels, mask.width, mask.width, mask.height, 1, level_columns_.view(), level_rows_.view(), width,
+                height, nullptr,    0};
 }
 
 std::size_t MaskResizer::scratch_bytes() const {
@@ -165,13 +164,16 @@ MinMax resized_range(const Mask& mask, std::int32_t width, std::int32_t height, 
                                            static_cast<std::int32_t>(rows.first.size()));
   Buffer scratch(kernels::scratch_bytes(job));
   const std::vector<Cell> cells = cells_of(rows, ranges_of_rows(mask, threads));
-  // Where the largest and the smallest sample lie the range is nearly found: most other cells cannot change it any more.
+  // Where the largest and the smallest sample lie the range is nearly found: most other cells cannot change it any
+  // more.
   const auto look = [&](const Cell& cell) {
     if (cell.bound.hi <= range.hi && cell.bound.lo >= range.lo) return;
     widen(range, kernels::active().resize_range(job, cell.begin, cell.end, scratch.data()));
   };
-  look(*std::max_element(cells.begin(), cells.end(), [](const Cell& a, const Cell& b) { return a.bound.hi < b.bound.hi; }));
-  look(*std::min_element(cells.begin(), cells.end(), [](const Cell& a, const Cell& b) { return a.bound.lo < b.bound.lo; }));
+  look(*std::max_element(cells.begin(), cells.end(),
+                         [](const Cell& a, const Cell& b) { return a.bound.hi < b.bound.hi; }));
+  look(*std::min_element(cells.begin(), cells.end(),
+                         [](const Cell& a, const Cell& b) { return a.bound.lo < b.bound.lo; }));
   for (const Cell& cell : cells) look(cell);
   return range;
 }

@@ -32,8 +32,8 @@ struct MaskOptions {
 class MaskResizer {
  public:
   // To `height` rows of `width` samples of `type`. The mask must outlive it.
-  MaskResizer(const Mask& mask, const MaskOptions& options, std::int32_t width, std::int32_t height, kernels::MaskType type,
-              int threads);
+  MaskResizer(const Mask& mask, const MaskOptions& options, std::int32_t width, std::int32_t height,
+              kernels::MaskType type, int threads);
 
   std::size_t scratch_bytes() const;
   // Rows [begin, end) of the result; the first of them goes to dst. Many threads may call it at once.
@@ -50,10 +50,11 @@ class MaskResizer {
   Buffer levels_;  // the mask in 8 bits
 };
 
-// Smallest and largest finite value of the mask at the size of the image, without making it there: what min-max after the resize
-// stretches. Two taps: only the first and the last output between two samples are looked at, for in between the resize is monotone
-// (exactly along a column, but for the last bits of float32 along a row), and only where the samples around could still change the
-// range. Filters with more taps overshoot: there every row is made.
-kernels::MinMax resized_range(const Mask& mask, std::int32_t width, std::int32_t height, MaskResample resample, int threads);
+// Smallest and largest finite value of the mask at the size of the image, without making it there: what min-max after
+// the resize stretches. Two taps: only the first and the last output between two samples are looked at, for in between
+// the resize is monotone (exactly along a column, but for the last bits of float32 along a row), and only where the
+// samples around could still change the range. Filters with more taps overshoot: there every row is made.
+kernels::MinMax resized_range(const Mask& mask, std::int32_t width, std::int32_t height, MaskResample resample,
+                              int threads);
 
 }  // namespace rmbg

@@ -20,7 +20,8 @@ ImageView narrowed(const ImageView& image, Buffer& buffer, int threads) {
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
     for (std::int32_t y = begin; y < end; ++y) {
       const auto* row = reinterpret_cast<const std::uint16_t*>(static_cast<const char*>(image.data) + y * image.stride);
-      for (std::ptrdiff_t i = 0; i < stride; ++i) to[y * stride + i] = static_cast<std::uint8_t>((row[i] * 255u + 32767u) / 65535u);
+      for (std::ptrdiff_t i = 0; i < stride; ++i)
+        to[y * stride + i] = static_cast<std::uint8_t>((row[i] * 255u + 32767u) / 65535u);
     }
   });
   return {to, image.width, image.height, image.channels, stride, Sample::u8};
@@ -45,7 +46,8 @@ Filter filter_of(Resample resample) {
 }
 
 // The picture at the size of `planes`, by Pillow's resampler.
-ImageView resized_levels(const ImageView& image, Filter filter, const kernels::NormalizedPlanes& planes, Buffer& buffer, int threads) {
+ImageView resized_levels(const ImageView& image, Filter filter, const kernels::NormalizedPlanes& planes, Buffer& buffer,
+                         int threads) {
   const LevelTable columns = level_table(image.width, planes.width, filter);
   const LevelTable rows = level_table(image.height, planes.height, filter);
   const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(planes.width) * image.channels;
@@ -80,7 +82,8 @@ void check_size(std::int64_t width, std::int64_t height) {
   }
 }
 
-void preprocess(const ImageView& image, Resample resample, bool bgr, const kernels::NormalizedPlanes& planes, int threads) {
+void preprocess(const ImageView& image, Resample resample, bool bgr, const kernels::NormalizedPlanes& planes,
+                int threads) {
   check_size(image.width, image.height);
   if (planes.width < 1 || planes.height < 1 || planes.width > kMaxModelSide || planes.height > kMaxModelSide) {
     throw Error(ErrorKind::option, "size must be from 1 to " + std::to_string(kMaxModelSide) + " pixels a side, not " +
@@ -91,8 +94,8 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
   if (resample == Resample::triangle) {
     const FilterTable columns = triangle_table(view.width, planes.width);
     const FilterTable rows = triangle_table(view.height, planes.height);
-    run_bands(kernels::ResizeTriangle{picture_of(view, bgr), columns.view(), rows.view(), planes}, kernels::active().resize_triangle,
-              threads);
+    run_bands(kernels::ResizeTriangle{picture_of(view, bgr), columns.view(), rows.view(), planes},
+              kernels::active().resize_triangle, threads);
     return;
   }
   kernels::NormalizedPlanes out = planes;
@@ -104,8 +107,8 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
   const Centres centres = resample == Resample::bilinear_topleft ? Centres::topleft : Centres::half_pixel;
   const BilinearTable columns = bilinear_table(view.width, planes.width, centres);
   const BilinearTable rows = bilinear_table(view.height, planes.height, centres);
-  run_bands(kernels::ResizeBilinear{picture_of(view, bgr), columns.view(), rows.view(), out}, kernels::active().resize_bilinear,
-            threads);
+  run_bands(kernels::ResizeBilinear{picture_of(view, bgr), columns.view(), rows.view(), out},
+            kernels::active().resize_bilinear, threads);
 }
 
 double largest_value(const ImageView& image, Resample resample, const kernels::NormalizedPlanes& planes, int threads) {

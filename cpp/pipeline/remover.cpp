@@ -33,7 +33,8 @@ void check_input(const ort::TensorInfo& input, const Recipe& recipe) {
   for (std::size_t i = 0; fits && i < wanted.size(); ++i) fits = input.shape[i] < 0 || input.shape[i] == wanted[i];
   if (!fits) {
     throw Error(ErrorKind::model, "the model's input '" + input.name + "' has the shape " + shape_text(input.shape) +
-                                      ", the recipe makes " + shape_text(wanted) + ": correct `size` in the model's row");
+                                      ", the recipe makes " + shape_text(wanted) +
+                                      ": correct `size` in the model's row");
   }
 }
 
@@ -43,8 +44,9 @@ Mask check_output(const std::vector<float>& data, const std::vector<std::int64_t
                shape[rank - 2] <= kMaxSide;
   for (std::size_t i = 0; plane && i + 2 < rank; ++i) plane = shape[i] == 1;
   if (!plane) {
-    throw Error(ErrorKind::model, "the model's output has the shape " + shape_text(shape) +
-                                      ", which is not one mask [1, 1, height, width]: choose another `output` in the model's row");
+    throw Error(ErrorKind::model,
+                "the model's output has the shape " + shape_text(shape) +
+                    ", which is not one mask [1, 1, height, width]: choose another `output` in the model's row");
   }
   return {data.data(), static_cast<std::int32_t>(shape[rank - 1]), static_cast<std::int32_t>(shape[rank - 2])};
 }

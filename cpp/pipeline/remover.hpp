@@ -52,11 +52,13 @@ class Remover {
 
   const ort::Session& session() const { return session_; }
 
-  // Both throw Error: image, model_output (an output that is no mask; with `strict` also a mask without a subject, before anything
-  // is written to dst), inference.
+  // Both throw Error: image, model_output (an output that is no mask; with `strict` also a mask without a subject,
+  // before anything is written to dst), inference.
   Outcome mask(const ImageView& image, bool strict, const Plane& dst);
-  // options.threshold and background are in the picture's samples. `estimate` takes the background's colour out of soft edges.
-  Outcome remove(const ImageView& image, const BlendOptions& options, bool estimate, bool strict, const MutableImageView& dst);
+  // options.threshold and background are in the picture's samples. `estimate` takes the background's colour out of soft
+  // edges.
+  Outcome remove(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
+                 const MutableImageView& dst);
 
  private:
   // What one call needs besides the caller's buffers. Kept for the next call, at most kIdle of them.

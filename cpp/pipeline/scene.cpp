@@ -65,9 +65,11 @@ double mean_alpha(const Mask& mask, const Scaling& scaling, int threads) {
 
 Scene judge(const Mask& mask, const SceneRule& rule, std::int32_t width, std::int32_t height, int threads) {
   Scene scene{};
-  scene.range = rule.minmax == MinMaxOrder::after ? resized_range(mask, width, height, rule.resample, threads) : minmax(mask, threads);
+  scene.range = rule.minmax == MinMaxOrder::after ? resized_range(mask, width, height, rule.resample, threads)
+                                                  : minmax(mask, threads);
   find_problem(scene, rule);
-  scene.coverage = !scene.problem.empty() ? (scene.opaque ? 1.0 : 0.0) : mean_alpha(mask, scaling_of(scene, rule.minmax, 1.0f), threads);
+  scene.coverage = !scene.problem.empty() ? (scene.opaque ? 1.0 : 0.0)
+                                          : mean_alpha(mask, scaling_of(scene, rule.minmax, 1.0f), threads);
   return scene;
 }
 

@@ -15,8 +15,9 @@ enum class MinMaxOrder { none, before, after };
 struct SceneRule {
   MinMaxOrder minmax;
   MaskResample resample;  // of the mask, for MinMaxOrder::after
-  float empty_below;      // the largest alpha of a mask without a subject; with min-max also the least contrast of one with a subject
-  bool empty_is_opaque;   // what a picture without a subject gives: all of it, or nothing
+  float empty_below;  // the largest alpha of a mask without a subject; with min-max also the least contrast of one with
+                      // a subject
+  bool empty_is_opaque;  // what a picture without a subject gives: all of it, or nothing
 };
 
 struct Scene {

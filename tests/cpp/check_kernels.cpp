@@ -130,8 +130,10 @@ void compare(Random& random, const Tiers& tiers, const std::string& job, std::in
     const std::vector<std::uint8_t> got = dst.copy();
     const auto at = std::mismatch(got.begin(), got.end(), expected.begin());
     if (at.first == got.end()) continue;
-    std::string what = text("difference", {{"at_byte", double(at.first - got.begin())}, {"of", double(got.size())},
-                                           {"is", *at.first}, {"not", *at.second}});
+    std::string what = text("difference", {{"at_byte", double(at.first - got.begin())},
+                                           {"of", double(got.size())},
+                                           {"is", *at.first},
+                                           {"not", *at.second}});
     for (const std::int32_t cut : cuts) what += text("", {{"cut", cut}});
     fail(*tier, job, what);
   }
@@ -184,11 +186,17 @@ void compare_planes(Random& random, const Tiers& tiers, const char* kernel, Job&
   const std::int32_t sample = job.out.half ? 2 : 4;
   Rows dst(random, {job.out.width * job.out.height * 3, 1}, sample, sample, random_guard(random, sample));
   job.out.dst = dst.first;
-  const std::string name =
-      text(kernel, {{"in_w", job.src.width}, {"in_h", job.src.height}, {"stride", double(job.src.stride)},
-                    {"channels", job.src.channels}, {"bgr", job.src.bgr}, {"out_w", job.out.width},
-                    {"out_h", job.out.height}, {"rounding", double(job.out.rounding)}, {"half", job.out.half},
-                    {"scale0", job.out.scale[0]}, {"bias0", job.out.bias[0]}});
+  const std::string name = text(kernel, {{"in_w", job.src.width},
+                                         {"in_h", job.src.height},
+                                         {"stride", double(job.src.stride)},
+                                         {"channels", job.src.channels},
+                                         {"bgr", job.src.bgr},
+                                         {"out_w", job.out.width},
+                                         {"out_h", job.out.height},
+                                         {"rounding", double(job.out.rounding)},
+                                         {"half", job.out.half},
+                                         {"scale0", job.out.scale[0]},
+                                         {"bias0", job.out.bias[0]}});
   Buffer scratch;
   compare(random, tiers, name, job.out.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     (tier.*entry)(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
@@ -230,11 +238,15 @@ void check_resize_levels(Random& random, const Tiers& tiers) {
   const LevelTable columns = exact_levels(level_table(in.width, out.width, filter));
   const LevelTable rows = exact_levels(level_table(in.height, out.height, filter));
   Rows dst(random, out, channels, 1, random_guard(random, 1));
-  const kernels::ResizeLevels job{src.first, src.stride,  in.width,   in.height, channels,  columns.view(),
-                                  rows.view(), out.width, out.height, dst.first, dst.stride};
-  const std::string name =
-      text("resize_levels", {{"in_w", in.width}, {"in_h", in.height}, {"out_w", out.width}, {"out_h", out.height},
-                             {"channels", channels}, {"filter", double(filter)}, {"stride", double(dst.stride)}});
+  const kernels::ResizeLevels job{src.first,   src.stride, in.width,   in.height, channels,  columns.view(),
+                                  rows.view(), out.width,  out.height, dst.first, dst.stride};
+  const std::string name = text("resize_levels", {{"in_w", in.width},
+                                                  {"in_h", in.height},
+                                                  {"out_w", out.width},
+                                                  {"out_h", out.height},
+                                                  {"channels", channels},
+                                                  {"filter", double(filter)},
+                                                  {"stride", double(dst.stride)}});
   Buffer scratch;
   compare(random, tiers, name, out.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     tier.resize_levels(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
@@ -287,12 +299,19 @@ void check_resize_mask(Random& random, const Tiers& tiers) {
   const float top = sample == 1 ? 255.0f : sample == 2 ? 65535.0f : 1.0f;
   const float lo = random.one_in(2) ? 0.0f : random.real(-2.0f, 1.0f);
   const float gain = random.one_in(2) ? top : top * random.real(0.0f, 3.0f);
-  const kernels::ResizeMask job{src.get(),        in.width, in.height, columns.view(), rows.view(), lo, gain,
+  const kernels::ResizeMask job{src.get(),        in.width, in.height, columns.view(), rows.view(), lo,        gain,
                                 random.one_in(2), type,     out.width, out.height,     dst.first,   dst.stride};
-  const std::string name =
-      text("resize_mask", {{"in_w", in.width}, {"in_h", in.height}, {"out_w", out.width}, {"out_h", out.height},
-                           {"taps_x", columns.taps}, {"taps_y", rows.taps}, {"type", double(type)},
-                           {"nearest", job.nearest}, {"lo", lo}, {"gain", gain}, {"stride", double(dst.stride)}});
+  const std::string name = text("resize_mask", {{"in_w", in.width},
+                                                {"in_h", in.height},
+                                                {"out_w", out.width},
+                                                {"out_h", out.height},
+                                                {"taps_x", columns.taps},
+                                                {"taps_y", rows.taps},
+                                                {"type", double(type)},
+                                                {"nearest", job.nearest},
+                                                {"lo", lo},
+                                                {"gain", gain},
+                                                {"stride", double(dst.stride)}});
   Buffer scratch;
   compare(random, tiers, name, out.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     tier.resize_mask(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
@@ -303,7 +322,8 @@ void check_resize_mask(Random& random, const Tiers& tiers) {
     return tier.resize_range(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
   };
   for (const KernelTable* tier : tiers) {
-    if (!same_range(range(*tier), range(kernels::reference_table))) fail(*tier, "resize_range of " + name, "difference");
+    if (!same_range(range(*tier), range(kernels::reference_table)))
+      fail(*tier, "resize_range of " + name, "difference");
   }
 }
 
@@ -325,13 +345,17 @@ void check_blend(Random& random, const Tiers& tiers) {
   for (std::uint16_t& level : job.background) {
     level = static_cast<std::uint16_t>(random.one_in(3) ? top : random.between(0, top));
   }
-  const std::string name =
-      text("blend", {{"width", size.width}, {"height", size.height}, {"channels", channels}, {"wide", wide},
-                     {"mode", double(mode)}, {"threshold", threshold}, {"src_stride", double(src.stride)},
-                     {"alpha_stride", double(alpha.stride)}, {"dst_stride", double(dst.stride)}});
-  compare(random, tiers, name, size.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
-    tier.blend(job, begin, end);
-  });
+  const std::string name = text("blend", {{"width", size.width},
+                                          {"height", size.height},
+                                          {"channels", channels},
+                                          {"wide", wide},
+                                          {"mode", double(mode)},
+                                          {"threshold", threshold},
+                                          {"src_stride", double(src.stride)},
+                                          {"alpha_stride", double(alpha.stride)},
+                                          {"dst_stride", double(dst.stride)}});
+  compare(random, tiers, name, size.height, dst,
+          [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) { tier.blend(job, begin, end); });
 }
 
 // Samples of an alpha: noise, or opaque and transparent stretches with little between.
@@ -359,12 +383,27 @@ void check_foreground(Random& random, const Tiers& tiers) {
   const std::int32_t most = size.width * size.height > 1500 ? 5 : 90;
   const auto radius = [&] { return random.between(0, random.pick({2, std::min(most, 12), most})); };
   const std::int32_t radii[3] = {radius(), radius(), radius()};
-  const kernels::EstimateForeground job{src.first,  src.stride, channels,   alpha.first, alpha.stride,  dst.first,
-                                        dst.stride, size.width, size.height, wide,       {radii[0], radii[1], radii[2]}};
-  const std::string name =
-      text("estimate_foreground", {{"width", size.width}, {"height", size.height}, {"channels", channels}, {"wide", wide},
-                                   {"radius0", radii[0]}, {"radius1", radii[1]}, {"radius2", radii[2]}, {"src_stride", double(src.stride)},
-                                   {"alpha_stride", double(alpha.stride)}, {"dst_stride", double(dst.stride)}});
+  const kernels::EstimateForeground job{src.first,
+                                        src.stride,
+                                        channels,
+                                        alpha.first,
+                                        alpha.stride,
+                                        dst.first,
+                                        dst.stride,
+                                        size.width,
+                                        size.height,
+                                        wide,
+                                        {radii[0], radii[1], radii[2]}};
+  const std::string name = text("estimate_foreground", {{"width", size.width},
+                                                        {"height", size.height},
+                                                        {"channels", channels},
+                                                        {"wide", wide},
+                                                        {"radius0", radii[0]},
+                                                        {"radius1", radii[1]},
+                                                        {"radius2", radii[2]},
+                                                        {"src_stride", double(src.stride)},
+                                                        {"alpha_stride", double(alpha.stride)},
+                                                        {"dst_stride", double(dst.stride)}});
   compare(random, tiers, name, size.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     Buffer scratch;
     tier.estimate_foreground(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
