@@ -44,7 +44,7 @@ def photos(quick: bool) -> dict[str, np.ndarray]:
 
     shipped = {name: getattr(data, name)() for name in ("chelsea", "astronaut", "coffee", "rocket")}
     if quick:
-        return {"chelsea": shipped["chelsea"]}
+        return {"astronaut": shipped["astronaut"]}
     large = np.asarray(Image.fromarray(shipped["astronaut"]).resize((4000, 3000), Image.Resampling.BICUBIC))
     return {**shipped, "portrait": np.ascontiguousarray(shipped["coffee"][:, 150:350]), "12 MP": large}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from onnx import ModelProto, numpy_helper
 from small_network import network, photos, saved
 
-from rmbg_fast import Session, _core, cli, demo, prepare
+from rmbg_fast import Session, _core, cli, demo, model_file, prepare
 from rmbg_fast.errors import RmbgError
 from rmbg_fast.passes import PASSES, Plan
 
@@ -118,6 +119,16 @@ def test_output_is_a_plain_model_of_the_same_masks(tmp_path: Path, capsys: pytes
     ]
     np.testing.assert_allclose(results[1], results[0], atol=1e-5)
     assert spec.path.read_bytes() == before
+    assert Session(target, device="cpu").model.row() == replace(spec, output=0).row()  # the file says it all
+
+
+@pytest.mark.parametrize("recipe", ["", "isnet"])
+def test_output_of_a_model_with_and_without_a_named_recipe(tmp_path: Path, recipe: str) -> None:
+    spec = replace(saved(tmp_path), recipe=recipe)
+    model = onnx.load(spec.path)
+    model_file.note_row(model, spec)
+    onnx.save(model, tmp_path / "noted.onnx")
+    assert Session(tmp_path / "noted.onnx", device="cpu").model.recipe == recipe
 
 
 @pytest.mark.parametrize(

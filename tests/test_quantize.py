@@ -299,6 +299,7 @@ def test_command_writes_and_reports(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert row["size"] == [SIZE, SIZE]
     assert row["output"] == 0
     made = replace(spec, path=target, output=0)
+    assert Session(target, device="cpu").model.row() == replace(made, output=0).row()  # the file says it all
     found = comparison.difference(
         Session(made, device="cpu").mask(pictures[2], dtype="float32"),
         Session(spec, device="cpu", optimize=False).mask(pictures[2], dtype="float32"),

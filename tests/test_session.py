@@ -169,6 +169,9 @@ SCENES = [
     (constant(0.25), {"minmax": "before"}, "constant", 0.0),
     (constant(0.25), {"minmax": "none"}, "", 0.25),
     (constant(0.25), {"recipe": "rembg"}, "constant", 0.0),
+    (constant(0.75), {"recipe": "rembg"}, "constant", 1.0),
+    (constant(0.01), {"recipe": "rmbg-2.0", "empty": "opaque"}, "no subject", 1.0),
+    (constant(1.0), {"recipe": "rmbg-2.0"}, "", 1.0),
     (ramp(0, 0.004), {}, "no subject.*0.00", 0.0),  # min-max would make an opaque blob of it
     (ramp(0, 0.004), {"empty": "opaque"}, "no subject", 1.0),
     (ramp(0, 0.004), {"minmax": "none"}, "no subject", 0.0),

@@ -7,20 +7,6 @@
 
 namespace rmbg {
 
-kernels::MinMax minmax(const Mask& mask, int threads);
-
-// Throws Error(model_output) for the range of a mask without any finite value.
-void check_finite(const kernels::MinMax& range);
-
-// The whole range `lo`..`hi` -> 0..top; the gain is the smallest with which `hi` really reaches top in float32, for a
-// truncation would make 254 of an opaque pixel otherwise. Throws Error(model_output): no finite value, or one value
-// only.
-Scaling stretch(const kernels::MinMax& range, float top);
-// Values are on 0..1 already.
-inline Scaling unit(float top) { return {0.0f, top}; }
-
-float top_of(kernels::MaskType type);
-
 // dst: `height` rows of `width` samples of `type`, `stride` bytes apart.
 struct Plane {
   void* data;

@@ -8,20 +8,9 @@
 #include "core/buffer.hpp"
 #include "kernels/kernels.hpp"
 #include "pipeline/axis.hpp"
+#include "pipeline/scaling.hpp"
 
 namespace rmbg {
-
-struct Mask {
-  const float* data;  // height * width, packed
-  std::int32_t width;
-  std::int32_t height;
-};
-
-// What takes a mask's values to 0..top: (v - lo) * gain.
-struct Scaling {
-  float lo;
-  float gain;
-};
 
 struct MaskOptions {
   MaskResample resample = MaskResample::bilinear;

@@ -7,7 +7,7 @@
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 #include "pipeline/axis.hpp"
-#include "pipeline/cutout.hpp"
+#include "pipeline/scaling.hpp"
 
 namespace rmbg {
 namespace {

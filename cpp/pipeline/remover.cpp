@@ -164,11 +164,8 @@ Scene Remover::judge_mask(const ImageView& image, Mask& mask, bool strict, Scrat
 }
 
 MaskOptions Remover::mask_options(const Scene& scene, kernels::MaskType type) const {
-  MaskOptions options;
-  options.resample = recipe_.mask_resample;
-  options.nearest = recipe_.mask_nearest;
-  options.scaling = scaling_of(scene, scene.problem.empty() ? recipe_.minmax : MinMaxOrder::none, top_of(type));
-  return options;
+  if (!scene.problem.empty()) return {MaskResample::nearest, true, unit(top_of(type))};  // a plane of one value
+  return {recipe_.mask_resample, recipe_.mask_nearest, scaling_of(scene, recipe_.minmax, top_of(type))};
 }
 
 }  // namespace rmbg

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "core/parallel.hpp"
-#include "pipeline/cutout.hpp"
 
 namespace rmbg {
 namespace {
@@ -26,7 +25,7 @@ void find_problem(Scene& scene, const SceneRule& rule) {
   scene.opaque = rule.empty_is_opaque;
   if (!(lo <= hi)) {
     scene.problem = "the mask has no finite value (all are NaN or infinite)";
-  } else if (!std::isfinite(contrast)) {
+  } else if (rule.minmax != MinMaxOrder::none && !std::isfinite(contrast)) {
     scene.problem = "the mask's values are too far apart for float32";
   } else if (hi < rule.empty_below) {
     scene.problem = "there is no subject in the picture (the largest alpha is " + number(hi) + ")";

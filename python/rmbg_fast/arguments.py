@@ -25,7 +25,7 @@ def array_of(value: Any, what: str) -> NDArray[Any]:
 def size_of(size: Any) -> tuple[int, int]:
     """Height and width."""
     try:
-        height, width = map(operator.index, size)
+        height, width = (whole_of(side, "a side of size") for side in size)
     except (TypeError, ValueError) as exc:
         raise OptionError(f"size must be (height, width), two whole numbers, not {size!r}") from exc
     return height, width
@@ -47,7 +47,7 @@ def colour_of(colour: Any) -> tuple[int, int, int] | None:
     if colour is None:
         return None
     try:
-        red, green, blue = map(operator.index, colour)
+        red, green, blue = (whole_of(level, "background") for level in colour)
     except (TypeError, ValueError) as exc:
         raise OptionError(f"background must be three whole numbers from 0 to 255, not {colour!r}") from exc
     return red, green, blue
@@ -65,7 +65,35 @@ def pair_of(values: Any) -> tuple[float, float]:
 def radii_of(values: Any) -> tuple[int, int, int]:
     """Three whole numbers, whose range is checked by who takes them."""
     try:
-        coarse, middle, fine = map(operator.index, values)
+        coarse, middle, fine = (whole_of(radius, "radii") for radius in values)
     except (TypeError, ValueError) as exc:
         raise OptionError(f"radii must be three whole numbers from 0 to 90, not {values!r}") from exc
     return coarse, middle, fine
+
+
+def word_of(value: Any, name: str) -> str:
+    """A word, which is checked by who takes it."""
+    if not isinstance(value, str):
+        raise OptionError(f"{name} must be a word, not {value!r}")
+    return value
+
+
+def whole_of(value: Any, name: str) -> int:
+    """A whole number of 32 bits, whose range is checked by who takes it."""
+    try:
+        number = operator.index(value)
+    except TypeError as exc:
+        raise OptionError(f"{name} must be a whole number, not {value!r}") from exc
+    if not -(2**31) <= number < 2**31:
+        raise OptionError(f"{name} must be a whole number, and not as large as {number}")
+    return number
+
+
+def dtype_name(value: Any) -> str:
+    """The name of a dtype: "uint8", numpy.uint8 and numpy.dtype("uint8") are the same."""
+    try:
+        if value is None:
+            raise TypeError
+        return str(np.dtype(value).name)
+    except TypeError as exc:
+        raise OptionError(f"dtype must be the name of one, such as 'uint8', not {value!r}") from exc

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import graphs, images, ops
-from .errors import InferenceError, ModelError, ModelOutputError, RuntimeNotFoundError
+from . import graphs, images, ops, runtime
+from .errors import InferenceError, ModelError, ModelOutputError
 from .models import ModelSpec
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ _FLOAT = 1  # TensorProto.FLOAT
 
 
 def feed(spec: ModelSpec, photo: images.ImageInput) -> NDArray[Any]:
-    """What the model reads of a photo: float32, 1 x 3 x height x width. Raises ImageError."""
+    """What the model reads of a photo: float32, 1 x 3 x height x width. Raises ImageError, and ModelError for a model
+    that has no size of its own."""
+    if spec.dynamic:
+        raise ModelError(f"{spec.name}: runs at each picture's own size: give it one first (dynamic = 0 in its row)")
     return ops.preprocess(
         images.read(photo).pixels, size=spec.size, mean=spec.mean, std=spec.std, resample=spec.resample,
         rounding=spec.rounding, divide_by_max=spec.divide_by_max,
@@ -38,7 +41,7 @@ def ranges(model: ModelProto, photos: Iterable[NDArray[Any]], *, threads: int) -
     InferenceError where ONNX Runtime refuses the model, RuntimeNotFoundError without the onnxruntime package.
     """
     watched, names = _watched(model)
-    session = _session(watched, threads)
+    session = runtime.python_session(watched.SerializeToString(), threads)
     name = session.get_inputs()[0].name
     wanted = [f"{tensor}{end}" for tensor in names for end in _ENDS]
     found = []
@@ -74,19 +77,3 @@ def _watched(model: ModelProto) -> tuple[ModelProto, list[str]]:
             watched.graph.node.append(helper.make_node(kind, [name], [name + end], keepdims=0))
             watched.graph.output.append(helper.make_tensor_value_info(name + end, _FLOAT, []))
     return watched, names
-
-
-def _session(model: ModelProto, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as exc:
-        raise RuntimeNotFoundError(
-            "ONNX Runtime is not installed: `pip install 'rmbg-fast[cpu]'`, or `pip install 'rmbg-fast[gpu]'`"
-        ) from exc
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only: it warns of each constant that it folds
-    try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as exc:
-        raise ModelError(f"ONNX Runtime cannot load the model: {exc}") from exc

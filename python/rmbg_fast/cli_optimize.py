@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from . import files, images
-from .errors import ModelError, RmbgError
+from .cli_options import threads_option
+from .errors import ModelError
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -39,12 +39,12 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--output", metavar="FILE.onnx", help="write the result, without our own operator: any ONNX runtime takes it"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="default: what this machine or container allows")
+    threads_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from . import _core, model_file, models, prepare, threads
+    from . import _core, demo, model_file, models, prepare, threads
     from .passes import Plan
 
     spec = models.get(args.model)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     target = None if args.output is None else Path(args.output)
     if target is not None:
         model_file.check_target(target, [*photos, *([spec.path] if spec.path else [])])
-    pictures = [images.read(photo).pixels for photo in photos] or [_picture()]
+    pictures = [images.read(photo).pixels for photo in photos] or [demo.picture()[0]]
     source = models.ensure(spec)
     if target is not None:
         model_file.check_target(target, [source])
@@ -114,16 +114,3 @@ class _Watcher:
         """The masks, and the median time of a few more runs."""
         masks = [run(pixels)[0] for pixels in self._pictures]
         return masks, float(np.median([run(self._pictures[0])[1] for _ in range(_ROUNDS)]))
-
-
-def _picture() -> Any:
-    """The cat of scikit-image, or without it a disc before a slope of greys."""
-    from . import demo
-
-    try:
-        return images.read(demo.photo()).pixels
-    except RmbgError:
-        slope = np.broadcast_to(np.linspace(40, 200, 384, dtype=np.uint8), (384, 384))
-        rows, columns = np.indices(slope.shape) - 192
-        disc = rows**2 + columns**2 < 110**2
-        return np.asarray(Image.merge("RGB", [Image.fromarray(np.where(disc, c, slope)) for c in (230, 90, 40)]))

@@ -29,10 +29,15 @@ def running() -> argparse.ArgumentParser:
         "--recipe", metavar="NAME", help="feed the model as another's code does, for instance rembg; default: its own"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N; cuda never falls back")
+    threads_option(parser)
+    return parser
+
+
+def threads_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--threads`."""
     parser.add_argument(
         "--threads", type=number(1), metavar="N", help="default: what this machine or container allows"
     )
-    return parser
 
 
 def session(args: argparse.Namespace) -> Session:

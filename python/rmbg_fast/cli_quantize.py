@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import files, images
+from .cli_options import threads_option
 from .errors import DeviceError, OptionError
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("quantize", help="make a model of int8 or fp16, and compare", description=_DESCRIPTION)
     parser.add_argument("model", metavar="NAME|FILE.onnx")
     parser.add_argument(
-        "photos", nargs="*", metavar="PHOTO", help="files or folders, of what the model will be used for"
+        "photos",
+        nargs="*",
+        metavar="PHOTO",
+        help="files or folders, right after the model: pictures of the kind that it will be used for",
     )
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx")
     parser.add_argument("--to", choices=("int8", "fp16"), default="int8", help="default: %(default)s")
@@ -45,7 +49,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--reduce-range", action="store_true", help="int8: weights of 7 bits, for x86 CPUs without VNNI"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="default: what this machine or container allows")
+    threads_option(parser)
     parser.set_defaults(run=run)
 
 

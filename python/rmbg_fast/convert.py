@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import files, images, metadata, models, ops
-from .errors import ModelError, OptionError, OutputError, RmbgError, RuntimeNotFoundError
+from . import files, images, metadata, model_file, models, ops
+from .errors import ModelError, OptionError
 from .torch_models import Say, TorchModel, load, megabytes
 
 if TYPE_CHECKING:
@@ -82,9 +82,14 @@ def convert(
     """
     from . import runtime
 
-    source, target = os.fspath(source), Path(output)
+    try:
+        source, target = os.fspath(source), Path(output)
+    except TypeError as exc:
+        raise OptionError(f"the model to convert and the file to write are names: {exc}") from exc
     _check_options(source, target, opset, tolerance)
     runtime.find()  # said now rather than after minutes of work
+    if row is not None and not isinstance(row, Mapping):
+        raise OptionError(f"row must be a mapping of keys of models.toml, not {row!r}")
     overrides = {**KNOWN.get(source, {}), **({"like": like} if like is not None else {}), **(row or {})}
     full = _row(overrides, source)  # here and with the photo: what is wrong is found before the download
     height, width = full["size"]
@@ -108,7 +113,7 @@ def convert(
     content = made.SerializeToString()
     say(f"exported: opset {opset}, {nodes} nodes, {megabytes(len(content))}; now ONNX Runtime")
     del model, made  # up to a gigabyte each
-    session, sigmoid = _session(content), full["activation"] == "sigmoid"
+    session, sigmoid = runtime.python_session(content), full["activation"] == "sigmoid"
     largest, mean = _difference(session, tensor, raw, sigmoid)
     say(
         f"torch and ONNX Runtime differ by {largest:.2g} at most and {mean:.2g} on average, of a mask of 0..1 "
@@ -128,13 +133,10 @@ def convert(
 def _check_options(source: str, target: Path, opset: int, tolerance: float) -> None:
     if not source:
         raise OptionError("the name of the model to convert is empty")
-    if target.suffix.lower() != ".onnx":
-        raise OptionError(f"{target}: the result is an ONNX file: its name must end in .onnx")
-    if target.is_dir() or not target.absolute().parent.is_dir():
-        raise OutputError(f"{target}: cannot be written: there is no folder {target.absolute().parent}")
-    if opset not in OPSETS:
+    model_file.check_target(target, [])
+    if not isinstance(opset, int) or opset not in OPSETS:
         raise OptionError(f"opset must be {OPSETS[0]} to {OPSETS[-1]}, not {opset!r}")
-    if not 0 < tolerance < 1:
+    if not isinstance(tolerance, float | int) or not 0 < tolerance < 1:
         raise OptionError(f"the tolerance is a difference of masks of 0..1, not {tolerance!r}")
 
 
@@ -148,9 +150,9 @@ def _row(overrides: Mapping[str, Any], source: str) -> dict[str, Any]:
         )
     same = models.get(KNOWN.get(source, overrides)["like"])  # another recipe gives a known model no other licence
     about = {key: getattr(same, key) for key in ("title", "license", "commercial", "homepage")}
-    names = {"input": "input", "output": "output"}
-    spec = models._from_row("row", {**about, **overrides, **names}, where=source)
-    return {"like": like} | spec.row()
+    names = {"input": "input", "output": "output", "dynamic": 0}  # the graph that is made has one size
+    spec = models.from_row("row", {**about, **overrides, **names}, where=source)
+    return spec.row()
 
 
 def _check_activation(raw: NDArray[Any], activation: str, model: TorchModel, *, asked: bool) -> None:
@@ -176,24 +178,10 @@ def _photo(photo: images.ImageInput | None, say: Say) -> images.Pixels:
         return images.read(photo).pixels
     from . import demo
 
-    try:
-        return images.read(demo.photo()).pixels
-    except RmbgError:
+    pixels, real = demo.picture()
+    if not real:
         say("scikit-image is not installed: the comparison is on a made picture; better give a photo of your own")
-        y, x = np.mgrid[-1:1:480j, -1:1:640j]
-        subject = 255 / (1 + np.exp(40 * (np.hypot(x, y) - 0.5)))
-        return np.stack((subject, 255 * (x + 1) / 2, 255 * (y + 1) / 2), -1).astype(np.uint8)
-
-
-def _session(content: bytes) -> Any:
-    try:
-        import onnxruntime
-
-        return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    except ImportError as exc:
-        raise RuntimeNotFoundError(f"ONNX Runtime cannot be imported: {exc}") from exc
-    except Exception as exc:  # ONNX Runtime's own
-        raise ModelError(f"ONNX Runtime cannot load the exported graph: {exc}") from exc
+    return pixels
 
 
 def _difference(session: Any, tensor: NDArray[Any], raw: NDArray[Any], sigmoid: bool) -> tuple[float, float]:

@@ -164,8 +164,7 @@ def plan(inputs: Sequence[str], output: str | None, *, tag: str, suffix: str) ->
     `tag` ("cutout") names results without an `output`: `cat-cutout.png` beside `cat.jpg`, `photos-cutout/` beside
     `photos/`. Raises OptionError when two results would land on one file or a result on a source.
     """
-    if "" in (output, *inputs):  # an unset shell variable; as a path it would be the current folder
-        raise OptionError("a file name is empty")
+    _check_names([*inputs, *([] if output is None else [output])])
     inputs = list(dict.fromkeys(inputs))
     if STREAM in (output, *inputs):
         return [_stream_job(inputs, output, suffix)], []
@@ -198,9 +197,11 @@ def plan(inputs: Sequence[str], output: str | None, *, tag: str, suffix: str) ->
 def find(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """The image files that `inputs` name: files as they are, of folders all below them in order.
 
-    Raises ImageError for a folder that cannot be read or holds no images.
+    Raises ImageError for a folder that cannot be read or holds no images, OptionError for an empty name.
     """
     found: list[Path] = []
+    inputs = list(inputs)
+    _check_names(inputs)
     for path in map(Path, inputs):
         problems: list[str] = []
         inside = _walk(path, (), problems) if path.is_dir() else [path]
@@ -208,6 +209,11 @@ def find(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
             raise ImageError(problems[0] if problems else f"{path}: no image files in this folder")
         found += inside
     return found
+
+
+def _check_names(names: Iterable[str | os.PathLike[str]]) -> None:
+    if any(os.fspath(name) == "" for name in names):  # an unset shell variable: as a path, the current folder
+        raise OptionError("a file name is empty")
 
 
 def _stream_job(inputs: Sequence[str], output: str | None, suffix: str) -> Job:

@@ -64,6 +64,8 @@ class ModelSpec:
     def __post_init__(self) -> None:
         for key, check in _CHECKS.items():
             object.__setattr__(self, key, checked(self.name, key, getattr(self, key), check))
+        if self.dynamic > min(self.size):
+            raise ModelError(f"{self.name}: dynamic = {self.dynamic} must not be larger than a side of size")
 
     def row(self) -> dict[str, Any]:
         """The keys of models.toml that describe this model, wherever its file lies: what `metadata.write` takes."""
@@ -90,7 +92,7 @@ class ModelSpec:
             raise ModelError(f"{file}: there is no such model file")
         if like is not None:
             row = {"like": like, **row}
-        return _from_row(file.stem, row, where=str(file), path=file)
+        return from_row(file.stem, row, where=str(file), path=file)
 
 
 _OF_ITS_PLACE = ("name", "files", "path")
@@ -209,7 +211,7 @@ def _rows() -> dict[str, Row]:
 
 @lru_cache
 def _spec(name: str) -> ModelSpec:
-    return _from_row(name, _rows()[name], where=name)
+    return from_row(name, _rows()[name], where=name)
 
 
 def _beside(model: Path) -> ModelSpec:
@@ -233,10 +235,11 @@ def _beside(model: Path) -> ModelSpec:
         row, where = own, model
     except (OSError, ValueError) as exc:  # ValueError: not TOML, not UTF-8
         raise ModelError(f"{toml}: cannot be read as TOML: {exc}") from exc
-    return _from_row(model.stem, row, where=str(where), path=model)
+    return from_row(model.stem, row, where=str(where), path=model)
 
 
-def _from_row(name: str, row: Row, *, where: str, path: Path | None = None) -> ModelSpec:
+def from_row(name: str, row: Row, *, where: str, path: Path | None = None) -> ModelSpec:
+    """The spec that a row describes. Raises ModelError, which begins with `where`."""
     values = dict(row)
     like = values.pop("like", None)
     start: dict[str, Any] = {}
@@ -245,7 +248,7 @@ def _from_row(name: str, row: Row, *, where: str, path: Path | None = None) -> M
             raise ModelError(f"{where}: like = {like!r} must be one of {', '.join(_rows())}")
         model = _spec(like)
         start = {key: getattr(model, key) for key in _RECIPE}
-    if "recipe" in values:
+    if "recipe" in values and not values.keys() >= set(recipes.REQUIRED):  # else it is but a name, for people to read
         try:
             start |= recipes.get(values["recipe"])
         except ModelError as exc:

@@ -16,7 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .arguments import array_of, colour_of, pair_of, radii_of, size_of, three_of
+from .arguments import (
+    array_of,
+    colour_of,
+    dtype_name,
+    pair_of,
+    radii_of,
+    size_of,
+    three_of,
+    whole_of,
+    word_of,
+)
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 Resample = Literal["bilinear", "bilinear-topleft", "triangle", "pillow-bilinear", "pillow-bicubic", "pillow-lanczos"]
@@ -84,13 +94,13 @@ def preprocess(
         size_of(size),
         three_of(mean, "mean"),
         three_of(std, "std"),
-        resample,
-        rounding,
-        divide_by_max,
-        bgr,
-        dtype,
+        word_of(resample, "resample"),
+        word_of(rounding, "rounding"),
+        bool(divide_by_max),
+        bool(bgr),
+        dtype_name(dtype),
         out,
-        threads,
+        whole_of(threads, "threads"),
     )
 
 
@@ -107,7 +117,14 @@ def minmax(
     filters with two taps at about the price of the small mask, since only pixels next to a sample can be the largest or
     the smallest (equal to the enlarged mask's range but for the last bits of float32); the others are resized for it.
     """
-    return MinMax(*_core.minmax(array_of(mask, "a mask"), None if size is None else size_of(size), resample, threads))
+    return MinMax(
+        *_core.minmax(
+            array_of(mask, "a mask"),
+            None if size is None else size_of(size),
+            word_of(resample, "resample"),
+            whole_of(threads, "threads"),
+        )
+    )
 
 
 def resize_mask(
@@ -132,7 +149,16 @@ def resize_mask(
     resampler, bit for bit; for the other dtypes they are the same filters in float.
     """
     pair = None if range is None else pair_of(range)
-    return _core.resize_mask(array_of(mask, "a mask"), size_of(size), pair, resample, rounding, dtype, out, threads)
+    return _core.resize_mask(
+        array_of(mask, "a mask"),
+        size_of(size),
+        pair,
+        word_of(resample, "resample"),
+        word_of(rounding, "rounding"),
+        dtype_name(dtype),
+        out,
+        whole_of(threads, "threads"),
+    )
 
 
 def blend(
@@ -153,7 +179,13 @@ def blend(
     All roundings are to nearest.
     """
     return _core.blend(
-        array_of(image, "an image"), array_of(alpha, "alpha"), mode, colour_of(background), threshold, out, threads
+        array_of(image, "an image"),
+        array_of(alpha, "alpha"),
+        word_of(mode, "mode"),
+        colour_of(background),
+        _level(threshold),
+        out,
+        whole_of(threads, "threads"),
     )
 
 
@@ -175,14 +207,14 @@ def cutout(
     return _core.cutout(
         array_of(image, "an image"),
         array_of(mask, "a mask"),
-        minmax,
-        resample,
-        rounding,
-        mode,
+        word_of(minmax, "minmax"),
+        word_of(resample, "resample"),
+        word_of(rounding, "rounding"),
+        word_of(mode, "mode"),
         colour_of(background),
-        threshold,
+        _level(threshold),
         out,
-        threads,
+        whole_of(threads, "threads"),
     )
 
 
@@ -202,5 +234,9 @@ def estimate_foreground(
     side. The first radius should reach from soft pixels to opaque ones, the others refine what it found.
     """
     return _core.estimate_foreground(
-        array_of(image, "an image"), array_of(alpha, "alpha"), radii_of(radii), out, threads
+        array_of(image, "an image"), array_of(alpha, "alpha"), radii_of(radii), out, whole_of(threads, "threads")
     )
+
+
+def _level(threshold: int | None) -> int | None:
+    return None if threshold is None else whole_of(threshold, "threshold")

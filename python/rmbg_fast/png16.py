@@ -54,7 +54,7 @@ def decode(data: bytes) -> DeepPng:
     """
     header = data[16:29]
     colour_type, interlaced = header[9], header[12] == 1
-    parts, about, transparent = [], b"", None
+    parts, about, transparent = [], [], None
     for kind, body in _chunks(data):
         if kind == b"IHDR" and body != header:  # the size that was checked may be this one's
             raise ValueError("it has two headers")
@@ -63,12 +63,12 @@ def decode(data: bytes) -> DeepPng:
         elif kind == b"tRNS":
             transparent = body
         elif kind in _ABOUT:
-            about += _chunk(kind, body)
+            about.append(_chunk(kind, body))
     width, height = struct.unpack_from(">II", header)
     pixels = _pixels(b"".join(parts), (height, width, _CHANNELS[colour_type]), _ADAM7 if interlaced else _WHOLE)
     one_pixel = _chunk(b"IHDR", struct.pack(_HEADER, 1, 1, 8, _GREY, 0, 0, 0))
     rest = _chunk(b"IDAT", zlib.compress(bytes(2))) + _chunk(b"IEND", b"")
-    return DeepPng(_shaped(pixels, colour_type, transparent), _SIGNATURE + one_pixel + about + rest)
+    return DeepPng(_shaped(pixels, colour_type, transparent), b"".join((_SIGNATURE, one_pixel, *about, rest)))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:

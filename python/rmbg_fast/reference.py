@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import array_of, colour_of, pair_of, radii_of, size_of, three_of
+from .arguments import array_of, colour_of, pair_of, radii_of, size_of, three_of, whole_of
 from .errors import ImageError, ImageTooLargeError, ModelOutputError, OptionError
 from .ops import Alpha, Image, MaskResample, MaskRounding, MinMax, MinMaxOrder, Resample, Rounding
 from .reference_axes import (
@@ -131,7 +131,8 @@ def resize_mask(
         scaled = (values - lo) * gain
         scaled = np.where(scaled > 0, scaled, np.float32(0))  # NaN too becomes 0
         scaled = np.minimum(scaled, top)
-    if dtype != "float32" and rounding == "nearest":
+    many_taps = not by_levels and (resample == "bicubic" or resample in FILTERS)
+    if dtype != "float32" and (rounding == "nearest" or many_taps):
         scaled = scaled + np.float32(0.5)
     result = scaled.astype(dtype)
     if by_levels:
@@ -363,7 +364,7 @@ def _box(values: Ints, radius: int) -> Floats:
 
 
 def _check_threads(threads: int) -> None:
-    if threads < 1:
+    if whole_of(threads, "threads") < 1:
         raise OptionError(f"threads must be 1 or more, not {threads}")
 
 
@@ -402,7 +403,7 @@ def _check_mask(mask: NDArray[np.float32]) -> None:
 
 def _check_blend(mode: str, background: Sequence[int] | None, threshold: int | None) -> None:
     _check_choice("alpha", mode, ("straight", "premultiplied"))
-    if threshold is not None and not 1 <= threshold <= 255:
+    if threshold is not None and not 1 <= whole_of(threshold, "threshold") <= 255:
         raise OptionError(f"threshold must be from 1 to 255, not {threshold}")
     if background is None:
         return

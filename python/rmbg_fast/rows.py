@@ -76,7 +76,7 @@ def list_of(noun: str, check: Check, *, least: int) -> Check:
 _text = is_(lambda value: isinstance(value, str), "a string")
 _flag = is_(lambda value: isinstance(value, bool), "true or false")
 _tensor = is_(lambda value: is_int(value) or (isinstance(value, str) and value != ""), "a name or an index")
-_sides = numbers(2, lambda value: is_int(value) and 1 <= value <= 16384, "[height, width], each 1 to 16384")
+_sides = numbers(2, lambda value: is_int(value) and 1 <= value <= 16383, "[height, width], each 1 to 16383")
 _pillow = ("pillow-bilinear", "pillow-bicubic", "pillow-lanczos")
 
 FIELDS: dict[str, Check] = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
 from . import _core
-from .errors import RuntimeNotFoundError
+from .errors import ModelError, RuntimeNotFoundError
 
 _PATTERNS = {
     "win32": ("onnxruntime.dll",),
@@ -37,3 +38,22 @@ def load() -> None:
     """Load the library into this process, once. Raises `RuntimeNotFoundError`."""
     if _core.runtime_info() is None:
         _core.load_runtime(str(find()))
+
+
+def python_session(content: bytes, threads: int | None = None) -> Any:
+    """An `onnxruntime.InferenceSession` of a model on the CPU, for work beside the sessions that users run.
+
+    Raises `RuntimeNotFoundError` where the package is missing, `ModelError` where it refuses the model.
+    """
+    try:
+        import onnxruntime
+    except ImportError as exc:
+        raise RuntimeNotFoundError(f"ONNX Runtime cannot be imported ({exc}): `pip install 'rmbg-fast[cpu]'`") from exc
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only: it warns of each constant that it folds
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # its own classes, which derive from nothing better
+        raise ModelError(f"ONNX Runtime cannot load the model: {' '.join(str(exc).split())}") from exc

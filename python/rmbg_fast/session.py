@@ -13,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from . import _core, images, models, runtime
 from . import threads as thread_count
+from .arguments import dtype_name, whole_of, word_of
 from .errors import DeviceError, ModelError, OptionError
 from .models import ModelSpec
 
@@ -103,7 +104,8 @@ class Session:
     @property
     def scene(self) -> dict[str, Any]:
         """What this thread's last call saw: `coverage`, the mean alpha of the mask (0..1); `range`, the smallest and
-        largest value of the model's mask, before any stretching; `empty`, why there was no subject ("": there was one).
+        largest value of the mask, unstretched, at the size at which the recipe stretches it; `empty`, why there was no
+        subject ("": there was one). Empty after a call that raised.
         """
         return dict(getattr(self._last, "scene", {}))
 
@@ -125,12 +127,14 @@ class Session:
         RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
         but for "rembg"); RGB over `background` where one is given (a name, "#rrggbb" or three values 0..255).
         `threshold`, 1..255, makes alpha binary. `foreground="estimate"` takes the background's colour out of soft edges
-        (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent
-        (or opaque, as its row says), with an `EmptyMaskWarning` or without; or `ModelOutputError` is raised. `out`, for
-        an array in, takes the result: (H, W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`,
-        `ModelOutputError` and `InferenceError`.
+        (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent (or
+        opaque, as its row says, and where the mask is of about one value above 0.5), with an `EmptyMaskWarning` or
+        without; or `ModelOutputError` is raised and `out` stays as it is. `out`, for an array in, takes the result: (H,
+        W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`, `ModelOutputError` and
+        `InferenceError`.
         """
         strict = _strict(on_empty)
+        self._last.timings, self._last.scene = {}, {}
         colour = None if background is None else images.parse_colour(background)
         start = time.perf_counter()
         source = images.read(image)
@@ -139,7 +143,10 @@ class Session:
         decoded = time.perf_counter()
         if alpha is None:
             alpha = self._spec.alpha if colour is None else "straight"
-        pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, threshold, foreground, strict, out)
+        word_of(alpha, "alpha")
+        word_of(foreground, "foreground")
+        limit = None if threshold is None else whole_of(threshold, "threshold")
+        pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, limit, foreground, strict, out)
         done = time.perf_counter()
         result = images.finish(source, pixels)
         self._last.scene = scene
@@ -155,20 +162,22 @@ class Session:
         self,
         image: images.ImageInput,
         *,
-        dtype: Literal["uint8", "uint16", "float32"] = "uint8",
+        dtype: DTypeLike = "uint8",
         on_empty: OnEmpty = "warn",
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
-        """The subject's alpha as an array of the image's height and width: 0..255, 0..65535 or 0..1 as `dtype` says.
+        """The subject's alpha as an array of the image's height and width: 0..255, 0..65535 or 0..1 as `dtype`,
+        uint8, uint16 or float32, says.
 
         It is the model's own: an alpha that the image brings is not multiplied in. `on_empty` is `remove`'s. Raises as
         that does.
         """
         strict = _strict(on_empty)
+        self._last.timings, self._last.scene = {}, {}
         start = time.perf_counter()
         source = images.read(image)
         decoded = time.perf_counter()
-        plane, timings, scene = self._remover.mask(source.pixels, dtype, strict, out)
+        plane, timings, scene = self._remover.mask(source.pixels, dtype_name(dtype), strict, out)
         self._last.timings = {"decode": (decoded - start) * 1e3, **timings}
         self._last.scene = scene
         _tell(scene, on_empty)
@@ -185,9 +194,13 @@ def remove(image: images.ImageInput, *, model: Model = "isnet-general-use", **op
     key = os.fspath(model) if isinstance(model, os.PathLike) else model
     if recipe is not None:
         key = models.get(key).with_recipe(recipe)
+    on_empty = options.pop("on_empty", "warn")
+    _strict(on_empty)
     with _guard:  # two first calls at once load one model
         session = _kept(key, **chosen)
-    return session.remove(image, **options)
+    result = session.remove(image, **options, on_empty="raise" if on_empty == "raise" else "ignore")
+    _tell(session.scene, on_empty)
+    return result
 
 
 _guard = threading.Lock()

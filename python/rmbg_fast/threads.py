@@ -8,6 +8,8 @@ from pathlib import Path
 
 from .errors import OptionError
 
+_MOST = 4096
+
 
 def available(root: str | os.PathLike[str] = "/") -> int:
     """Cores that affinity and the container's CPU quota allow, at least 1. `root` holds /proc and /sys."""
@@ -23,8 +25,8 @@ def chosen(threads: int | None) -> int:
     """`threads`, or `available()` where it is None. Raises `OptionError` below 1."""
     if threads is None:
         return available()
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise OptionError(f"threads must be a whole number of 1 or more, not {threads!r}")
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= _MOST:
+        raise OptionError(f"threads must be a whole number from 1 to {_MOST}, not {threads!r}")
     return threads
 
 

@@ -156,6 +156,9 @@ def last_mask(output: Any) -> Any:
 # --- state dicts ---
 
 
+_MOST_WRAPPINGS = 8  # of a state dict in others: a checkpoint may hold itself
+
+
 def read_state(path: Path, say: Say = print) -> dict[str, Any]:
     """The tensors of a checkpoint by name, without the wrappings of training. No code in the file is executed."""
     try:
@@ -173,7 +176,9 @@ def read_state(path: Path, say: Say = print) -> dict[str, Any]:
         raise
     except Exception as exc:  # safetensors', pickle's, zip's or torch's own
         raise ModelError(f"{path}: cannot be read as a state dict of nothing but tensors: {_first_line(exc)}") from exc
-    while isinstance(state, Mapping) and not _ISNET_KEYS & state.keys():
+    for _ in range(_MOST_WRAPPINGS):
+        if not isinstance(state, Mapping) or _ISNET_KEYS & state.keys():
+            break
         inner = [state[key] for key in ("state_dict", "model", "net") if isinstance(state.get(key), Mapping)]
         if not inner:
             break
