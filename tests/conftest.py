@@ -9,6 +9,9 @@ import pytest
 
 from rmbg_fast import Session, models
 
+# Its asserts show their values, as those of test files do.
+pytest.register_assert_rewrite("network_runs")
+
 
 @pytest.fixture(scope="session")
 def isnet_path(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rmbg_fast import cli, files, images
+from rmbg_fast import cli, files, images, png16
 from rmbg_fast.errors import DeviceError, ModelError, ModelOutputError, OptionError, RmbgError, RuntimeNotFoundError
 
 
@@ -25,26 +26,37 @@ class LeftHalf:
     """A stand-in for Session."""
 
     made: ClassVar[list[dict[str, Any]]] = []
-    timings: ClassVar = {"read": 1.0, "infer": 2.0}
+    timings: ClassVar = {"decode": 0.0, "infer": 2.0, "encode": 0.0}
 
-    def __init__(self, model: str, *, device: str, threads: int | None) -> None:
-        self.made.append({"model": model, "device": device, "threads": threads})
+    def __init__(self, model: str, *, device: str, threads: int | None, recipe: str | None) -> None:
+        self.made.append({"model": model, "device": device, "threads": threads, "recipe": recipe})
+        self.scene = {"empty": ""}
 
-    def _matte(self, image: Any) -> tuple[images.Source, Any]:
+    def _matte(self, image: Any, on_empty: str) -> tuple[images.Source, Any]:
         source = images.read(image)
+        self.scene = {"empty": "there is no subject" if source.pixels.shape[:2] == (12, 12) else ""}
+        if self.scene["empty"] and on_empty == "raise":
+            raise ModelOutputError("there is no subject")
         if source.pixels.shape[:2] == (13, 13):
             raise ModelOutputError("the mask has one constant value")
         if source.pixels.shape[:2] == (14, 14):
             raise ZeroDivisionError("a defect")
-        mask = np.zeros(source.pixels.shape[:2], np.uint8)
-        mask[:, : mask.shape[1] // 2] = 200
+        mask = np.zeros_like(source.pixels, shape=source.pixels.shape[:2])
+        mask[:, : mask.shape[1] // 2] = 200 * (np.iinfo(mask.dtype).max // 255)
         return source, mask
 
     def remove(
-        self, image: Any, *, background: Any = None, alpha: str = "straight", threshold: int | None = None
+        self,
+        image: Any,
+        *,
+        background: Any = None,
+        alpha: Any = None,
+        threshold: Any = None,
+        foreground: str = "keep",
+        on_empty: str = "warn",
     ) -> Any:
-        source, mask = self._matte(image)
-        rgb = np.broadcast_to(np.atleast_3d(source.pixels)[..., :3], (*mask.shape, 3)).astype(np.uint8)
+        source, mask = self._matte(image, on_empty)
+        rgb = np.broadcast_to(np.atleast_3d(source.pixels)[..., :3], (*mask.shape, 3))
         if threshold is not None:
             mask = (mask >= threshold).astype(np.uint8) * 255
         if alpha == "premultiplied":
@@ -53,8 +65,10 @@ class LeftHalf:
             return images.finish(source, np.where(mask[..., None] > 0, rgb, np.array(background, np.uint8)))
         return images.finish(source, np.dstack([rgb, mask]))
 
-    def mask(self, image: Any) -> Any:
-        return self._matte(image)[1]
+    def mask(self, image: Any, *, dtype: str, on_empty: str) -> Any:
+        mask = self._matte(image, on_empty)[1]
+        assert mask.dtype == dtype
+        return mask
 
 
 @pytest.fixture(autouse=True)
@@ -174,11 +188,32 @@ def test_cutout_mask_threshold_background_and_alpha() -> None:
     assert run("--mask", "--threshold", "201")[0].tolist() == [0] * 8
 
 
+def test_a_16_bit_png_stays_one(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    pixels = np.full((6, 8, 3), (1000, 2000, 60001), np.uint16)
+    data = png16.encode(pixels)
+    Path("deep.png").write_bytes(data)
+
+    def run(target: str, *options: str) -> Any:
+        assert cli.main(["remove", "deep.png", "-o", target, *options]) == 0
+        return images.read(Path(target), deep=True).pixels
+
+    assert run("out.png")[0, [0, 7]].tolist() == [[1000, 2000, 60001, 200 * 257], [1000, 2000, 60001, 0]]
+    assert run("out.png", "--mask")[0].tolist() == [200 * 257] * 4 + [0] * 4
+    assert run("out.png", "--mask", "--threshold", "200")[0].tolist() == [65535] * 4 + [0] * 4
+    assert run("out.png", "--mask", "--threshold", "201")[0].tolist() == [0] * 8
+    assert run("out.tif")[0, 0].tolist() == run("out", "--format", "webp")[0, 0].tolist() == [4, 8, 233, 200]
+    assert load("out.tif").mode == "RGBA"
+    stdin(monkeypatch, data)
+    assert cli.main(["remove", "-"]) == 0
+    assert images.read(capsysbinary.readouterr().out).pixels[0, 0].tolist() == [1000, 2000, 60001, 200 * 257]
+
+
 def test_one_session_with_the_options_given(session: type[LeftHalf]) -> None:
     photo("a.jpg")
     photo("b.jpg")
-    assert cli.main(["remove", "a.jpg", "b.jpg", "--model", "m.onnx", "--device", "cuda:1", "--threads", "3"]) == 0
-    assert session.made == [{"model": "m.onnx", "device": "cuda:1", "threads": 3}]
+    options = "--model m.onnx --device cuda:1 --threads 3 --recipe rembg"
+    assert cli.main(["remove", "a.jpg", "b.jpg", *options.split()]) == 0
+    assert session.made == [{"model": "m.onnx", "device": "cuda:1", "threads": 3, "recipe": "rembg"}]
 
 
 # --- standard input and output
@@ -409,7 +444,9 @@ def test_verbose_names_the_stages(capsys: pytest.CaptureFixture[str]) -> None:
     photo("a.jpg")
     assert cli.main(["remove", "a.jpg", "-v"]) == 0
     (line,) = lines(capsys)
-    assert line.startswith("a.jpg -> a-cutout.png: read 1 ms, infer 2 ms, encode ")
+    assert re.fullmatch(
+        r"a\.jpg -> a-cutout\.png: decode \d+ ms, infer 2 ms, encode \d+ ms, write \d+ ms, in all \d+ ms", line
+    )
 
 
 @pytest.mark.parametrize(("images_in", "terminal", "bar"), [(4, True, True), (3, True, False), (4, False, False)])
@@ -434,11 +471,31 @@ def test_no_bar_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["remove", "p"]) == 0
 
 
+@pytest.mark.parametrize("mask", ["", " --mask"])
+@pytest.mark.parametrize(
+    ("choice", "code", "line"),
+    [
+        ("", 0, ["rmbg-fast: note: empty.png: there is no subject"]),
+        (" --on-empty ignore", 0, []),
+        (" --on-empty raise", 1, ["rmbg-fast: empty.png: there is no subject"]),
+    ],
+)
+def test_pictures_without_a_subject(
+    choice: str, code: int, line: list[str], mask: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo("empty.png", size=(12, 12))
+    photo("full.png")
+    assert cli.main(["remove", *f"empty.png full.png -o out/{choice}{mask}".split()]) == code
+    assert lines(capsys) == line
+    assert Path("out/full.png").exists()
+    assert Path("out/empty.png").exists() is (code == 0)
+
+
 @pytest.mark.filterwarnings("default")
 def test_warnings_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def warn(*_: Any, **__: Any) -> LeftHalf:
         warnings.warn("the licence forbids commercial use", UserWarning, stacklevel=1)
-        return LeftHalf("m", device="cpu", threads=None)
+        return LeftHalf("m", device="cpu", threads=None, recipe=None)
 
     photo("a.jpg")
     monkeypatch.setattr("rmbg_fast.session.Session", warn)

@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parallel import in_threads
 
 from rmbg_fast import download, models
 from rmbg_fast.errors import ChecksumError, ModelDownloadError
-from rmbg_fast.models import ModelFile, ModelSpec, NpmPlace, UrlPlace
+from rmbg_fast.models import ModelSpec
+from rmbg_fast.places import ModelFile, NpmPlace, UrlPlace
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -276,7 +278,7 @@ def test_killed_process_leaves_a_part_that_the_next_one_continues(server: Server
     code = textwrap.dedent(f"""
         import dataclasses, os, signal
         from rmbg_fast import models
-        from rmbg_fast.models import ModelFile, UrlPlace
+        from rmbg_fast.places import ModelFile, UrlPlace
         file = ModelFile("model.onnx", {SHA256!r}, (UrlPlace({server.url!r}),), {len(CONTENT)})
         spec = dataclasses.replace(models.get("u2netp"), name="model", files=(file,))
         models.pull(spec, lambda done, total: done > 300_000 and os._exit(9))
@@ -289,12 +291,7 @@ def test_killed_process_leaves_a_part_that_the_next_one_continues(server: Server
 
 def test_many_at_once_load_it_once(server: Server, home: Path):
     server.stall = 0.05
-    found: list[Path] = []
-    threads = [threading.Thread(target=lambda: found.append(models.pull(spec(server.url)))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = in_threads(4, lambda _: models.pull(spec(server.url)))
     assert found == [home / "models" / "model.onnx"] * 4
     assert len(server.asked) == 1
     assert left(home) == ["model.onnx"]

@@ -174,8 +174,9 @@ def test_16_bit_grey_is_scaled(mode: str) -> None:
 
 
 def test_16_bit_png_file() -> None:
-    source = images.read(encoded(Image.fromarray(GREY16), "PNG"))
-    np.testing.assert_array_equal(source.pixels, GREY8)
+    data = encoded(Image.fromarray(GREY16), "PNG")
+    np.testing.assert_array_equal(images.read(io.BytesIO(data)).pixels, GREY8)
+    np.testing.assert_array_equal(images.read(data).pixels, GREY16)
 
 
 def test_first_frame_of_an_animation() -> None:

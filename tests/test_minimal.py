@@ -119,7 +119,7 @@ def test_cutout_equals_the_reference(options: dict[str, object]) -> None:
 def test_session_runs_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RMBG_FAST_HOME", str(tmp_path / "home"))
     spec = ModelSpec.for_file(
-        red_channel_model(tmp_path), like="isnet-general-use", size=(8, 8), mean=(0.0, 0.0, 0.0), minmax=False
+        red_channel_model(tmp_path), like="isnet-general-use", size=(8, 8), mean=(0.0, 0.0, 0.0), minmax="none"
     )
     image = np.zeros((8, 8, 3), np.uint8)
     image[:, 4:, 0] = 255

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parallel import in_threads
 
-from rmbg_fast import cache, models
-from rmbg_fast.errors import ModelDownloadError, ModelError
+from rmbg_fast import cache, models, recipes
+from rmbg_fast.errors import ModelDownloadError, ModelError, OptionError
 from rmbg_fast.models import LicenseWarning, ModelSpec
 
 RECIPE: dict[str, Any] = {
@@ -20,7 +21,7 @@ RECIPE: dict[str, Any] = {
     "mean": [0.1, 0.2, 0.3],
     "std": [1, 1, 1],
     "activation": "sigmoid",
-    "minmax": False,
+    "minmax": "none",
     "mask_resample": "nearest",
     "mask_rounding": "nearest",
 }
@@ -42,27 +43,72 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_default_model_comes_first():
-    assert models.names() == ["isnet-general-use", "rmbg-1.4", "rmbg-2.0", "u2netp"]
+    assert models.names()[0] == "isnet-general-use"
+
+
+ROWS = [
+    ("isnet-general-use", (1024, 1024), "isnet", "none"),
+    ("rmbg-1.4", (1024, 1024), "rmbg-1.4", "none"),
+    ("rmbg-2.0", (1024, 1024), "rmbg-2.0", "none"),
+    ("u2net", (320, 320), "u2net", "none"),
+    ("u2netp", (320, 320), "u2net", "none"),
+    ("silueta", (320, 320), "u2net", "none"),
+    ("birefnet-general", (1024, 1024), "birefnet", "sigmoid"),
+    ("birefnet-general-lite", (1024, 1024), "birefnet", "sigmoid"),
+    ("birefnet-portrait", (1024, 1024), "birefnet", "sigmoid"),
+    ("birefnet-matting", (1024, 1024), "birefnet", "sigmoid"),
+    ("birefnet-hr", (2048, 2048), "birefnet", "sigmoid"),
+    ("birefnet-lite-2k", (2560, 1440), "birefnet", "sigmoid"),
+    ("birefnet-dynamic", (2304, 2304), "birefnet", "sigmoid"),
+]
+
+
+@pytest.mark.parametrize(("name", "size", "recipe", "activation"), ROWS)
+def test_rows_hold_the_official_recipes(name: str, size: tuple[int, int], recipe: str, activation: str):
+    assert set(models.names()) == {case[0] for case in ROWS}
+    spec = models.get(name)
+    assert (spec.size, spec.recipe, spec.activation) == (size, recipe, activation)
+    for field, value in recipes.get(recipe).items():
+        assert getattr(spec, field) == (tuple(value) if isinstance(value, list) else value)
+    assert spec.license
+    assert spec.commercial is not (name.startswith("rmbg") or name == "silueta")
+    assert bool(spec.files) is (spec.dynamic == 0)
+
+
+def test_a_model_takes_another_recipe():
+    spec = models.get("isnet-general-use")
+    theirs = spec.with_recipe("rembg")
+    assert (theirs.resample, theirs.alpha, theirs.recipe) == ("pillow-lanczos", "premultiplied", "rembg")
+    assert (theirs.mean, theirs.std) == ((0.485, 0.456, 0.406), (1, 1, 1))  # std is the model's own
+    assert (theirs.size, theirs.files, theirs.activation) == (spec.size, spec.files, spec.activation)
+    mixed = spec.with_recipe({"recipe": "rembg", "alpha": "straight", "minmax": "after"})
+    assert (mixed.resample, mixed.alpha, mixed.minmax) == ("pillow-lanczos", "straight", "after")
+    assert spec.with_recipe({"mask_resample": "bicubic"}).mask_resample == "bicubic"
+    assert models.get("rmbg-2.0").with_recipe("rmbg-2.0") == models.get("rmbg-2.0")
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_is_a_row_s(name: str):
+    for model in models.names():
+        assert models.get(model).with_recipe(name).recipe == name
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "into", "values", "out"),
+    ("recipe", "message"),
     [
-        ("isnet-general-use", 1024, ("bilinear", "truncate", False), (0.5, 1.0), (True, "bilinear", "truncate")),
-        ("rmbg-1.4", 1024, ("bilinear", "truncate", False), (0.5, 1.0), (True, "bilinear", "truncate")),
-        ("rmbg-2.0", 1024, ("triangle", "nearest", False), (0.485, 0.229), (False, "bicubic", "nearest")),
-        ("u2netp", 320, ("triangle", "none", True), (0.485, 0.229), (True, "bilinear", "nearest")),
+        ("rembgg", r"recipe: no recipe is called 'rembgg'; did you mean rembg\?"),
+        (7, "recipe: it is 7, neither a name"),
+        ({"recipe": "no"}, "recipe: no recipe is called 'no'"),
+        ({"mask_resampel": "nearest"}, r"there is no field 'mask_resampel'; did you mean mask_resample"),
+        ({"minmax": True}, "minmax = True must be one of 'none', 'before', 'after'"),
+        ({"std": [0, 1, 1]}, "std = .* must be three numbers above 0"),
+        ({"empty_below": 2}, "empty_below = 2 must be a number from 0 to 1"),
+        ({"size": [8, 8]}, "there is no field 'size'"),
     ],
 )
-def test_rows_hold_the_official_recipes(name: str, size: int, into: Any, values: Any, out: Any):
-    spec = models.get(name)
-    assert spec.size == (size, size)
-    assert (spec.resample, spec.rounding, spec.divide_by_max) == into
-    assert (spec.mean[0], spec.std[0]) == values
-    assert (spec.activation, spec.minmax, spec.mask_resample, spec.mask_rounding) == ("none", *out)
-    assert spec.license
-    assert spec.commercial is not name.startswith("rmbg")
-    assert spec.files
+def test_recipes_that_make_no_sense(recipe: Any, message: str):
+    with pytest.raises(OptionError, match=message):
+        models.get("u2netp").with_recipe(recipe)
 
 
 def test_get_returns_a_spec_as_it_is():
@@ -105,7 +151,7 @@ def test_own_file_with_a_row_in_toml(own: Path):
 def test_own_file_with_a_row_in_python(own: Path):
     spec = ModelSpec.for_file(own, **RECIPE)
     assert (spec.name, spec.path, spec.size, spec.input) == ("portrait", own, (8, 16), 0)
-    assert ModelSpec.for_file(own, like="rmbg-2.0", minmax=True).mask_resample == "bicubic"
+    assert ModelSpec.for_file(own, like="rmbg-2.0", minmax="after").mask_resample == "pillow-bicubic"
 
 
 BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
@@ -113,7 +159,7 @@ BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"size": [0, 1024]}, r"size = \[0, 1024\]"),
     ({"size": [True, 1]}, "size"),
     ({"size": [1.0, 1]}, "size"),
-    ({"resample": "lanczos"}, "resample = 'lanczos' must be one of 'bilinear', 'triangle'"),
+    ({"resample": "lanczos"}, "resample = 'lanczos' must be one of 'bilinear', 'bilinear-topleft', 'triangle', "),
     ({"resample": 1}, "resample = 1"),
     ({"rounding": "up"}, "rounding"),
     ({"mean": [0.5, 0.5]}, "mean = .* must be three numbers"),
@@ -121,7 +167,7 @@ BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"mean": ["0.5"] * 3}, "mean"),
     ({"std": [1, 1, 0]}, "std = .* must be three numbers above 0"),
     ({"activation": "relu"}, "activation"),
-    ({"minmax": 1}, "minmax = 1 must be true or false"),
+    ({"minmax": 1}, "minmax = 1 must be one of"),
     ({"mask_resample": []}, "mask_resample"),
     ({"mask_rounding": "none"}, "mask_rounding"),
     ({"divide_by_max": "no"}, "divide_by_max"),
@@ -199,7 +245,8 @@ def test_any_file_of_the_row_serves_unless_its_size_is_wrong(home: Path):
     (folder / "isnet-general-use-fp16.onnx").write_bytes(b"damaged")
     with pytest.raises(ModelError, match="damaged"):
         models.path("isnet-general-use")
-    (folder / "isnet-general-use.onnx").write_bytes(b"put there by hand")
+    with open(folder / "isnet-general-use.onnx", "wb") as put_there_by_hand:
+        put_there_by_hand.truncate(models.get("isnet-general-use").files[1].bytes)
     assert models.pull("isnet-general-use").name == "isnet-general-use.onnx"
 
 
@@ -213,8 +260,10 @@ def test_offline_names_the_switch_the_file_and_the_folder(home: Path, monkeypatc
 
 def test_licence_notice_once_a_process(home: Path, recwarn: pytest.WarningsRecorder):
     (home / "models").mkdir(parents=True)
-    (home / "models" / "rmbg-2.0.onnx").write_bytes(b"weights")
-    (home / "models" / "u2netp.onnx").write_bytes(b"weights")
+    for name in ("rmbg-2.0", "u2netp"):
+        file = models.get(name).files[0]
+        with open(home / "models" / file.filename, "wb") as sparse:
+            sparse.truncate(file.bytes)
     for name in ("rmbg-2.0", "rmbg-2.0", "u2netp"):
         models.pull(name)
     assert [str(w.message) for w in recwarn if w.category is LicenseWarning] == [
@@ -246,7 +295,7 @@ def test_lock_lets_one_in_and_leaves_no_file(tmp_path: Path):
     inside, most, done = 0, 0, 0
     guard = threading.Lock()
 
-    def work() -> None:
+    def work(_: int) -> None:
         nonlocal inside, most, done
         for _ in range(20):
             with cache.locked(tmp_path / "target"):
@@ -257,10 +306,6 @@ def test_lock_lets_one_in_and_leaves_no_file(tmp_path: Path):
                     inside -= 1
                     done += 1
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(4, work)
     assert (done, most) == (80, 1)
     assert list(tmp_path.iterdir()) == []

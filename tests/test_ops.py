@@ -14,6 +14,12 @@ from rmbg_fast import _core, errors, ops, reference
 
 SIZES = [(1, 1), (1, 9), (13, 1), (7, 5), (33, 17), (64, 100)]
 TARGETS = [(16, 16), (20, 37), (64, 48), (1, 3)]
+PILLOW = {
+    "pillow-bilinear": Image.Resampling.BILINEAR,
+    "pillow-bicubic": Image.Resampling.BICUBIC,
+    "pillow-lanczos": Image.Resampling.LANCZOS,
+}
+MASK_RESAMPLES = ["bilinear", "bilinear-topleft", "bilinear-corners", "bicubic", "nearest", *PILLOW]
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "packed": lambda a: a,
     "upside down": lambda a: a[::-1],
@@ -54,7 +60,7 @@ def same(name: str, *args: Any, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("rounding", ["none", "truncate", "nearest"])
-@pytest.mark.parametrize("resample", ["bilinear", "triangle"])
+@pytest.mark.parametrize("resample", ["bilinear", "bilinear-topleft", "triangle", *PILLOW])
 @pytest.mark.parametrize("size", SIZES)
 def test_preprocess(tier: str, size: tuple[int, int], resample: Any, rounding: Any) -> None:
     for channels in (1, 3, 4):
@@ -63,6 +69,14 @@ def test_preprocess(tier: str, size: tuple[int, int], resample: Any, rounding: A
                 options = {"resample": resample, "rounding": rounding, "bgr": bgr, "dtype": dtype}
                 mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
                 same("preprocess", picture(*size, channels), size=target, mean=mean, std=std, **options)
+
+
+@pytest.mark.parametrize("resample", ["bilinear", "triangle", "pillow-lanczos"])
+def test_division_by_the_largest_value(tier: str, resample: Any) -> None:
+    dark = picture(33, 17) // 3
+    same("preprocess", dark, size=(20, 37), resample=resample, divide_by_max=True)
+    assert ops.preprocess(dark, size=(20, 37), mean=(0, 0, 0), resample=resample, divide_by_max=True).max() == 1
+    assert (ops.preprocess(dark * 0, size=(20, 37), mean=(0, 0, 0), divide_by_max=True) == 0).all()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -74,13 +88,15 @@ def test_layouts(tier: str, channels: int, dtype: str, layout: str) -> None:
     alpha = LAYOUTS[layout](picture(23, 35, 1, dtype, seed=2))
     same("preprocess", image, size=(20, 37))
     same("preprocess", image, size=(20, 37), resample="triangle")
+    same("preprocess", image, size=(20, 37), resample="pillow-lanczos")
     same("resize_mask", mask, (31, 18))
+    same("resize_mask", mask, (31, 18), resample="pillow-bicubic")
     same("blend", image, alpha)
     same("cutout", image, mask)
 
 
 @pytest.mark.parametrize("rounding", ["truncate", "nearest"])
-@pytest.mark.parametrize("resample", ["bilinear", "bicubic", "nearest"])
+@pytest.mark.parametrize("resample", MASK_RESAMPLES)
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("size", SIZES)
 def test_resize_mask(tier: str, size: tuple[int, int], dtype: Any, resample: Any, rounding: Any) -> None:
@@ -103,7 +119,10 @@ def test_blend_and_cutout(tier: str, channels: int, dtype: str, threshold: int |
         image = picture(*size, channels, dtype)
         same("blend", image, picture(*size, 1, dtype, seed=2), threshold=threshold, **options)
         same("cutout", image, matte(11, 6), threshold=threshold, **options)
-        same("cutout", image, matte(11, 6), threshold=threshold, normalize=False, resample="bicubic", **options)
+        same("cutout", image, matte(11, 6), threshold=threshold, minmax="none", resample="bicubic", **options)
+        if size != (1, 1):  # one pixel alone has no range
+            same("cutout", image, matte(11, 6), threshold=threshold, minmax="after", **options)
+        same("cutout", image, matte(11, 6), threshold=threshold, resample="pillow-lanczos", **options)
 
 
 @pytest.mark.parametrize("size", [*SIZES, (1, 31), (1, 32), (1, 33), (5, 13)])
@@ -140,6 +159,63 @@ def test_bilinear_against_its_formula(tier: str) -> None:
     expected = along(along(image / 255.0, 20).swapaxes(0, 1), 37).swapaxes(0, 1) - 0.5
     result = ops.preprocess(image, size=(20, 37))
     np.testing.assert_allclose(result[0].transpose(1, 2, 0), expected, rtol=0, atol=1e-6)
+
+
+def sideways_first(image: np.ndarray, target: tuple[int, int], kind: Image.Resampling) -> np.ndarray:
+    """Pillow's resize in the order that all versions before 13 take; 13 goes down first where that shrinks more."""
+    height, width = target
+    return np.asarray(Image.fromarray(image).resize((width, image.shape[0]), kind).resize((width, height), kind))
+
+
+@pytest.mark.parametrize("resample", PILLOW)
+@pytest.mark.parametrize("size", [*SIZES, (301, 203)])
+def test_pillow_s_resampler_bit_for_bit(tier: str, size: tuple[int, int], resample: Any) -> None:
+    kind = PILLOW[resample]
+    scales = {"mean": (0, 0, 0), "std": (1 / 255,) * 3}  # back to levels
+    levels = picture(*size, 1)
+    for target in (*TARGETS, size, (size[0], 40), (97, 260)):
+        for channels in (1, 3, 4):
+            image = picture(*size, channels)
+            wanted = sideways_first(image if channels == 1 else image[..., :3], target, kind)
+            wanted = np.dstack([wanted] * 3) if channels == 1 else wanted
+            tensor = ops.preprocess(image, size=target, resample=resample, **scales)
+            np.testing.assert_array_equal(np.rint(tensor[0].transpose(1, 2, 0)), wanted)
+        wanted = sideways_first(levels, target, kind)
+        # 255 * (v / 255) may be a bit less than v: truncated levels are made from a little more
+        mask = (levels + np.float32(0.25)) / np.float32(255)
+        result = ops.resize_mask(mask, target, resample=resample, rounding="truncate")
+        np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize("resample", MASK_RESAMPLES)
+@pytest.mark.parametrize("size", [*SIZES, (40, 61)])
+def test_the_range_of_a_resized_mask(tier: str, size: tuple[int, int], resample: Any) -> None:
+    for seed in range(4):
+        mask = matte(*size, seed)
+        if seed == 1:
+            mask = np.clip(np.cumsum(mask, axis=1) / 9, 0, 1)  # smooth, with plateaus
+        if seed == 2:
+            mask[::3, ::4] = np.nan
+        if seed == 3:
+            mask[1::3, ::4] = np.inf
+        for target in (*TARGETS, (3 * size[0], 5 * size[1]), (7 * size[0] + 3, 2 * size[1] + 1), (1, 1)):
+            found = ops.minmax(mask, size=target, resample=resample)
+            whole = reference.minmax(mask, size=target, resample=resample)
+            assert found == ops.minmax(mask, size=target, resample=resample, threads=2)
+            assert found.finite == whole.finite
+            if found.finite:  # a part of the pixels: never beyond, and short of it by float32's last bits at most
+                assert whole.lo <= found.lo
+                assert found.hi <= whole.hi
+                np.testing.assert_allclose(found, whole, rtol=1e-6, atol=1e-6)
+
+
+def test_corners_against_their_formula(tier: str) -> None:
+    mask = matte(9, 5)
+    rows, columns = np.linspace(0, 8, 23), np.linspace(0, 4, 31)
+    across = np.array([np.interp(columns, np.arange(5), row) for row in mask.astype(float)])
+    expected = np.array([np.interp(rows, np.arange(9), column) for column in across.T]).T
+    result = ops.resize_mask(mask, (23, 31), resample="bilinear-corners", dtype="float32")
+    np.testing.assert_allclose(result, np.clip(expected, 0, 1), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -249,6 +325,22 @@ BAD_INPUTS = [
     ("cutout", (RGB, np.full((4, 4), np.nan, np.float32)), {}, errors.ModelOutputError),
     ("cutout", (RGB, GREY), {}, errors.ImageError),
     ("cutout", (RGB, RAMP), {"threads": -1}, errors.OptionError),
+    ("cutout", (RGB, RAMP), {"minmax": "always"}, errors.OptionError),
+    ("preprocess", (RGB.tolist(),), {"size": (8, 8)}, errors.ImageError),
+    ("preprocess", (RGB,), {"size": 8}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8, 3)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8.5)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "mean": (0, 0)}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "mean": (0, 0, float("inf"))}, errors.OptionError),
+    ("preprocess", (RGB,), {"size": (8, 8), "std": "half"}, errors.OptionError),
+    ("minmax", (None,), {}, errors.ImageError),
+    ("minmax", (RAMP,), {"size": (0, 4)}, errors.ImageError),
+    ("minmax", (RAMP,), {"size": 4}, errors.OptionError),
+    ("minmax", (RAMP,), {"resample": "lanczos"}, errors.OptionError),
+    ("resize_mask", (RAMP, (8, 8)), {"range": 1.0}, errors.OptionError),
+    ("blend", (RGB, None), {}, errors.ImageError),
+    ("blend", (RGB, GREY), {"background": (0, 0)}, errors.OptionError),
+    ("blend", (RGB, GREY), {"background": "white"}, errors.OptionError),
 ]
 
 

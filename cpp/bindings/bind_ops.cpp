@@ -23,8 +23,8 @@ void check_threads(int threads) {
 }
 
 py::array preprocess_array(const py::array& image, Size size, const Triple& mean, const Triple& std,
-                           const std::string& resample, const std::string& rounding, bool bgr, const std::string& dtype,
-                           const py::object& out, int threads) {
+                           const std::string& resample, const std::string& rounding, bool divide_by_max, bool bgr,
+                           const std::string& dtype, const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   if (size[0] < 1 || size[1] < 1 || size[0] > kMaxModelSide || size[1] > kMaxModelSide) {
@@ -40,8 +40,6 @@ py::array preprocess_array(const py::array& image, Size size, const Triple& mean
   planes.half = dtype == "float16";
   for (std::size_t c = 0; c < 3; ++c) {
     if (!(std[c] > 0.0)) throw Error(ErrorKind::option, "std must be greater than 0 in every channel");
-    planes.scale[c] = static_cast<float>(1.0 / (255.0 * std[c]));
-    planes.bias[c] = static_cast<float>(-mean[c] / std[c]);
   }
   const Resample how = resample_of(resample);
   const py::array result = output_array(out, py::dtype(dtype), {1, 3, planes.height, planes.width}, input.array);
@@ -49,32 +47,45 @@ py::array preprocess_array(const py::array& image, Size size, const Triple& mean
   planes.dst = const_cast<void*>(result.data());
   {
     const py::gil_scoped_release release;
+    const double white = divide_by_max ? largest_value(input.view, how, planes, threads) : 255.0;
+    for (std::size_t c = 0; c < 3; ++c) {
+      planes.scale[c] = static_cast<float>(1.0 / (white * std[c]));
+      planes.bias[c] = static_cast<float>(-mean[c] / std[c]);
+    }
     preprocess(input.view, how, bgr, planes, threads);
   }
   return result;
 }
 
-py::tuple minmax_array(const py::array& mask, int threads) {
+py::tuple minmax_array(const py::array& mask, const std::optional<Size>& size, const std::string& resample,
+                       int threads) {
   check_threads(threads);
   const MaskInput input = mask_input(mask);
+  const MaskResample how = mask_resample_of(resample);
+  if (size) check_size((*size)[1], (*size)[0]);
   kernels::MinMax range{};
   {
     const py::gil_scoped_release release;
-    range = minmax(input.view, threads);
+    range = size ? resized_range(input.view, static_cast<std::int32_t>((*size)[1]),
+                                 static_cast<std::int32_t>((*size)[0]), how, threads)
+                 : minmax(input.view, threads);
   }
   return py::make_tuple(range.lo, range.hi);
 }
 
 using Range = std::optional<std::array<float, 2>>;
 
-Scaling scaling_of(const Range& range, float top) { return range ? stretch({(*range)[0], (*range)[1]}, top) : unit(top); }
+Scaling scaling_of(const Range& range, float top) {
+  return range ? stretch({(*range)[0], (*range)[1]}, top) : unit(top);
+}
 
 py::array resize_mask_array(const py::array& mask, Size size, const Range& range, const std::string& resample,
                             const std::string& rounding, const std::string& dtype, const py::object& out, int threads) {
   check_threads(threads);
   const MaskInput input = mask_input(mask);
   check_size(size[1], size[0]);
-  const MaskOptions options{mask_resample_of(resample), mask_rounds(rounding), scaling_of(range, top_of(mask_type_of(dtype)))};
+  const MaskOptions options{mask_resample_of(resample), mask_rounds(rounding),
+                            scaling_of(range, top_of(mask_type_of(dtype)))};
   const py::array result = output_array(out, py::dtype(dtype), {size[0], size[1]}, input.array);
   const Plane plane = plane_output(result);
   {
@@ -95,8 +106,8 @@ std::vector<py::ssize_t> result_shape(const ImageView& image, const BlendOptions
   return {image.height, image.width, options.mode == kernels::BlendMode::over ? 3 : 4};
 }
 
-py::array blend_arrays(const py::array& image, const py::array& alpha, const std::string& mode, const Background& background,
-                       const Threshold& threshold, const py::object& out, int threads) {
+py::array blend_arrays(const py::array& image, const py::array& alpha, const std::string& mode,
+                       const Background& background, const Threshold& threshold, const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   const PlaneInput plane = alpha_input(alpha);
@@ -112,13 +123,14 @@ py::array blend_arrays(const py::array& image, const py::array& alpha, const std
   return result;
 }
 
-py::array cutout_arrays(const py::array& image, const py::array& mask, bool normalize, const std::string& resample,
-                        const std::string& rounding, const std::string& mode, const Background& background,
-                        const Threshold& threshold, const py::object& out, int threads) {
+py::array cutout_arrays(const py::array& image, const py::array& mask, const std::string& minmax,
+                        const std::string& resample, const std::string& rounding, const std::string& mode,
+                        const Background& background, const Threshold& threshold, const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   const MaskInput plane = mask_input(mask);
   const BlendOptions options = blend_options(mode, background, threshold, input.view.sample);
+  const MinMaxOrder order = minmax_order_of(minmax);
   MaskOptions mask_options{mask_resample_of(resample), mask_rounds(rounding), {}};
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps the mask in memory");
@@ -126,7 +138,12 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, bool norm
   {
     const py::gil_scoped_release release;
     const float top = input.view.sample == Sample::u16 ? 65535.0f : 255.0f;
-    mask_options.scaling = normalize ? stretch(minmax(plane.view, threads), top) : unit(top);
+    if (order == MinMaxOrder::after) {
+      mask_options.scaling =
+          stretch(resized_range(plane.view, input.view.width, input.view.height, mask_options.resample, threads), top);
+    } else {
+      mask_options.scaling = order == MinMaxOrder::before ? stretch(rmbg::minmax(plane.view, threads), top) : unit(top);
+    }
     cutout(input.view, plane.view, mask_options, options, target, threads);
   }
   return result;
@@ -160,15 +177,15 @@ py::array estimate_foreground_array(const py::array& image, const py::array& alp
 
 void bind_ops(py::module_& m) {
   using py::arg;
-  m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"), arg("rounding"),
-        arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
-  m.def("minmax", &minmax_array, arg("mask"), arg("threads"));
-  m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"), arg("rounding"),
-        arg("dtype"), arg("out").none(true), arg("threads"));
+  m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"),
+        arg("rounding"), arg("divide_by_max"), arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
+  m.def("minmax", &minmax_array, arg("mask"), arg("size").none(true), arg("resample"), arg("threads"));
+  m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"),
+        arg("rounding"), arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("blend", &blend_arrays, arg("image"), arg("alpha"), arg("mode"), arg("background").none(true),
         arg("threshold").none(true), arg("out").none(true), arg("threads"));
-  m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("normalize"), arg("resample"), arg("rounding"), arg("mode"),
-        arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
+  m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("minmax"), arg("resample"), arg("rounding"),
+        arg("mode"), arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
   m.def("estimate_foreground", &estimate_foreground_array, arg("image"), arg("alpha"), arg("radii"),
         arg("out").none(true), arg("threads"));
 }

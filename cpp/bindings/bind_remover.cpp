@@ -38,15 +38,18 @@ Recipe recipe_of(const py::object& spec) {
   Recipe recipe{};
   recipe.height = size[0];
   recipe.width = size[1];
+  recipe.dynamic = spec.attr("dynamic").cast<std::int32_t>();
   recipe.resample = resample_of(spec.attr("resample").cast<std::string>());
   recipe.rounding = rounding_of(spec.attr("rounding").cast<std::string>());
   recipe.divide_by_max = spec.attr("divide_by_max").cast<bool>();
   std::copy(mean.begin(), mean.end(), recipe.mean);
   std::copy(std.begin(), std.end(), recipe.std);
   recipe.sigmoid = spec.attr("activation").cast<std::string>() == "sigmoid";
-  recipe.minmax = spec.attr("minmax").cast<bool>();
+  recipe.minmax = minmax_order_of(spec.attr("minmax").cast<std::string>());
   recipe.mask_resample = mask_resample_of(spec.attr("mask_resample").cast<std::string>());
   recipe.mask_nearest = mask_rounds(spec.attr("mask_rounding").cast<std::string>());
+  recipe.empty_below = spec.attr("empty_below").cast<float>();
+  recipe.empty_is_opaque = spec.attr("empty").cast<std::string>() == "opaque";
   return recipe;
 }
 
@@ -58,42 +61,47 @@ std::unique_ptr<Remover> make_remover(const std::string& path, const py::object&
   return std::make_unique<Remover>(config, recipe);
 }
 
-py::dict timings_dict(const Timings& timings) {
-  py::dict result;
-  result["preprocess"] = timings.preprocess;
-  result["inference"] = timings.inference;
-  result["postprocess"] = timings.postprocess;
-  return result;
+py::tuple answer(const py::array& result, const Outcome& outcome) {
+  py::dict timings;
+  timings["preprocess"] = outcome.timings.preprocess;
+  timings["inference"] = outcome.timings.inference;
+  timings["postprocess"] = outcome.timings.postprocess;
+  py::dict scene;
+  scene["coverage"] = outcome.scene.coverage;
+  scene["range"] = py::make_tuple(outcome.scene.range.lo, outcome.scene.range.hi);
+  scene["empty"] = outcome.scene.problem;
+  return py::make_tuple(result, timings, scene);
 }
 
 py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha,
                  const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
-                 const py::object& out) {
+                 const std::string& foreground, bool strict, const py::object& out) {
   const ImageInput input = image_input(image);
   const BlendOptions options = blend_options(alpha, background, threshold, input.view.sample);
+  const bool estimate = estimates_foreground(foreground);
   const py::ssize_t channels = options.mode == kernels::BlendMode::over ? 3 : 4;
   const py::array result =
       output_array(out, input.array.dtype(), {input.view.height, input.view.width, channels}, input.array);
   const MutableImageView target = image_output(result);
-  Timings timings{};
+  Outcome outcome;
   {
     const py::gil_scoped_release release;
-    timings = remover.remove(input.view, options, target);
+    outcome = remover.remove(input.view, options, estimate, strict, target);
   }
-  return py::make_tuple(result, timings_dict(timings));
+  return answer(result, outcome);
 }
 
-py::tuple mask(Remover& remover, const py::array& image, const std::string& dtype, const py::object& out) {
+py::tuple mask(Remover& remover, const py::array& image, const std::string& dtype, bool strict, const py::object& out) {
   const ImageInput input = image_input(image);
   mask_type_of(dtype);
   const py::array result = output_array(out, py::dtype(dtype), {input.view.height, input.view.width}, input.array);
   const Plane target = plane_output(result);
-  Timings timings{};
+  Outcome outcome;
   {
     const py::gil_scoped_release release;
-    timings = remover.mask(input.view, target);
+    outcome = remover.mask(input.view, strict, target);
   }
-  return py::make_tuple(result, timings_dict(timings));
+  return answer(result, outcome);
 }
 
 }  // namespace
@@ -104,8 +112,8 @@ void bind_remover(py::module_& m) {
       .def(py::init(&make_remover), arg("path"), arg("spec"), arg("device"), arg("device_id"), arg("threads"),
            arg("input"), arg("output"))
       .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
-           arg("out").none(true))
-      .def("mask", &mask, arg("image"), arg("dtype"), arg("out").none(true))
+           arg("foreground"), arg("strict"), arg("out").none(true))
+      .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true))
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
   m.def("check_cuda", &ort::check_cuda, arg("device_id"), py::call_guard<py::gil_scoped_release>());
 }

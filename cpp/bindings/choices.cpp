@@ -20,7 +20,13 @@ T choose(const char* option, const std::string& word, const std::pair<const char
 }  // namespace
 
 Resample resample_of(const std::string& word) {
-  return choose<Resample>("resample", word, {{"bilinear", Resample::bilinear}, {"triangle", Resample::triangle}});
+  return choose<Resample>("resample", word,
+                          {{"bilinear", Resample::bilinear},
+                           {"bilinear-topleft", Resample::bilinear_topleft},
+                           {"triangle", Resample::triangle},
+                           {"pillow-bilinear", Resample::pillow_bilinear},
+                           {"pillow-bicubic", Resample::pillow_bicubic},
+                           {"pillow-lanczos", Resample::pillow_lanczos}});
 }
 
 kernels::Rounding rounding_of(const std::string& word) {
@@ -30,9 +36,24 @@ kernels::Rounding rounding_of(const std::string& word) {
 }
 
 MaskResample mask_resample_of(const std::string& word) {
-  return choose<MaskResample>(
-      "resample", word,
-      {{"bilinear", MaskResample::bilinear}, {"bicubic", MaskResample::bicubic}, {"nearest", MaskResample::nearest}});
+  return choose<MaskResample>("resample", word,
+                              {{"bilinear", MaskResample::bilinear},
+                               {"bilinear-topleft", MaskResample::bilinear_topleft},
+                               {"bilinear-corners", MaskResample::bilinear_corners},
+                               {"bicubic", MaskResample::bicubic},
+                               {"nearest", MaskResample::nearest},
+                               {"pillow-bilinear", MaskResample::pillow_bilinear},
+                               {"pillow-bicubic", MaskResample::pillow_bicubic},
+                               {"pillow-lanczos", MaskResample::pillow_lanczos}});
+}
+
+MinMaxOrder minmax_order_of(const std::string& word) {
+  return choose<MinMaxOrder>(
+      "minmax", word, {{"none", MinMaxOrder::none}, {"before", MinMaxOrder::before}, {"after", MinMaxOrder::after}});
+}
+
+bool estimates_foreground(const std::string& word) {
+  return choose<bool>("foreground", word, {{"keep", false}, {"estimate", true}});
 }
 
 bool mask_rounds(const std::string& word) {
@@ -44,7 +65,8 @@ BlendOptions blend_options(const std::string& mode, const std::optional<std::arr
   using kernels::BlendMode;
   const int unit = sample == Sample::u16 ? 257 : 1;
   BlendOptions options;
-  options.mode = choose<BlendMode>("alpha", mode, {{"straight", BlendMode::straight}, {"premultiplied", BlendMode::premultiplied}});
+  options.mode = choose<BlendMode>("alpha", mode,
+                                   {{"straight", BlendMode::straight}, {"premultiplied", BlendMode::premultiplied}});
   if (threshold) {
     if (*threshold < 1 || *threshold > 255) {
       throw Error(ErrorKind::option, "threshold must be from 1 to 255, not " + std::to_string(*threshold));
@@ -53,7 +75,8 @@ BlendOptions blend_options(const std::string& mode, const std::optional<std::arr
   }
   if (background) {
     if (options.mode == BlendMode::premultiplied) {
-      throw Error(ErrorKind::option, "premultiplied alpha and a background exclude each other: the result has no alpha");
+      throw Error(ErrorKind::option,
+                  "premultiplied alpha and a background exclude each other: the result has no alpha");
     }
     options.mode = BlendMode::over;
     for (std::size_t c = 0; c < 3; ++c) {
@@ -69,7 +92,8 @@ BlendOptions blend_options(const std::string& mode, const std::optional<std::arr
 
 kernels::MaskType mask_type_of(const std::string& dtype) {
   using kernels::MaskType;
-  return choose<MaskType>("dtype", dtype, {{"uint8", MaskType::u8}, {"uint16", MaskType::u16}, {"float32", MaskType::f32}});
+  return choose<MaskType>("dtype", dtype,
+                          {{"uint8", MaskType::u8}, {"uint16", MaskType::u16}, {"float32", MaskType::f32}});
 }
 
 }  // namespace rmbg::bindings

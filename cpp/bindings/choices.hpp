@@ -9,6 +9,7 @@
 #include "pipeline/axis.hpp"
 #include "pipeline/cutout.hpp"
 #include "pipeline/preprocess.hpp"
+#include "pipeline/scene.hpp"
 
 namespace rmbg::bindings {
 
@@ -16,7 +17,9 @@ namespace rmbg::bindings {
 Resample resample_of(const std::string& word);
 kernels::Rounding rounding_of(const std::string& word);
 MaskResample mask_resample_of(const std::string& word);
-bool mask_rounds(const std::string& word);  // true: nearest, false: truncate
+MinMaxOrder minmax_order_of(const std::string& word);
+bool estimates_foreground(const std::string& word);  // true: estimate, false: keep
+bool mask_rounds(const std::string& word);           // true: nearest, false: truncate
 // A background asks for BlendMode::over. Background and threshold come on the 8-bit scale and leave on the image's.
 // Throws for a threshold outside 1..255 and for a background with premultiplied alpha.
 BlendOptions blend_options(const std::string& mode, const std::optional<std::array<int, 3>>& background,

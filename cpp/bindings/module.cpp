@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   rmbg::bindings::register_errors();
   rmbg::bindings::bind_build(m);
   rmbg::bindings::bind_ops(m);
+  rmbg::bindings::bind_png(m);
   rmbg::bindings::bind_network(m);
   rmbg::bindings::bind_runtime(m);
   rmbg::bindings::bind_remover(m);

@@ -39,7 +39,8 @@ inline void blend_row_plain(const Blend& job, const T* __restrict src, const T* 
 }
 
 #ifdef __AVX2__
-// Eight pixels as 32-bit lanes R G B A (A is 0 where the picture has none). Loads run up to 8 bytes past the eight pixels.
+// Eight pixels as 32-bit lanes R G B A (A is 0 where the picture has none). Loads run up to 8 bytes past the eight
+// pixels.
 template <int kChannels>
 inline __m256i load_pixels8(const std::uint8_t* p) {
   if (kChannels == 4) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -49,7 +50,8 @@ inline __m256i load_pixels8(const std::uint8_t* p) {
   }
   const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 12));
-  const __m256i spread = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
+  const __m256i spread =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
   return _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), spread);
 }
 
@@ -64,11 +66,13 @@ inline __m256i by_words(__m256i pixels, __m256i factors, Combine combine) {
 
 // Returns how many pixels it has done; the caller does the rest.
 template <int kChannels, BlendMode kMode>
-inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, const std::uint8_t* alpha, std::uint8_t* dst) {
+inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, const std::uint8_t* alpha,
+                                   std::uint8_t* dst) {
   constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
   constexpr std::int32_t kAhead = 10;  // a step reads, and with RGB out writes, 28 bytes for its 24: 9 1/3 pixels
   const __m256i colour_bits = _mm256_set1_epi32(0x00ffffff);
-  const __m256i to_lanes = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
+  const __m256i to_lanes =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
   const __m256i threshold = _mm256_set1_epi32(job.threshold - 1);
   const auto multiply = [](__m256i a, __m256i b) { return divide_by_255(_mm256_mullo_epi16(a, b)); };
   std::uint16_t behind_words[16];
@@ -99,7 +103,8 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
     if (kOut == 4) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x * 4), _mm256_or_si256(result, _mm256_slli_epi32(a, 24)));
     } else {
-      const __m256i close = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+      const __m256i close =
+          _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
       const __m256i packed = _mm256_shuffle_epi8(result, close);
       _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3), _mm256_castsi256_si128(packed));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3 + 12), _mm256_extracti128_si256(packed, 1));

@@ -1,9 +1,11 @@
-// resize_mask: mask rows are brought to the picture's width once and kept in a ring, then mixed, scaled and quantised.
+// resize_mask and resize_range: mask rows are brought to the picture's width once and kept in a ring, then mixed,
+// scaled and quantised.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/body_minmax.hpp"
 #include "kernels/kernels.hpp"
 
 #ifdef __AVX2__
@@ -21,8 +23,8 @@ inline void mask_columns_bilinear(const ResizeMask& job, const float* p, float* 
 #ifdef __AVX2__
   // Enlarging, eight columns look at no more than nine neighbours: two loads and a permutation each instead of gathers.
   for (; x + 8 <= job.width && first[x] + 9 <= job.src_width && first[x + 7] - first[x] < 8; x += 8) {
-    const __m256i at = _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x)),
-                                        _mm256_set1_epi32(first[x]));
+    const __m256i at =
+        _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x)), _mm256_set1_epi32(first[x]));
     const __m256 a = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + first[x]), at);
     const __m256 b = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + first[x] + 1), at);
     const __m256 step = _mm256_mul_ps(_mm256_sub_ps(b, a), _mm256_loadu_ps(fraction + x));
@@ -86,15 +88,17 @@ inline void mask_store(const ResizeMask& job, std::int32_t y, Value value) {
   }
 }
 
-inline void mask_row(const ResizeMask& job, std::int32_t y, const float* const* rows, float* sum) {
+// Hands row y, as a function of x, to `sink`.
+template <typename Sink>
+inline void mask_row(const ResizeMask& job, std::int32_t y, const float* const* rows, float* sum, Sink sink) {
   const MaskAxis& axis = job.rows;
   const float* __restrict a = rows[0];
   if (axis.taps == 1) {
-    mask_store(job, y, [=](std::int32_t x) { return a[x]; });
+    sink(y, [=](std::int32_t x) { return a[x]; });
   } else if (axis.taps == 2) {
     const float* __restrict b = rows[1];
     const float fraction = axis.weights[y];
-    mask_store(job, y, [=](std::int32_t x) { return a[x] + (b[x] - a[x]) * fraction; });
+    sink(y, [=](std::int32_t x) { return a[x] + (b[x] - a[x]) * fraction; });
   } else {
     const float* weights = axis.weights + static_cast<std::ptrdiff_t>(y) * axis.taps;
     for (std::int32_t x = 0; x < job.width; ++x) sum[x] = weights[0] * a[x];
@@ -103,12 +107,13 @@ inline void mask_row(const ResizeMask& job, std::int32_t y, const float* const* 
       const float w = weights[t];
       for (std::int32_t x = 0; x < job.width; ++x) sum[x] = sum[x] + w * b[x];
     }
-    mask_store(job, y, [=](std::int32_t x) { return sum[x]; });
+    sink(y, [=](std::int32_t x) { return sum[x]; });
   }
 }
 
 // Scratch: `taps` ring rows and one row of sums, then the ring's bookkeeping.
-void resize_mask(const ResizeMask& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+template <typename Sink>
+inline void mask_rows(const ResizeMask& job, std::int32_t row_begin, std::int32_t row_end, void* scratch, Sink sink) {
   const std::int32_t taps = job.rows.taps;
   const std::ptrdiff_t width = (job.width + 15) & ~15;
   float* ring = static_cast<float*>(scratch);
@@ -128,8 +133,28 @@ void resize_mask(const ResizeMask& job, std::int32_t row_begin, std::int32_t row
       }
       rows[t] = ring + slot * width;
     }
-    mask_row(job, y, rows, sum);
+    mask_row(job, y, rows, sum, sink);
   }
+}
+
+void resize_mask(const ResizeMask& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+  mask_rows(job, row_begin, row_end, scratch, [&](std::int32_t y, auto value) { mask_store(job, y, value); });
+}
+
+MinMax resize_range(const ResizeMask& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+  constexpr std::int32_t kChunk = 256;
+  MinMax range{kInfinity, -kInfinity};
+  mask_rows(job, row_begin, row_end, scratch, [&](std::int32_t, auto value) {
+    float chunk[kChunk];
+    for (std::int32_t x = 0; x < job.width; x += kChunk) {
+      const std::int32_t n = job.width - x < kChunk ? job.width - x : kChunk;
+      for (std::int32_t i = 0; i < n; ++i) chunk[i] = value(x + i);
+      const MinMax part = minmax(chunk, static_cast<std::size_t>(n));
+      range.lo = part.lo < range.lo ? part.lo : range.lo;
+      range.hi = part.hi > range.hi ? part.hi : range.hi;
+    }
+  });
+  return range;
 }
 
 }  // namespace

@@ -81,6 +81,12 @@ std::size_t scratch_bytes(const ResizeMask& job) {
          taps * (sizeof(const float*) + sizeof(std::int32_t));
 }
 
+std::size_t scratch_bytes(const ResizeLevels& job) {
+  const std::size_t taps = static_cast<std::size_t>(job.rows.stride);
+  return taps * (static_cast<std::size_t>(job.width) * static_cast<std::size_t>(job.channels) + 64) +
+         taps * (sizeof(const std::uint8_t*) + sizeof(std::int32_t));
+}
+
 std::size_t scratch_bytes(const EstimateForeground& job) {
   const std::size_t sample = job.wide ? 2 : 1;
   const auto radius = [&](int i) { return static_cast<std::size_t>(job.radii[i]); };

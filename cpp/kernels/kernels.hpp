@@ -1,8 +1,9 @@
 // The kernels and their contracts. One KernelTable per tier; all tiers give the same bits.
 //
-// Common to all: a job describes whole planes; a call works on the output rows [row_begin, row_end) only, so that callers
-// split a picture into bands for threads and caches. Nothing is allocated, thrown, printed or timed. Source and destination
-// never overlap. Float formulas are evaluated in float32, one rounding for each operation written down, never contracted.
+// Common to all: a job describes whole planes; a call works on the output rows [row_begin, row_end) only, so that
+// callers split a picture into bands for threads and caches. Nothing is allocated, thrown, printed or timed. Source and
+// destination never overlap. Float formulas are evaluated in float32, one rounding for each operation written down,
+// never contracted.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +29,8 @@ struct NormalizedPlanes {
   void* dst;  // 3 * height * width elements
 };
 
-// uint8 rows in. Plane c takes channel c, or 2 - c with `bgr`, or the only channel of a grey picture; a 4th channel is ignored.
+// uint8 rows in. Plane c takes channel c, or 2 - c with `bgr`, or the only channel of a grey picture; a 4th channel is
+// ignored.
 struct Picture8 {
   const std::uint8_t* data;
   std::ptrdiff_t stride;
@@ -38,9 +40,10 @@ struct Picture8 {
   bool bgr;
 };
 
-// One axis of a 2-tap resize from `in` to `out` samples: half-pixel centres, clamped at the edge, no antialias.
-// With D = 2 * out and n = max(0, (2 d + 1) * in - out): first[d] = min(n / D, in - 1), and weight[d] = n % D, or 0 in the last sample.
-// The tap after first[d] is first[d] + 1, and is read only where weight[d] is not 0. D <= 32766.
+// One axis of a 2-tap resize from `in` to `out` samples, clamped at the edge, no antialias. With D = 2 * out, and n =
+// max(0, (2 d + 1) * in
+// - out) for half-pixel centres or 2 d * in for top-left ones: first[d] = min(n / D, in - 1), and weight[d] = n % D, or
+// 0 in the last sample. The tap after first[d] is first[d] + 1, and is read only where weight[d] is not 0. D <= 32766.
 struct BilinearAxis {
   const std::int32_t* first;
   const std::int16_t* weight;  // of the second tap, in 1/D; the first has D - weight
@@ -49,7 +52,8 @@ struct BilinearAxis {
 
 // resize_bilinear: h(r) = p0 * (Dx - wx) + p1 * wx in each of the two source rows, an exact integer.
 //   Rounding::none: v' = h(r0) + (h(r1) - h(r0)) * (wy / Dy), dst = v' * (scale * (1 / Dx)) + bias, all in float32.
-//   otherwise:      N = h(r0) * (Dy - wy) + h(r1) * wy (+ Dx * Dy / 2 for nearest), dst = (N / (Dx * Dy)) * scale + bias, where N and
+//   otherwise:      N = h(r0) * (Dy - wy) + h(r1) * wy (+ Dx * Dy / 2 for nearest), dst = (N / (Dx * Dy)) * scale +
+//   bias, where N and
 //                   its division are exact integers.
 struct ResizeBilinear {
   Picture8 src;
@@ -58,8 +62,8 @@ struct ResizeBilinear {
   NormalizedPlanes out;
 };
 
-// One axis of an antialiased resize: output d is the sum over t < count[d] of weights[d * stride + t] * sample[first[d] + t].
-// Weights are Q14 and sum to 16384 for every d; those from count[d] up to stride are 0; stride is even.
+// One axis of an antialiased resize: output d is the sum over t < count[d] of weights[d * stride + t] * sample[first[d]
+// + t]. Weights are Q14 and sum to 16384 for every d; those from count[d] up to stride are 0; stride is even.
 struct FilterAxis {
   const std::int32_t* first;
   const std::int32_t* count;
@@ -67,13 +71,42 @@ struct FilterAxis {
   std::int32_t stride;
 };
 
-// resize_triangle: vertical first, V[x] = (sum of w * p + 64) >> 7 (Q7, at most 255 * 128), then H = sum of w * V (Q21), all integers.
-//   Rounding::none: dst = H * (scale * 2^-21) + bias in float32; truncate: (H >> 21) * scale + bias; nearest: ((H + 2^20) >> 21) ...
+// resize_triangle: vertical first, V[x] = (sum of w * p + 64) >> 7 (Q7, at most 255 * 128), then H = sum of w * V
+// (Q21), all integers.
+//   Rounding::none: dst = H * (scale * 2^-21) + bias in float32; truncate: (H >> 21) * scale + bias; nearest: ((H +
+//   2^20) >> 21) ...
 struct ResizeTriangle {
   Picture8 src;
   FilterAxis columns;
   FilterAxis rows;
   NormalizedPlanes out;
+};
+
+// One axis of Pillow's 8-bit resampler. Output d is clamp(S >> 22, 0, 255), where S = 2^21 + sum over t < count[d] of
+// weights[d * stride + t] * sample[first[d] + t]; weights are Q22, the sum of their amounts is below 2. `split` holds
+// the same weights for 16-bit multiplications, in groups of four taps: four times w >> 11, then four times w & 2047.
+// stride is a multiple of 4; weights from count[d] on are 0.
+struct LevelAxis {
+  const std::int32_t* first;
+  const std::int32_t* count;
+  const std::int32_t* weights;
+  const std::int16_t* split;  // 2 * stride for each d
+  std::int32_t stride;
+};
+
+// resize_levels: columns first, each result rounded to a byte, then rows, rounded once more (Pillow's order).
+struct ResizeLevels {
+  const std::uint8_t* src;
+  std::ptrdiff_t src_stride;
+  std::int32_t src_width;
+  std::int32_t src_height;
+  std::int32_t channels;  // 1, 3 or 4, in and out
+  LevelAxis columns;
+  LevelAxis rows;
+  std::int32_t width;
+  std::int32_t height;
+  std::uint8_t* dst;
+  std::ptrdiff_t dst_stride;
 };
 
 // Smallest and largest finite value; NaN and infinities are ignored. No finite value: lo = +inf, hi = -inf.
@@ -82,8 +115,9 @@ struct MinMax {
   float hi;
 };
 
-// One axis of a float resize. taps == 1: sample[first]. taps == 2: a + (b - a) * weights[d], where a = sample[first] and
-// b = sample[min(first + 1, in - 1)]. taps > 2: sum over t < count[d] of weights[d * taps + t] * sample[first[d] + t], from t = 0 upwards.
+// One axis of a float resize. taps == 1: sample[first]. taps == 2: a + (b - a) * weights[d], where a = sample[first]
+// and b = sample[min(first + 1, in - 1)]. taps > 2: sum over t < count[d] of weights[d * taps + t] * sample[first[d] +
+// t], from t = 0 upwards.
 struct MaskAxis {
   const std::int32_t* first;
   const std::int32_t* count;  // only for taps > 2
@@ -111,14 +145,18 @@ struct ResizeMask {
   std::ptrdiff_t dst_stride;  // bytes
 };
 
+// resize_range: the smallest and the largest finite v that resize_mask comes to, before lo and gain; lo to dst_stride
+// are not read.
+
 enum class BlendMode : std::int32_t {
   straight,       // RGBA: the colour as it is, 0 where alpha is 0
   premultiplied,  // RGBA: colour * alpha / top, rounded to nearest
   over,           // RGB: (colour * alpha + background * (top - alpha)) / top, rounded to nearest
 };
 
-// blend: alpha is first multiplied by a 4-channel picture's own (a * b / top, rounded to nearest), then, where threshold is not 0,
-// cut to top (alpha >= threshold) or 0. top is 255 for 8-bit and 65535 for 16-bit samples; src, alpha and dst have the same width of sample.
+// blend: alpha is first multiplied by a 4-channel picture's own (a * b / top, rounded to nearest), then, where
+// threshold is not 0, cut to top (alpha >= threshold) or 0. top is 255 for 8-bit and 65535 for 16-bit samples; src,
+// alpha and dst have the same width of sample.
 struct Blend {
   const void* src;
   std::ptrdiff_t src_stride;
@@ -135,16 +173,18 @@ struct Blend {
   std::uint16_t background[3];
 };
 
-// estimate_foreground: the subject's own colour where the background shines through, in three fusions after Forte, "Approximate Fast
-// Foreground Colour Estimation", ICIP 2021. I is the picture, A the alpha, 0..top; a box of radius r around a pixel holds what the picture
-// has at most r rows and r columns away. One fusion of a foreground F and a background B, channel by channel:
+// estimate_foreground: the subject's own colour where the background shines through, in three fusions after Forte,
+// "Approximate Fast Foreground Colour Estimation", ICIP 2021. I is the picture, A the alpha, 0..top; a box of radius r
+// around a pixel holds what the picture has at most r rows and r columns away. One fusion of a foreground F and a
+// background B, channel by channel:
 //   w(a) = min(a, max(1, [[a * a / top] * a / top])), where [] rounds to nearest: about a^3, but never 0 where a is not
-//   f = sum(F * w(A)) / max(1, sum(w(A))), g = sum(B * w(top - A)) / max(1, sum(w(top - A))): sums over the box, exact, each rounded once
-//   t = A / top, u = 1 - t, e = ((I - t * f) - u * g) / (t * t + u * u), all in float32
-//   F' = floor(min(max(f + t * e, 0), top) + 1/2), B' = floor(min(max(g + u * e, 0), top) + 1/2)
-// The first has F = B = I and radii[0], each of the others F' and B' of the one before. dst = F' of the last, or 0 where A is 0; where A is
-// top that is I. A grey picture's channel is all three, a 4th channel is ignored. Radii are 0..90: the sums of 8-bit samples fit 31 bits.
-// Forte has two fusions, w(a) = a, no division in e and B' = g. Of all F' and B' that explain I, those here are nearest to f and g.
+//   f = sum(F * w(A)) / max(1, sum(w(A))), g = sum(B * w(top - A)) / max(1, sum(w(top - A))): sums over the box, exact,
+//   each rounded once t = A / top, u = 1 - t, e = ((I - t * f) - u * g) / (t * t + u * u), all in float32 F' =
+//   floor(min(max(f + t * e, 0), top) + 1/2), B' = floor(min(max(g + u * e, 0), top) + 1/2)
+// The first has F = B = I and radii[0], each of the others F' and B' of the one before. dst = F' of the last, or 0
+// where A is 0; where A is top that is I. A grey picture's channel is all three, a 4th channel is ignored. Radii are
+// 0..90: the sums of 8-bit samples fit 31 bits. Forte has two fusions, w(a) = a, no division in e and B' = g. Of all F'
+// and B' that explain I, those here are nearest to f and g.
 struct EstimateForeground {
   const void* src;
   std::ptrdiff_t src_stride;
@@ -175,7 +215,8 @@ inline std::int32_t foreground_beside(const EstimateForeground& job) {
 // Bytes of scratch (64-byte aligned) that a call needs, whatever the band.
 std::size_t scratch_bytes(const ResizeBilinear& job);
 std::size_t scratch_bytes(const ResizeTriangle& job);
-std::size_t scratch_bytes(const ResizeMask& job);
+std::size_t scratch_bytes(const ResizeMask& job);  // also of resize_range
+std::size_t scratch_bytes(const ResizeLevels& job);
 std::size_t scratch_bytes(const EstimateForeground& job);
 
 struct KernelTable {
@@ -185,6 +226,8 @@ struct KernelTable {
   MinMax (*minmax)(const float* data, std::size_t count);
   void (*resize_mask)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*blend)(const Blend&, std::int32_t row_begin, std::int32_t row_end);
+  MinMax (*resize_range)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  void (*resize_levels)(const ResizeLevels&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*estimate_foreground)(const EstimateForeground&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
 };
 

@@ -158,6 +158,47 @@ void resize_mask(const ResizeMask& job, std::int32_t row_begin, std::int32_t row
   }
 }
 
+MinMax resize_range(const ResizeMask& job, std::int32_t row_begin, std::int32_t row_end, void*) {
+  MinMax range{kInfinity, -kInfinity};
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    for (std::int32_t x = 0; x < job.width; ++x) {
+      const float v = resample(job, y, x);
+      const MinMax one = minmax(&v, 1);
+      if (one.lo < range.lo) range.lo = one.lo;
+      if (one.hi > range.hi) range.hi = one.hi;
+    }
+  }
+  return range;
+}
+
+std::int32_t level(std::int32_t sum) {
+  const std::int32_t v = sum >> 22;
+  return v < 0 ? 0 : v > 255 ? 255 : v;
+}
+
+std::int32_t level_of_column(const ResizeLevels& job, std::int32_t row, std::int32_t x, std::int32_t channel) {
+  const std::uint8_t* p = job.src + row * job.src_stride;
+  const std::int32_t* weights = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
+  std::int32_t sum = 1 << 21;
+  for (std::int32_t t = 0; t < job.columns.count[x]; ++t) {
+    sum += weights[t] * p[(job.columns.first[x] + t) * job.channels + channel];
+  }
+  return level(sum);
+}
+
+void resize_levels(const ResizeLevels& job, std::int32_t row_begin, std::int32_t row_end, void*) {
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    const std::int32_t* weights = job.rows.weights + static_cast<std::ptrdiff_t>(y) * job.rows.stride;
+    for (std::int32_t i = 0; i < job.width * job.channels; ++i) {
+      std::int32_t sum = 1 << 21;
+      for (std::int32_t t = 0; t < job.rows.count[y]; ++t) {
+        sum += weights[t] * level_of_column(job, job.rows.first[y] + t, i / job.channels, i % job.channels);
+      }
+      job.dst[y * job.dst_stride + i] = static_cast<std::uint8_t>(level(sum));
+    }
+  }
+}
+
 template <typename T>
 void blend_pixel(const Blend& job, const T* p, std::uint32_t alpha, T* out) {
   constexpr std::uint32_t top = static_cast<T>(~T{0});
@@ -287,7 +328,9 @@ void estimate_foreground(const EstimateForeground& job, std::int32_t row_begin, 
 
 }  // namespace
 
-extern const KernelTable reference_table = {"reference", resize_bilinear, resize_triangle,    minmax,
-                                            resize_mask, blend,           estimate_foreground};
+extern const KernelTable reference_table = {
+    "reference",  resize_bilinear, resize_triangle,     minmax, resize_mask, blend,
+    resize_range, resize_levels,   estimate_foreground,
+};
 
 }  // namespace rmbg::kernels

@@ -3,13 +3,16 @@
 #include "kernels/body_foreground.hpp"
 #include "kernels/body_minmax.hpp"
 #include "kernels/body_resize_bilinear.hpp"
+#include "kernels/body_resize_levels.hpp"
 #include "kernels/body_resize_mask.hpp"
 #include "kernels/body_resize_triangle.hpp"
 
 namespace rmbg::kernels {
 
 extern const KernelTable avx2_table;
-const KernelTable avx2_table = {"avx2",      resize_bilinear, resize_triangle,    minmax,
-                                resize_mask, blend,           estimate_foreground};
+const KernelTable avx2_table = {
+    "avx2",       resize_bilinear, resize_triangle,     minmax, resize_mask, blend,
+    resize_range, resize_levels,   estimate_foreground,
+};
 
 }  // namespace rmbg::kernels

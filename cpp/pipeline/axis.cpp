@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace rmbg {
 namespace {
 
-struct HalfPixel {
+struct Pair {
   std::int32_t first;
   std::int64_t rest;  // of 2 * out
 };
 
-HalfPixel half_pixel(std::int64_t in, std::int64_t out, std::int64_t d) {
-  const std::int64_t n = std::max<std::int64_t>(0, (2 * d + 1) * in - out);
+Pair pair(std::int64_t in, std::int64_t out, std::int64_t d, Centres centres) {
+  const std::int64_t n = centres == Centres::topleft ? 2 * d * in : std::max<std::int64_t>(0, (2 * d + 1) * in - out);
   const std::int64_t first = n / (2 * out);
   if (first >= in - 1) return {static_cast<std::int32_t>(in - 1), 0};
   return {static_cast<std::int32_t>(first), n % (2 * out)};
@@ -29,31 +30,91 @@ double cubic(double x) {
   return 0.0;
 }
 
+double sinc(double x) {
+  if (x == 0.0) return 1.0;
+  x = x * 3.14159265358979323846;
+  return std::sin(x) / x;
+}
+
+double lanczos(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0; }
+
 struct Window {
   std::int32_t first;
   std::vector<double> weights;
 };
 
-// The samples whose centres lie within the filter's support around output d, and the filter's values there.
-template <typename Filter>
-Window window(std::int32_t in, std::int32_t out, std::int32_t d, double support, Filter filter) {
+double support_of(Filter filter) { return filter == Filter::triangle ? 1.0 : filter == Filter::bicubic ? 2.0 : 3.0; }
+
+double value_of(Filter filter, double x) {
+  return filter == Filter::triangle ? triangle(x) : filter == Filter::bicubic ? cubic(x) : lanczos(x);
+}
+
+// The samples whose centres lie within the filter's support around output d, and the filter's values there, in Pillow's
+// order of operations.
+Window window(std::int32_t in, std::int32_t out, std::int32_t d, Filter filter) {
   const double scale = static_cast<double>(in) / out;
   const double widen = std::max(scale, 1.0);
+  const double support = support_of(filter) * widen;
   const double centre = (d + 0.5) * scale;
-  const auto begin = std::max(0, static_cast<std::int32_t>(centre - support * widen + 0.5));
-  const auto end = std::min(in, static_cast<std::int32_t>(centre + support * widen + 0.5));
+  const auto begin = std::max(0, static_cast<std::int32_t>(centre - support + 0.5));
+  const auto end = std::min(in, static_cast<std::int32_t>(centre + support + 0.5));
   Window result{begin, {}};
-  for (std::int32_t i = begin; i < end; ++i) result.weights.push_back(filter((i + 0.5 - centre) * (1.0 / widen)));
+  for (std::int32_t i = begin; i < end; ++i)
+    result.weights.push_back(value_of(filter, (i - centre + 0.5) * (1.0 / widen)));
   return result;
+}
+
+struct Windows {
+  std::vector<Window> all;
+  std::size_t longest = 0;
+};
+
+// One a sample of the output, the weights of each summing to 1.
+Windows windows(std::int32_t in, std::int32_t out, Filter filter) {
+  Windows result;
+  for (std::int32_t d = 0; d < out; ++d) {
+    Window taps = window(in, out, d, filter);
+    double total = 0.0;
+    for (const double weight : taps.weights) total += weight;
+    for (double& weight : taps.weights) weight /= total;
+    result.longest = std::max(result.longest, taps.weights.size());
+    result.all.push_back(std::move(taps));
+  }
+  return result;
+}
+
+MaskTable two_taps(std::int32_t out) {
+  MaskTable table;
+  table.taps = 2;
+  table.first.reserve(static_cast<std::size_t>(out));
+  table.weights.reserve(static_cast<std::size_t>(out));
+  return table;
+}
+
+MaskTable filtered(std::int32_t in, std::int32_t out, Filter filter) {
+  const Windows taps = windows(in, out, filter);
+  const std::size_t longest = std::max<std::size_t>(taps.longest, 3);  // fewer taps would mean another formula
+  MaskTable table;
+  table.taps = static_cast<std::int32_t>(longest);
+  table.weights.assign(longest * static_cast<std::size_t>(out), 0.0f);
+  float* row = table.weights.data();
+  for (const Window& one : taps.all) {
+    std::transform(one.weights.begin(), one.weights.end(), row,
+                   [](double weight) { return static_cast<float>(weight); });
+    table.first.push_back(one.first);
+    table.count.push_back(static_cast<std::int32_t>(one.weights.size()));
+    row += longest;
+  }
+  return table;
 }
 
 }  // namespace
 
-BilinearTable bilinear_table(std::int32_t in, std::int32_t out) {
+BilinearTable bilinear_table(std::int32_t in, std::int32_t out, Centres centres) {
   BilinearTable table;
   table.denominator = 2 * out;
   for (std::int32_t d = 0; d < out; ++d) {
-    const HalfPixel at = half_pixel(in, out, d);
+    const Pair at = pair(in, out, d, centres);
     table.first.push_back(at.first);
     table.weight.push_back(static_cast<std::int16_t>(at.rest));
   }
@@ -61,70 +122,106 @@ BilinearTable bilinear_table(std::int32_t in, std::int32_t out) {
 }
 
 FilterTable triangle_table(std::int32_t in, std::int32_t out) {
+  const Windows taps = windows(in, out, Filter::triangle);
   FilterTable table;
-  std::vector<Window> windows;
-  std::size_t longest = 0;
-  for (std::int32_t d = 0; d < out; ++d) {
-    windows.push_back(window(in, out, d, 1.0, triangle));
-    longest = std::max(longest, windows.back().weights.size());
-  }
-  table.stride = static_cast<std::int32_t>((longest + 1) / 2 * 2);
+  table.stride = static_cast<std::int32_t>((taps.longest + 1) / 2 * 2);
   table.weights.assign(static_cast<std::size_t>(table.stride) * static_cast<std::size_t>(out), 0);
   std::int16_t* row = table.weights.data();
-  for (const Window& taps : windows) {
-    double total = 0.0;
-    for (const double weight : taps.weights) total += weight;
+  for (const Window& one : taps.all) {
     double running = 0.0;
     double before = 0.0;
-    for (std::size_t t = 0; t < taps.weights.size(); ++t) {
-      running += taps.weights[t];
-      const double upto = std::floor(running / total * 16384.0 + 0.5);
+    for (std::size_t t = 0; t < one.weights.size(); ++t) {
+      running += one.weights[t];
+      const double upto = t + 1 == one.weights.size() ? 16384.0 : std::floor(running * 16384.0 + 0.5);
       row[t] = static_cast<std::int16_t>(upto - before);
       before = upto;
     }
-    table.first.push_back(taps.first);
-    table.count.push_back(static_cast<std::int32_t>(taps.weights.size()));
+    table.first.push_back(one.first);
+    table.count.push_back(static_cast<std::int32_t>(one.weights.size()));
     row += table.stride;
   }
   return table;
 }
 
-MaskTable mask_table(std::int32_t in, std::int32_t out, MaskResample resample) {
-  MaskTable table;
-  if (resample == MaskResample::nearest) {
-    table.taps = 1;
-    for (std::int64_t d = 0; d < out; ++d) {
-      table.first.push_back(static_cast<std::int32_t>((2 * d + 1) * in / (2 * std::int64_t{out})));
+LevelTable level_table(std::int32_t in, std::int32_t out, Filter filter) {
+  const Windows taps = windows(in, out, filter);
+  LevelTable table;
+  const std::size_t stride = (taps.longest + 3) / 4 * 4;
+  table.stride = static_cast<std::int32_t>(stride);
+  table.weights.assign(stride * static_cast<std::size_t>(out), 0);
+  table.split.assign(2 * stride * static_cast<std::size_t>(out), 0);
+  std::int32_t* row = table.weights.data();
+  std::int16_t* split = table.split.data();
+  for (const Window& one : taps.all) {
+    for (std::size_t t = 0; t < one.weights.size(); ++t) {
+      const double weight = one.weights[t] * (1 << 22);
+      row[t] = static_cast<std::int32_t>(weight < 0.0 ? weight - 0.5 : weight + 0.5);
+      std::int16_t* group = split + t / 4 * 8 + t % 4;
+      group[0] = static_cast<std::int16_t>(row[t] >> 11);
+      group[4] = static_cast<std::int16_t>(row[t] & 2047);
     }
-    return table;
-  }
-  if (resample == MaskResample::bilinear) {
-    table.taps = 2;
-    for (std::int32_t d = 0; d < out; ++d) {
-      const HalfPixel at = half_pixel(in, out, d);
-      table.first.push_back(at.first);
-      table.weights.push_back(static_cast<float>(static_cast<double>(at.rest) / (2.0 * out)));
-    }
-    return table;
-  }
-  std::vector<Window> windows;
-  std::size_t longest = 3;  // fewer taps would mean another formula
-  for (std::int32_t d = 0; d < out; ++d) {
-    windows.push_back(window(in, out, d, 2.0, cubic));
-    longest = std::max(longest, windows.back().weights.size());
-  }
-  table.taps = static_cast<std::int32_t>(longest);
-  table.weights.assign(longest * static_cast<std::size_t>(out), 0.0f);
-  float* row = table.weights.data();
-  for (const Window& taps : windows) {
-    double total = 0.0;
-    for (const double weight : taps.weights) total += weight;
-    for (std::size_t t = 0; t < taps.weights.size(); ++t) row[t] = static_cast<float>(taps.weights[t] / total);
-    table.first.push_back(taps.first);
-    table.count.push_back(static_cast<std::int32_t>(taps.weights.size()));
-    row += longest;
+    table.first.push_back(one.first);
+    table.count.push_back(static_cast<std::int32_t>(one.weights.size()));
+    row += stride;
+    split += 2 * stride;
   }
   return table;
+}
+
+MaskTable mask_table(std::int32_t in, std::int32_t out, MaskResample resample) {
+  switch (resample) {
+    case MaskResample::nearest: {
+      MaskTable table;
+      table.taps = 1;
+      for (std::int64_t d = 0; d < out; ++d) {
+        table.first.push_back(static_cast<std::int32_t>((2 * d + 1) * in / (2 * std::int64_t{out})));
+      }
+      return table;
+    }
+    case MaskResample::bilinear:
+    case MaskResample::bilinear_topleft: {
+      const Centres centres = resample == MaskResample::bilinear ? Centres::half_pixel : Centres::topleft;
+      MaskTable table = two_taps(out);
+      for (std::int32_t d = 0; d < out; ++d) {
+        const Pair at = pair(in, out, d, centres);
+        table.first.push_back(at.first);
+        table.weights.push_back(static_cast<float>(static_cast<double>(at.rest) / (2.0 * out)));
+      }
+      return table;
+    }
+    case MaskResample::bilinear_corners: {
+      MaskTable table = two_taps(out);
+      const std::int64_t steps = std::max(out - 1, 1);  // a single output takes the first sample
+      for (std::int64_t d = 0; d < out; ++d) {
+        const std::int64_t n = d * (in - 1);
+        table.first.push_back(static_cast<std::int32_t>(n / steps));
+        table.weights.push_back(static_cast<float>(static_cast<double>(n % steps) / static_cast<double>(steps)));
+      }
+      return table;
+    }
+    case MaskResample::pillow_bilinear:
+      return filtered(in, out, Filter::triangle);
+    case MaskResample::pillow_lanczos:
+      return filtered(in, out, Filter::lanczos);
+    case MaskResample::bicubic:
+    case MaskResample::pillow_bicubic:
+      break;
+  }
+  return filtered(in, out, Filter::bicubic);
+}
+
+MaskTable extremes(const MaskTable& table) {
+  MaskTable result;
+  result.taps = table.taps;
+  const std::size_t out = table.first.size();
+  for (std::size_t d = 0; d < out; ++d) {
+    const bool starts = d == 0 || table.first[d] != table.first[d - 1];
+    const bool ends = table.taps > 1 && (d + 1 == out || table.first[d] != table.first[d + 1]);
+    if (!starts && !ends) continue;
+    result.first.push_back(table.first[d]);
+    if (table.taps > 1) result.weights.push_back(table.weights[d]);
+  }
+  return result;
 }
 
 }  // namespace rmbg

@@ -8,7 +8,27 @@
 
 namespace rmbg {
 
-enum class MaskResample { bilinear, bicubic, nearest };
+// Filters of an antialiased resize, widened when shrinking: Pillow's BILINEAR, BICUBIC (a = -1/2) and LANCZOS (a = 3).
+enum class Filter { triangle, bicubic, lanczos };
+
+// Where output d of two taps lies in the input. half_pixel: (d + 1/2) * in / out - 1/2; topleft: d * in / out; both
+// clamped at the edge.
+enum class Centres { half_pixel, topleft };
+
+// How a mask gets to the image's size. bilinear: 2 taps, half-pixel centres, no antialias; bilinear_topleft: the same
+// with Centres::topleft; bilinear_corners: 2 taps, the corner samples of both coincide (torch's align_corners=True);
+// nearest: the sample under the output's centre; bicubic: Filter::bicubic. pillow_*: 8-bit levels through
+// resize_levels, other samples in float with the same filter.
+enum class MaskResample {
+  bilinear,
+  bilinear_topleft,
+  bilinear_corners,
+  bicubic,
+  nearest,
+  pillow_bilinear,
+  pillow_bicubic,
+  pillow_lanczos
+};
 
 constexpr std::int32_t kMaxModelSide = 16383;  // 2 * side must fit the 16-bit weights of kernels::BilinearAxis
 
@@ -27,6 +47,15 @@ struct FilterTable {
   kernels::FilterAxis view() const { return {first.data(), count.data(), weights.data(), stride}; }
 };
 
+struct LevelTable {
+  std::vector<std::int32_t> first;
+  std::vector<std::int32_t> count;
+  std::vector<std::int32_t> weights;
+  std::vector<std::int16_t> split;
+  std::int32_t stride;
+  kernels::LevelAxis view() const { return {first.data(), count.data(), weights.data(), split.data(), stride}; }
+};
+
 struct MaskTable {
   std::vector<std::int32_t> first;
   std::vector<std::int32_t> count;
@@ -36,11 +65,15 @@ struct MaskTable {
 };
 
 // All take sizes from 1 on; out <= kMaxModelSide for the first two.
-BilinearTable bilinear_table(std::int32_t in, std::int32_t out);
-// Triangle filter, widened when shrinking: Pillow's BILINEAR. Running sums are rounded to Q14, so that each row sums to 16384 exactly.
+BilinearTable bilinear_table(std::int32_t in, std::int32_t out, Centres centres = Centres::half_pixel);
+// Triangle filter, widened when shrinking: Pillow's BILINEAR. Running sums are rounded to Q14, so that each row sums to
+// 16384 exactly.
 FilterTable triangle_table(std::int32_t in, std::int32_t out);
-// bilinear: 2 taps, half-pixel centres, no antialias. bicubic: a = -1/2, widened when shrinking (Pillow's BICUBIC).
-// nearest: the sample under the output's centre, floor((d + 1/2) * in / out).
+// Weights in Q22, rounded away from zero at the half, as Pillow rounds them.
+LevelTable level_table(std::int32_t in, std::int32_t out, Filter filter);
 MaskTable mask_table(std::int32_t in, std::int32_t out, MaskResample resample);
+// The axis cut down to the first and the last output of each pair of samples, where the extremes of a 2-tap resize lie:
+// between two samples it is monotone. `table` must have 1 or 2 taps; with 1 only one output a sample stays.
+MaskTable extremes(const MaskTable& table);
 
 }  // namespace rmbg

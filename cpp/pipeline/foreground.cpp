@@ -3,8 +3,35 @@
 #include "core/buffer.hpp"
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
+#include "pipeline/preprocess.hpp"
 
 namespace rmbg {
+namespace {
+
+// alpha = alpha * the picture's own, rounded to nearest, as the blend does it.
+template <typename T>
+void multiply_rows(const ImageView& image, const Plane& alpha, std::int32_t begin, std::int32_t end) {
+  constexpr std::uint32_t kTop = static_cast<T>(~T{0});
+  for (std::int32_t y = begin; y < end; ++y) {
+    const auto* own = reinterpret_cast<const T*>(static_cast<const char*>(image.data) + y * image.stride) + 3;
+    auto* row = reinterpret_cast<T*>(static_cast<char*>(alpha.data) + y * alpha.stride);
+    for (std::int32_t x = 0; x < image.width; ++x) {
+      row[x] = static_cast<T>((std::uint32_t{row[x]} * own[4 * x] + kTop / 2) / kTop);
+    }
+  }
+}
+
+void multiply_by_own(const ImageView& image, const Plane& alpha, int threads) {
+  parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
+    if (image.sample == Sample::u16) {
+      multiply_rows<std::uint16_t>(image, alpha, begin, end);
+    } else {
+      multiply_rows<std::uint8_t>(image, alpha, begin, end);
+    }
+  });
+}
+
+}  // namespace
 
 void estimate_foreground(const ImageView& image, const Plane& alpha, const ForegroundRadii& radii,
                          const MutableImageView& dst, int threads) {
@@ -23,6 +50,21 @@ void estimate_foreground(const ImageView& image, const Plane& alpha, const Foreg
     Buffer scratch(kernels::scratch_bytes(job));
     kernels::active().estimate_foreground(job, begin, end, scratch.data());
   });
+}
+
+void cutout_estimated(const ImageView& image, const Mask& mask, const MaskOptions& mask_options,
+                      const BlendOptions& options, const MutableImageView& dst, int threads) {
+  check_size(image.width, image.height);
+  const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(image.width) * (image.sample == Sample::u16 ? 2 : 1);
+  Buffer alpha(static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
+  Buffer colours(3 * static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
+  const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
+  const Plane plane{alpha.data(), image.width, image.height, row, type};
+  resize_mask(mask, mask_options, plane, threads);
+  if (image.channels == 4) multiply_by_own(image, plane, threads);
+  const MutableImageView own{colours.data(), image.width, image.height, 3, 3 * row, image.sample};
+  estimate_foreground(image, plane, ForegroundRadii{}, own, threads);
+  blend({own.data, own.width, own.height, own.channels, own.stride, own.sample}, plane, options, dst, threads);
 }
 
 }  // namespace rmbg

@@ -1,11 +1,13 @@
 #include "pipeline/remover.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <string>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "pipeline/foreground.hpp"
 
 namespace rmbg {
 namespace {
@@ -25,12 +27,14 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 }
 
 void check_input(const ort::TensorInfo& input, const Recipe& recipe) {
-  const std::vector<std::int64_t> wanted{1, 3, recipe.height, recipe.width};
+  const std::int64_t any = recipe.dynamic ? -1 : 0;
+  const std::vector<std::int64_t> wanted{1, 3, any ? any : recipe.height, any ? any : recipe.width};
   bool fits = input.shape.size() == wanted.size();
   for (std::size_t i = 0; fits && i < wanted.size(); ++i) fits = input.shape[i] < 0 || input.shape[i] == wanted[i];
   if (!fits) {
     throw Error(ErrorKind::model, "the model's input '" + input.name + "' has the shape " + shape_text(input.shape) +
-                                      ", the recipe makes " + shape_text(wanted) + ": correct `size` in the model's row");
+                                      ", the recipe makes " + shape_text(wanted) +
+                                      ": correct `size` in the model's row");
   }
 }
 
@@ -40,8 +44,9 @@ Mask check_output(const std::vector<float>& data, const std::vector<std::int64_t
                shape[rank - 2] <= kMaxSide;
   for (std::size_t i = 0; plane && i + 2 < rank; ++i) plane = shape[i] == 1;
   if (!plane) {
-    throw Error(ErrorKind::model, "the model's output has the shape " + shape_text(shape) +
-                                      ", which is not one mask [1, 1, height, width]: choose another `output` in the model's row");
+    throw Error(ErrorKind::model,
+                "the model's output has the shape " + shape_text(shape) +
+                    ", which is not one mask [1, 1, height, width]: choose another `output` in the model's row");
   }
   return {data.data(), static_cast<std::int32_t>(shape[rank - 1]), static_cast<std::int32_t>(shape[rank - 2])};
 }
@@ -84,78 +89,85 @@ Remover::Remover(const ort::SessionConfig& config, const Recipe& recipe)
   check_input(session_.input(), recipe_);
 }
 
-Timings Remover::mask(const ImageView& image, const Plane& dst) {
+Outcome Remover::mask(const ImageView& image, bool strict, const Plane& dst) {
   Lease lease(*this);
-  Timings timings{};
-  const Mask mask = infer(image, lease.get(), timings);
+  Outcome outcome{};
+  Mask mask = infer(image, lease.get(), outcome.timings);
   const auto start = Clock::now();
-  resize_mask(mask, mask_options(mask, dst.type), dst, threads_);
-  timings.postprocess = milliseconds_since(start);
-  return timings;
+  outcome.scene = judge_mask(image, mask, strict, lease.get());
+  resize_mask(mask, mask_options(outcome.scene, dst.type), dst, threads_);
+  outcome.timings.postprocess = milliseconds_since(start);
+  return outcome;
 }
 
-Timings Remover::remove(const ImageView& image, const BlendOptions& options, const MutableImageView& dst) {
+Outcome Remover::remove(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
+                        const MutableImageView& dst) {
   Lease lease(*this);
-  Timings timings{};
-  const Mask mask = infer(image, lease.get(), timings);
+  Outcome outcome{};
+  Mask mask = infer(image, lease.get(), outcome.timings);
   const auto start = Clock::now();
+  outcome.scene = judge_mask(image, mask, strict, lease.get());
   const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
-  cutout(image, mask, mask_options(mask, type), options, dst, threads_);
-  timings.postprocess = milliseconds_since(start);
-  return timings;
+  (estimate ? cutout_estimated : cutout)(image, mask, mask_options(outcome.scene, type), options, dst, threads_);
+  outcome.timings.postprocess = milliseconds_since(start);
+  return outcome;
 }
 
 Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) const {
   auto start = Clock::now();
   const bool half = session_.input().type == ort::ElementType::float16;
-  const std::size_t values = 3 * static_cast<std::size_t>(recipe_.height) * static_cast<std::size_t>(recipe_.width);
+  const InputSize size = input_size(image);
+  const std::size_t values = 3 * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width);
   scratch.input.reserve(values * (half ? 2 : 4));
-  fill_input(image, scratch.input.data());
+  fill_input(image, size, scratch.input.data());
   timings.preprocess = milliseconds_since(start);
 
   start = Clock::now();
-  const auto shape = session_.run(scratch.input.data(), {1, 3, recipe_.height, recipe_.width}, scratch.output);
+  const auto shape = session_.run(scratch.input.data(), {1, 3, size.height, size.width}, scratch.output);
   const Mask mask = check_output(scratch.output, shape);
   if (recipe_.sigmoid) apply_sigmoid(scratch.output);
   timings.inference = milliseconds_since(start);
   return mask;
 }
 
-void Remover::fill_input(const ImageView& image, void* input) const {
+Remover::InputSize Remover::input_size(const ImageView& image) const {
+  if (!recipe_.dynamic) return {recipe_.height, recipe_.width};
+  const auto side = [&](std::int32_t own, std::int32_t most) {
+    return std::max(std::min(own, most) / recipe_.dynamic, 1) * recipe_.dynamic;
+  };
+  return {side(image.height, recipe_.height), side(image.width, recipe_.width)};
+}
+
+void Remover::fill_input(const ImageView& image, const InputSize& size, void* input) const {
   kernels::NormalizedPlanes planes{};
-  planes.width = recipe_.width;
-  planes.height = recipe_.height;
+  planes.width = size.width;
+  planes.height = size.height;
   planes.rounding = recipe_.rounding;
   planes.half = session_.input().type == ort::ElementType::float16;
   planes.dst = input;
-  double largest = 255.0;
-  if (recipe_.divide_by_max) {
-    // A first pass with scale 1 finds the largest resized sample; a black picture keeps 255.
-    const std::int32_t height = 3 * recipe_.height;
-    Buffer plain(sizeof(float) * static_cast<std::size_t>(height) * static_cast<std::size_t>(recipe_.width));
-    kernels::NormalizedPlanes identity = planes;
-    for (float& scale : identity.scale) scale = 1.0f;
-    identity.half = false;
-    identity.dst = plain.data();
-    preprocess(image, recipe_.resample, false, identity, threads_);
-    const float found = minmax({static_cast<const float*>(plain.data()), recipe_.width, height}, threads_).hi;
-    if (found > 0.0f) largest = found;
-  }
+  const double white = recipe_.divide_by_max ? largest_value(image, recipe_.resample, planes, threads_) : 255.0;
   for (int c = 0; c < 3; ++c) {
-    planes.scale[c] = static_cast<float>(1.0 / (largest * recipe_.std[c]));
+    planes.scale[c] = static_cast<float>(1.0 / (white * recipe_.std[c]));
     planes.bias[c] = static_cast<float>(-recipe_.mean[c] / recipe_.std[c]);
   }
   preprocess(image, recipe_.resample, false, planes, threads_);
 }
 
-MaskOptions Remover::mask_options(const Mask& mask, kernels::MaskType type) const {
+// A mask without a subject becomes a plane of one value.
+Scene Remover::judge_mask(const ImageView& image, Mask& mask, bool strict, Scratch& scratch) const {
+  const SceneRule rule{recipe_.minmax, recipe_.mask_resample, recipe_.empty_below, recipe_.empty_is_opaque};
+  Scene scene = judge(mask, rule, image.width, image.height, threads_);
+  if (scene.problem.empty()) return scene;
+  if (strict) throw Error(ErrorKind::model_output, scene.problem);
+  std::fill(scratch.output.begin(), scratch.output.end(), scene.opaque ? 1.0f : 0.0f);
+  return scene;
+}
+
+MaskOptions Remover::mask_options(const Scene& scene, kernels::MaskType type) const {
   MaskOptions options;
   options.resample = recipe_.mask_resample;
   options.nearest = recipe_.mask_nearest;
-  const kernels::MinMax range = minmax(mask, threads_);
-  check_finite(range);
-  const float top = top_of(type);
-  options.scaling = recipe_.minmax ? stretch(range, top) : unit(top);
+  options.scaling = scaling_of(scene, scene.problem.empty() ? recipe_.minmax : MinMaxOrder::none, top_of(type));
   return options;
 }
 

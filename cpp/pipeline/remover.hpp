@@ -11,6 +11,7 @@
 #include "ort/session.hpp"
 #include "pipeline/cutout.hpp"
 #include "pipeline/preprocess.hpp"
+#include "pipeline/scene.hpp"
 
 namespace rmbg {
 
@@ -18,15 +19,18 @@ namespace rmbg {
 struct Recipe {
   std::int32_t height;
   std::int32_t width;
+  std::int32_t dynamic;  // not 0: the picture's own sides, cut down to multiples of this, at most height x width
   Resample resample;
   kernels::Rounding rounding;
   bool divide_by_max;  // by the resized picture's largest sample instead of 255
   double mean[3];
   double std[3];
   bool sigmoid;
-  bool minmax;
+  MinMaxOrder minmax;
   MaskResample mask_resample;
   bool mask_nearest;
+  float empty_below;
+  bool empty_is_opaque;
 };
 
 // Milliseconds of one call.
@@ -36,6 +40,11 @@ struct Timings {
   double postprocess;
 };
 
+struct Outcome {
+  Timings timings;
+  Scene scene;
+};
+
 class Remover {
  public:
   // Throws Error(model) where the graph's input cannot take the recipe's tensor, and what ort::Session throws.
@@ -43,10 +52,13 @@ class Remover {
 
   const ort::Session& session() const { return session_; }
 
-  // Both throw Error: image, model_output, inference.
-  Timings mask(const ImageView& image, const Plane& dst);
-  // options.threshold and background are in the picture's samples.
-  Timings remove(const ImageView& image, const BlendOptions& options, const MutableImageView& dst);
+  // Both throw Error: image, model_output (an output that is no mask; with `strict` also a mask without a subject,
+  // before anything is written to dst), inference.
+  Outcome mask(const ImageView& image, bool strict, const Plane& dst);
+  // options.threshold and background are in the picture's samples. `estimate` takes the background's colour out of soft
+  // edges.
+  Outcome remove(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
+                 const MutableImageView& dst);
 
  private:
   // What one call needs besides the caller's buffers. Kept for the next call, at most kIdle of them.
@@ -54,12 +66,19 @@ class Remover {
     Buffer input;
     std::vector<float> output;
   };
+  struct InputSize {
+    std::int32_t height;
+    std::int32_t width;
+  };
   class Lease;
   static constexpr std::size_t kIdle = 4;
 
   Mask infer(const ImageView& image, Scratch& scratch, Timings& timings) const;
-  void fill_input(const ImageView& image, void* input) const;
-  MaskOptions mask_options(const Mask& mask, kernels::MaskType type) const;
+  // What the network gets for this picture.
+  InputSize input_size(const ImageView& image) const;
+  void fill_input(const ImageView& image, const InputSize& size, void* input) const;
+  Scene judge_mask(const ImageView& image, Mask& mask, bool strict, Scratch& scratch) const;
+  MaskOptions mask_options(const Scene& scene, kernels::MaskType type) const;
 
   Recipe recipe_;
   int threads_;

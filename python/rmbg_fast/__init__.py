@@ -9,9 +9,10 @@ from ._core import __version__
 from .build_info import build_info
 from .errors import RmbgError
 from .models import ModelSpec
-from .session import Session, remove
+from .session import EmptyMaskWarning, Session, remove
 
 __all__ = [
+    "EmptyMaskWarning",
     "ModelSpec",
     "RmbgError",
     "Session",

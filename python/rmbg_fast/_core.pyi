@@ -17,12 +17,15 @@ def preprocess(
     std: tuple[float, float, float],
     resample: str,
     rounding: str,
+    divide_by_max: bool,
     bgr: bool,
     dtype: str,
     out: NDArray[Any] | None,
     threads: int,
 ) -> NDArray[Any]: ...
-def minmax(mask: NDArray[Any], threads: int) -> tuple[float, float]: ...
+def minmax(
+    mask: NDArray[Any], size: tuple[int, int] | None, resample: str, threads: int
+) -> tuple[float, float]: ...
 def resize_mask(
     mask: NDArray[Any],
     size: tuple[int, int],
@@ -45,7 +48,7 @@ def blend(
 def cutout(
     image: NDArray[Any],
     mask: NDArray[Any],
-    normalize: bool,
+    minmax: str,
     resample: str,
     rounding: str,
     mode: str,
@@ -57,6 +60,7 @@ def cutout(
 def estimate_foreground(
     image: NDArray[Any], alpha: NDArray[Any], radii: tuple[int, int, int], out: NDArray[Any] | None, threads: int
 ) -> NDArray[Any]: ...
+def png_unfilter(filtered: NDArray[Any], pixel_bytes: int, out: NDArray[Any]) -> int: ...  # rows done
 def network_tiers() -> dict[str, bool]: ...
 def network_tier() -> str: ...
 
@@ -87,10 +91,12 @@ class Remover:
         alpha: str,
         background: tuple[int, int, int] | None,
         threshold: int | None,
+        foreground: str,
+        strict: bool,
         out: NDArray[Any] | None,
-    ) -> tuple[NDArray[Any], dict[str, float]]: ...
+    ) -> tuple[NDArray[Any], dict[str, float], dict[str, Any]]: ...
     def mask(
-        self, image: NDArray[Any], dtype: str, out: NDArray[Any] | None
-    ) -> tuple[NDArray[Any], dict[str, float]]: ...
+        self, image: NDArray[Any], dtype: str, strict: bool, out: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], dict[str, float], dict[str, Any]]: ...
     @property
     def provider(self) -> str: ...

@@ -26,7 +26,8 @@ from typing import Any
 
 from . import cache
 from .errors import ChecksumError, ModelDownloadError
-from .models import ModelFile, ModelSpec, NpmPlace, Progress, UrlPlace
+from .models import ModelSpec, Progress
+from .places import ModelFile, NpmPlace, UrlPlace
 
 STALL_SECONDS = 30.0
 """A server that is silent for so long has stalled."""

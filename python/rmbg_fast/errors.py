@@ -38,7 +38,7 @@ class ChecksumError(ModelDownloadError):
 
 
 class ModelOutputError(ModelError):
-    """The model ran, but its output is no mask: no finite value, or one constant value where min-max is asked for."""
+    """The model ran, but its output is no mask; or it shows no subject, and `on_empty="raise"` asked for an error."""
 
 
 class RuntimeNotFoundError(RmbgError, ImportError):

@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from .errors import OptionError, OutputError
+from .errors import ImageError, OptionError, OutputError
 
 # --- the format
 
@@ -193,6 +193,21 @@ def plan(inputs: Sequence[str], output: str | None, *, tag: str, suffix: str) ->
     jobs = _separate(jobs)
     _protect_sources(jobs)
     return jobs, problems
+
+
+def find(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """The image files that `inputs` name: files as they are, of folders all below them in order.
+
+    Raises ImageError for a folder that cannot be read or holds no images.
+    """
+    found: list[Path] = []
+    for path in map(Path, inputs):
+        problems: list[str] = []
+        inside = _walk(path, (), problems) if path.is_dir() else [path]
+        if problems or not inside:
+            raise ImageError(problems[0] if problems else f"{path}: no image files in this folder")
+        found += inside
+    return found
 
 
 def _stream_job(inputs: Sequence[str], output: str | None, suffix: str) -> Job:

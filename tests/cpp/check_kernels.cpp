@@ -130,8 +130,10 @@ void compare(Random& random, const Tiers& tiers, const std::string& job, std::in
     const std::vector<std::uint8_t> got = dst.copy();
     const auto at = std::mismatch(got.begin(), got.end(), expected.begin());
     if (at.first == got.end()) continue;
-    std::string what = text("difference", {{"at_byte", double(at.first - got.begin())}, {"of", double(got.size())},
-                                           {"is", *at.first}, {"not", *at.second}});
+    std::string what = text("difference", {{"at_byte", double(at.first - got.begin())},
+                                           {"of", double(got.size())},
+                                           {"is", *at.first},
+                                           {"not", *at.second}});
     for (const std::int32_t cut : cuts) what += text("", {{"cut", cut}});
     fail(*tier, job, what);
   }
@@ -184,11 +186,17 @@ void compare_planes(Random& random, const Tiers& tiers, const char* kernel, Job&
   const std::int32_t sample = job.out.half ? 2 : 4;
   Rows dst(random, {job.out.width * job.out.height * 3, 1}, sample, sample, random_guard(random, sample));
   job.out.dst = dst.first;
-  const std::string name =
-      text(kernel, {{"in_w", job.src.width}, {"in_h", job.src.height}, {"stride", double(job.src.stride)},
-                    {"channels", job.src.channels}, {"bgr", job.src.bgr}, {"out_w", job.out.width},
-                    {"out_h", job.out.height}, {"rounding", double(job.out.rounding)}, {"half", job.out.half},
-                    {"scale0", job.out.scale[0]}, {"bias0", job.out.bias[0]}});
+  const std::string name = text(kernel, {{"in_w", job.src.width},
+                                         {"in_h", job.src.height},
+                                         {"stride", double(job.src.stride)},
+                                         {"channels", job.src.channels},
+                                         {"bgr", job.src.bgr},
+                                         {"out_w", job.out.width},
+                                         {"out_h", job.out.height},
+                                         {"rounding", double(job.out.rounding)},
+                                         {"half", job.out.half},
+                                         {"scale0", job.out.scale[0]},
+                                         {"bias0", job.out.bias[0]}});
   Buffer scratch;
   compare(random, tiers, name, job.out.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     (tier.*entry)(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
@@ -214,6 +222,37 @@ void check_resizes(Random& random, const Tiers& tiers) {
   compare_planes(random, tiers, "resize_triangle", triangle, &KernelTable::resize_triangle);
 }
 
+template <typename Table>
+Table exact_levels(Table table) {
+  table = exact(std::move(table));
+  table.split.shrink_to_fit();
+  return table;
+}
+
+void check_resize_levels(Random& random, const Tiers& tiers) {
+  const Size in = random_size(random);
+  const Size out = random.one_in(8) ? in : random_size(random);
+  const std::int32_t channels = random.pick({1, 3, 4});
+  const Rows src(random, in, channels, 1, 0);
+  const auto filter = random.pick({Filter::triangle, Filter::bicubic, Filter::lanczos});
+  const LevelTable columns = exact_levels(level_table(in.width, out.width, filter));
+  const LevelTable rows = exact_levels(level_table(in.height, out.height, filter));
+  Rows dst(random, out, channels, 1, random_guard(random, 1));
+  const kernels::ResizeLevels job{src.first,   src.stride, in.width,   in.height, channels,  columns.view(),
+                                  rows.view(), out.width,  out.height, dst.first, dst.stride};
+  const std::string name = text("resize_levels", {{"in_w", in.width},
+                                                  {"in_h", in.height},
+                                                  {"out_w", out.width},
+                                                  {"out_h", out.height},
+                                                  {"channels", channels},
+                                                  {"filter", double(filter)},
+                                                  {"stride", double(dst.stride)}});
+  Buffer scratch;
+  compare(random, tiers, name, out.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
+    tier.resize_levels(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
+  });
+}
+
 // Mask values: mostly 0..1, with a share of everything a model may emit when it goes wrong.
 std::unique_ptr<float[]> random_mask(Random& random, std::size_t count) {
   constexpr float inf = std::numeric_limits<float>::infinity();
@@ -229,13 +268,15 @@ std::unique_ptr<float[]> random_mask(Random& random, std::size_t count) {
   return mask;
 }
 
+bool same_range(const kernels::MinMax& a, const kernels::MinMax& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+
 void check_minmax(Random& random, const Tiers& tiers) {
   const auto count = static_cast<std::size_t>(random.between(0, random.pick({3, 40, 5000})));
   const std::unique_ptr<float[]> data = random_mask(random, count);
   const kernels::MinMax expected = kernels::reference_table.minmax(data.get(), count);
   for (const KernelTable* tier : tiers) {
     const kernels::MinMax got = tier->minmax(data.get(), count);
-    if (std::memcmp(&got, &expected, sizeof got) == 0) continue;
+    if (same_range(got, expected)) continue;
     fail(*tier, text("minmax", {{"count", double(count)}}),
          text("got", {{"lo", got.lo}, {"hi", got.hi}, {"not lo", expected.lo}, {"hi", expected.hi}}));
   }
@@ -245,7 +286,8 @@ void check_resize_mask(Random& random, const Tiers& tiers) {
   const Size in = random_size(random);
   const Size out = random.one_in(8) ? in : random_size(random);
   const auto sampling = [&] {
-    return random.pick({MaskResample::bilinear, MaskResample::bicubic, MaskResample::nearest});
+    return random.pick({MaskResample::bilinear, MaskResample::bilinear_topleft, MaskResample::bilinear_corners,
+                        MaskResample::bicubic, MaskResample::nearest, MaskResample::pillow_lanczos});
   };
   const MaskResample both = sampling();
   const MaskTable columns = exact(mask_table(in.width, out.width, both));
@@ -257,16 +299,32 @@ void check_resize_mask(Random& random, const Tiers& tiers) {
   const float top = sample == 1 ? 255.0f : sample == 2 ? 65535.0f : 1.0f;
   const float lo = random.one_in(2) ? 0.0f : random.real(-2.0f, 1.0f);
   const float gain = random.one_in(2) ? top : top * random.real(0.0f, 3.0f);
-  const kernels::ResizeMask job{src.get(),        in.width, in.height, columns.view(), rows.view(), lo, gain,
+  const kernels::ResizeMask job{src.get(),        in.width, in.height, columns.view(), rows.view(), lo,        gain,
                                 random.one_in(2), type,     out.width, out.height,     dst.first,   dst.stride};
-  const std::string name =
-      text("resize_mask", {{"in_w", in.width}, {"in_h", in.height}, {"out_w", out.width}, {"out_h", out.height},
-                           {"taps_x", columns.taps}, {"taps_y", rows.taps}, {"type", double(type)},
-                           {"nearest", job.nearest}, {"lo", lo}, {"gain", gain}, {"stride", double(dst.stride)}});
+  const std::string name = text("resize_mask", {{"in_w", in.width},
+                                                {"in_h", in.height},
+                                                {"out_w", out.width},
+                                                {"out_h", out.height},
+                                                {"taps_x", columns.taps},
+                                                {"taps_y", rows.taps},
+                                                {"type", double(type)},
+                                                {"nearest", job.nearest},
+                                                {"lo", lo},
+                                                {"gain", gain},
+                                                {"stride", double(dst.stride)}});
   Buffer scratch;
   compare(random, tiers, name, out.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     tier.resize_mask(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
   });
+  const std::int32_t begin = random.between(0, out.height);
+  const std::int32_t end = random.between(begin, out.height);
+  const auto range = [&](const KernelTable& tier) {
+    return tier.resize_range(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
+  };
+  for (const KernelTable* tier : tiers) {
+    if (!same_range(range(*tier), range(kernels::reference_table)))
+      fail(*tier, "resize_range of " + name, "difference");
+  }
 }
 
 void check_blend(Random& random, const Tiers& tiers) {
@@ -287,13 +345,17 @@ void check_blend(Random& random, const Tiers& tiers) {
   for (std::uint16_t& level : job.background) {
     level = static_cast<std::uint16_t>(random.one_in(3) ? top : random.between(0, top));
   }
-  const std::string name =
-      text("blend", {{"width", size.width}, {"height", size.height}, {"channels", channels}, {"wide", wide},
-                     {"mode", double(mode)}, {"threshold", threshold}, {"src_stride", double(src.stride)},
-                     {"alpha_stride", double(alpha.stride)}, {"dst_stride", double(dst.stride)}});
-  compare(random, tiers, name, size.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
-    tier.blend(job, begin, end);
-  });
+  const std::string name = text("blend", {{"width", size.width},
+                                          {"height", size.height},
+                                          {"channels", channels},
+                                          {"wide", wide},
+                                          {"mode", double(mode)},
+                                          {"threshold", threshold},
+                                          {"src_stride", double(src.stride)},
+                                          {"alpha_stride", double(alpha.stride)},
+                                          {"dst_stride", double(dst.stride)}});
+  compare(random, tiers, name, size.height, dst,
+          [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) { tier.blend(job, begin, end); });
 }
 
 // Samples of an alpha: noise, or opaque and transparent stretches with little between.
@@ -321,12 +383,27 @@ void check_foreground(Random& random, const Tiers& tiers) {
   const std::int32_t most = size.height > 3 && size.width * size.height > 1500 ? 5 : 90;
   const auto radius = [&] { return random.between(0, random.pick({2, std::min(most, 12), most})); };
   const std::int32_t radii[3] = {radius(), radius(), radius()};
-  const kernels::EstimateForeground job{src.first,  src.stride, channels,   alpha.first, alpha.stride,  dst.first,
-                                        dst.stride, size.width, size.height, wide,       {radii[0], radii[1], radii[2]}};
-  const std::string name =
-      text("estimate_foreground", {{"width", size.width}, {"height", size.height}, {"channels", channels}, {"wide", wide},
-                                   {"radius0", radii[0]}, {"radius1", radii[1]}, {"radius2", radii[2]}, {"src_stride", double(src.stride)},
-                                   {"alpha_stride", double(alpha.stride)}, {"dst_stride", double(dst.stride)}});
+  const kernels::EstimateForeground job{src.first,
+                                        src.stride,
+                                        channels,
+                                        alpha.first,
+                                        alpha.stride,
+                                        dst.first,
+                                        dst.stride,
+                                        size.width,
+                                        size.height,
+                                        wide,
+                                        {radii[0], radii[1], radii[2]}};
+  const std::string name = text("estimate_foreground", {{"width", size.width},
+                                                        {"height", size.height},
+                                                        {"channels", channels},
+                                                        {"wide", wide},
+                                                        {"radius0", radii[0]},
+                                                        {"radius1", radii[1]},
+                                                        {"radius2", radii[2]},
+                                                        {"src_stride", double(src.stride)},
+                                                        {"alpha_stride", double(alpha.stride)},
+                                                        {"dst_stride", double(dst.stride)}});
   compare(random, tiers, name, size.height, dst, [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
     Buffer scratch;
     tier.estimate_foreground(job, begin, end, garbage(scratch, kernels::scratch_bytes(job)));
@@ -350,6 +427,7 @@ int main(int argc, char** argv) {
   int rounds = 0;
   for (; timed ? elapsed() < most : rounds < most; ++rounds) {
     check_resizes(random, tiers);
+    check_resize_levels(random, tiers);
     check_minmax(random, tiers);
     check_resize_mask(random, tiers);
     check_blend(random, tiers);

@@ -1,0 +1,79 @@
+"""Deformable convolution out of operators that ONNX Runtime has: importing this module needs torch.
+
+BiRefNet samples its maps with `torchvision.ops.deform_conv2d`, which torch's exporters do not know and ONNX below opset
+19 cannot say. Here each tap of the kernel is a bilinear sampling (`GridSample`, of opset 16) and a 1x1 convolution.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_NAME = "deform_conv2d"
+
+
+def deform_conv2d(
+    input: Tensor,
+    offset: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, int] = (1, 1),
+    padding: int | tuple[int, int] = (0, 0),
+    dilation: int | tuple[int, int] = (1, 1),
+    mask: Tensor | None = None,
+) -> Tensor:
+    """`torchvision.ops.deform_conv2d`: Deformable ConvNets v2 (Zhu et al., 2018, https://arxiv.org/abs/1811.11168).
+
+    `input` (N, C, H, W); `weight` (O, C / groups, kh, kw); `offset` (N, 2 x G x kh x kw, Ho, Wo), pixels, of each tap
+    first down, then to the right; `mask` (N, G x kh x kw, Ho, Wo), a factor of each sample. G groups of the channels
+    have their own offsets. A sample is bilinear, and 0 beyond the edge. -> (N, O, Ho, Wo).
+    """
+    channels, height, width = (int(size) for size in input.shape[1:])
+    out_channels, group_channels, kernel_height, kernel_width = (int(size) for size in weight.shape)
+    (down, right), (top, left), (step_y, step_x) = _pair(stride), _pair(padding), _pair(dilation)
+    taps = kernel_height * kernel_width
+    offset_groups = int(offset.shape[1]) // (2 * taps)
+    rows = torch.arange(int(offset.shape[2]), dtype=input.dtype, device=input.device)[:, None] * down - top
+    columns = torch.arange(int(offset.shape[3]), dtype=input.dtype, device=input.device)[None, :] * right - left
+    result: Tensor | None = None
+    for tap in range(taps):
+        at_y, at_x = rows + tap // kernel_width * step_y, columns + tap % kernel_width * step_x
+        sampled = []
+        for group, part in enumerate(input.split(channels // offset_groups, 1)):
+            index = group * taps + tap
+            y, x = at_y + offset[:, 2 * index], at_x + offset[:, 2 * index + 1]
+            # grid_sample counts from -1, the outer edge of the first pixel, to 1, that of the last one
+            grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), -1)
+            values = functional.grid_sample(part, grid, "bilinear", "zeros", align_corners=False)
+            sampled.append(values if mask is None else values * mask[:, index : index + 1])
+        kernel = weight[:, :, tap // kernel_width, tap % kernel_width].reshape(out_channels, group_channels, 1, 1)
+        share = functional.conv2d(torch.cat(sampled, 1), kernel, groups=channels // group_channels)
+        result = share if result is None else result + share
+    assert result is not None
+    return result if bias is None else result + bias.reshape(1, -1, 1, 1)
+
+
+@contextmanager
+def decomposed() -> Iterator[None]:
+    """Within it all loaded modules that have torchvision's `deform_conv2d` call ours; does nothing without it."""
+    original = getattr(sys.modules.get("torchvision.ops"), _NAME, None)
+    if original is None:
+        yield
+        return
+    users = [module for module in list(sys.modules.values()) if getattr(module, "__dict__", {}).get(_NAME) is original]
+    for module in users:
+        setattr(module, _NAME, deform_conv2d)
+    try:
+        yield
+    finally:
+        for module in users:
+            setattr(module, _NAME, original)
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
