@@ -4,9 +4,10 @@
 
 Composites of a known foreground over another background, with an alpha of soft edges and hairs. The error is the mean
 absolute one of all channels, in grey levels of 255, over pixels that are neither opaque nor transparent, weighted with
-alpha: what the eye sees before a new background. "nothing done" is the composite itself. Times are of one thread,
-interleaved, medians; pymatting is given the float32 arrays that it works on. `--quick` measures little, to see that it
-runs.
+alpha: what the eye sees before a new background. "nothing done" is the composite itself. "noise" has a standard
+deviation of 5 grey levels; "blurred alpha" is what the methods are given in place of the true one, over 1.5 pixels.
+Times are of one thread, interleaved, medians; pymatting is given the float32 arrays that it works on. `--quick`
+measures little, to see that it runs.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ PHOTOS = [("astronaut", "coffee"), ("cat", "rocket"), ("coffee", "astronaut"), (
 
 class Scene(NamedTuple):
     front: Array
-    alpha: Array
+    alpha: Array  # what the methods are given
     image: Array
+    soft: Array
 
 
 def main() -> None:
@@ -74,12 +76,18 @@ def scenes(size: tuple[int, int], *, quick: bool) -> dict[str, Scene]:
     made = {f"smooth {i}": scene(smooth(size, 2 * i), smooth(size, 2 * i + 1), alpha) for i in range(1 if quick else 3)}
     for front, behind in PHOTOS[: 1 if quick else None]:
         made[f"{front} before {behind}"] = scene(photo(front, size), photo(behind, size), alpha)
+    first = made["smooth 0"]
+    noise = np.random.default_rng(0).normal(0, 5, first.image.shape)
+    made["smooth 0, noise"] = first._replace(image=np.rint(np.clip(first.image + noise, 0, 255)).astype(np.uint8))
+    blurred = np.asarray(Image.fromarray(alpha).filter(ImageFilter.GaussianBlur(1.5)))
+    made["smooth 0, blurred alpha"] = first._replace(alpha=blurred)
     return made
 
 
 def scene(front: Array, behind: Array, alpha: Array) -> Scene:
     share = alpha[..., None] / np.float32(255)
-    return Scene(front, alpha, np.rint(front * share + behind * (1 - share)).astype(np.uint8))
+    image = np.rint(front * share + behind * (1 - share)).astype(np.uint8)
+    return Scene(front, alpha, image, (alpha > 0) & (alpha < 255))
 
 
 def smooth(size: tuple[int, int], seed: int) -> Array:
@@ -113,20 +121,20 @@ def hair(size: tuple[int, int], strands: int = 1500) -> Array:
 
 
 def quality(name: str, made: Scene) -> dict[str, Any]:
-    front, alpha, image = made
-    soft = (alpha > 0) & (alpha < 255)
+    front, alpha, image, soft = made
     weight = alpha[soft].astype(np.float64)[:, None]
 
     def error(colours: Array) -> float:
-        apart = np.abs(colours[soft] - front[soft].astype(np.float64))
-        return float(np.average(apart, weights=weight.repeat(3, axis=1)))
+        return float(
+            np.average(np.abs(colours[soft] - front[soft].astype(np.float64)), weights=weight.repeat(3, axis=1))
+        )
 
     return {
         "scene": name,
         "soft pixels, %": float(soft.mean() * 100),
         "nothing done": error(image.astype(np.float64)),
         "ours": error(ops.estimate_foreground(image, alpha).astype(np.float64)),
-        "ours, radii (90, 3)": error(ops.estimate_foreground(image, alpha, radii=(90, 3)).astype(np.float64)),
+        "ours, radii (90, 12, 3)": error(ops.estimate_foreground(image, alpha, radii=(90, 12, 3)).astype(np.float64)),
         "pymatting": error(estimate_foreground_ml(image / 255, alpha / 255) * 255),
     }
 

@@ -82,6 +82,22 @@ def test_wide_boxes(tier: str, radii: tuple[int, int, int]) -> None:
     same(np.repeat(top[..., None], 3, axis=2), top, radii)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_pictures_of_several_strips(tier: str, channels: int) -> None:
+    for width in (512, 513, 1500):
+        alpha = matte(3, width)
+        alpha[:, 500:520] = picture(3, width, 1)[:, 500:520]  # across the border of two strips
+        same(picture(3, width, channels), alpha, (9, 4, 2))
+
+
+def test_edges_far_apart(tier: str) -> None:
+    """Stretches of rows without work between those that have some."""
+    alpha = np.where(np.arange(400)[:, None] // 100 % 2 == 0, 0, 255).astype(np.uint8).repeat(20, axis=1)
+    for y in (0, 37, 38, 150, 300, 399):
+        alpha[y, y % 20] = 77
+    same(picture(400, 20), alpha, (5, 3, 1))
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -128,7 +144,7 @@ def test_a_box_without_one_of_the_two(module: ModuleType, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_one_colour_before_another(dtype: str) -> None:
-    """On an edge 12 pixels wide the colour is at most 8 % of the range off, 3 % on average; the picture's is 80 %."""
+    """On an edge 12 pixels wide the colour is at most 1 % of the range off; the picture's is 80 %."""
     top = np.iinfo(dtype).max
     alpha = edge(160, 200, dtype)
     front, behind = np.array([0.85, 0.3, 0.1]) * top, np.array([0.05, 0.5, 0.9]) * top
@@ -136,8 +152,8 @@ def test_one_colour_before_another(dtype: str) -> None:
     result = ops.estimate_foreground(image, alpha)
     soft = (alpha > 0) & (alpha < top)
     error = np.abs(result[soft] - front) / top
-    assert error.max() <= 0.08
-    assert error.mean() <= 0.03
+    assert error.max() <= 0.01
+    assert error.mean() <= 0.003
     assert np.abs(image[soft] - front).max() >= 0.75 * top
 
 

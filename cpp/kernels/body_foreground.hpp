@@ -1,295 +1,101 @@
-// estimate_foreground: all three fusions in one walk down the picture. Each keeps a sum a column and lets a box slide
-// along them; the rows between two of them stay in a ring. Quotients are taken only near pixels that are neither opaque
-// nor transparent: no others are seen.
-//
-// A pixel has 8 lanes: foreground r g b 1, background r g b 1. Weighted with w(A) (4 times) and w(top - A) (4 times),
-// their sums are the numerators of both quotients and, in lanes 3 and 7, the denominators.
+// estimate_foreground: strip by strip, all three fusions in one walk down. Each keeps a sum a column and lets a box
+// slide along them; the rows between two of them stay in a ring. What no pixel between opaque and transparent sees is
+// not made: stretches of rows without any are left out, and in the others quotients are taken only near them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/divide.hpp"
+#include "kernels/foreground_lanes.hpp"
 #include "kernels/kernels.hpp"
-
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
 
 namespace {
 
 using namespace rmbg::kernels;
 
-constexpr std::int32_t kForegroundBlock = 8;  // pixels that are skipped or done together
-
+// Whether a block of pixels is neither all opaque nor all transparent.
 template <typename T>
-struct ForegroundSum;
-template <>
-struct ForegroundSum<std::uint8_t> {
-  using Type = std::uint32_t;
-};
-template <>
-struct ForegroundSum<std::uint16_t> {
-  using Type = std::uint64_t;
-};
-
-// The sums of the box that slides along a row, and what a fusion makes of them.
-template <typename T>
-class ForegroundBox {
- public:
-  using Sum = typename ForegroundSum<T>::Type;
-
-  void slide(const Sum* in, const Sum* out) {
-    for (int k = 0; k < 8; ++k) sums_[k] += in[k] - out[k];
-  }
-  // Writes the lanes of a pixel: F' r g b 1, B' r g b 1. The channels of the picture are `step` apart.
-  void fuse(const T* pixel, std::int32_t step, T alpha, T* lanes) const {
-    float quotient[8];
-    for (int k = 0; k < 8; ++k) {
-      const float weight = static_cast<float>(static_cast<std::int64_t>(sums_[k | 3]));
-      quotient[k] = static_cast<float>(static_cast<std::int64_t>(sums_[k])) / (weight > 1.0f ? weight : 1.0f);
+inline bool foreground_mixed(const T* alpha, std::int32_t count) {
+  T all = static_cast<T>(~T{0});
+  T any = 0;
+  const auto look = [&](std::int32_t upto) {
+    for (std::int32_t i = 0; i < upto; ++i) {
+      all &= alpha[i];
+      any |= alpha[i];
     }
-    const float t = static_cast<float>(alpha) / kTop;
-    const float u = 1.0f - t;
-    for (int c = 0; c < 3; ++c) {
-      const float f = quotient[c];
-      const float g = quotient[4 + c];
-      const float e = ((static_cast<float>(pixel[c * step]) - t * f) - u * g) / (t * t + u * u);
-      lanes[c] = sample(f + t * e);
-      lanes[4 + c] = sample(g + u * e);
-    }
-    lanes[3] = 1;
-    lanes[7] = 1;
-  }
-
- private:
-  static constexpr float kTop = static_cast<T>(~T{0});
-  static T sample(float v) {
-    v = v > 0.0f ? v : 0.0f;
-    v = v < kTop ? v : kTop;
-    return static_cast<T>(static_cast<std::int32_t>(v + 0.5f));
-  }
-  Sum sums_[8] = {};
-};
-
-#ifdef __AVX2__
-template <>
-class ForegroundBox<std::uint8_t> {
- public:
-  using Sum = std::uint32_t;
-
-  void slide(const Sum* in, const Sum* out) { sums_ = _mm256_add_epi32(sums_, _mm256_sub_epi32(load(in), load(out))); }
-  void fuse(const std::uint8_t* pixel, std::int32_t step, std::uint8_t alpha, std::uint8_t* lanes) const {
-    const __m256 sums = _mm256_cvtepi32_ps(sums_);
-    const __m256 weights = _mm256_max_ps(_mm256_shuffle_ps(sums, sums, 0xff), _mm256_set1_ps(1.0f));
-    const __m256 quotients = _mm256_div_ps(sums, weights);
-    const float share = static_cast<float>(alpha) / 255.0f;
-    const __m128 t = _mm_set1_ps(share);
-    const __m128 u = _mm_set1_ps(1.0f - share);
-    const __m256 shares = _mm256_set_m128(u, t);
-    const __m256 parts = _mm256_mul_ps(shares, quotients);
-    const int colour = pixel[0] | pixel[step] << 8 | pixel[2 * step] << 16;
-    const __m128 i = _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(colour)));
-    const __m128 rest = _mm_sub_ps(_mm_sub_ps(i, _mm256_castps256_ps128(parts)), _mm256_extractf128_ps(parts, 1));
-    const __m128 e = _mm_div_ps(rest, _mm_add_ps(_mm_mul_ps(t, t), _mm_mul_ps(u, u)));
-    const __m256 v = _mm256_add_ps(quotients, _mm256_mul_ps(shares, _mm256_set_m128(e, e)));
-    const __m256 clamped = _mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), _mm256_set1_ps(255.0f));
-    const __m256i levels = _mm256_cvttps_epi32(_mm256_add_ps(clamped, _mm256_set1_ps(0.5f)));
-    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(levels), _mm256_extracti128_si256(levels, 1));
-    const __m128i result = _mm_blend_epi16(words, _mm_set1_epi16(1), 0x88);
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(lanes), _mm_packus_epi16(result, result));
-  }
-
- private:
-  static __m256i load(const Sum* column) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column)); }
-  __m256i sums_ = _mm256_setzero_si256();
-};
-#endif
-
-// A row of pixels in lanes, and what they are weighted with.
-template <typename T>
-struct ForegroundRow {
-  const T* lanes;
-  const T* front;
-  const T* behind;
-};
-
-// w(A) and w(top - A).
-template <typename T>
-inline void foreground_weights(const T* __restrict alpha, std::int32_t width, T* __restrict front,
-                               T* __restrict behind) {
-  const auto weight = [](T a) {
-    const T cube = static_cast<T>(divide_by_top<T>(divide_by_top<T>(std::uint32_t{a} * a) * a));
-    const T least = cube > 1 ? cube : T{1};
-    return a < least ? a : least;
   };
-  for (std::int32_t x = 0; x < width; ++x) {
-    front[x] = weight(alpha[x]);
-    behind[x] = weight(static_cast<T>(~alpha[x]));
+  if (count == kForegroundBlock) {
+    look(kForegroundBlock);
+  } else {
+    look(count);
   }
+  return any != 0 && all != static_cast<T>(~T{0});
 }
 
-// The picture's colours as lanes, the same in front and behind.
+// Writes a block that is not mixed.
 template <typename T>
-inline void foreground_lanes(const T* __restrict src, std::int32_t channels, std::int32_t width, T* __restrict lanes) {
-  const std::int32_t step = channels == 1 ? 0 : 1;
-  std::int32_t x = 0;
-#ifdef __AVX2__
-  if (sizeof(T) == 1 && channels != 1) {
-    const std::int8_t c = static_cast<std::int8_t>(channels);
-    const std::int8_t d = static_cast<std::int8_t>(2 * channels);
-    const std::int8_t e = static_cast<std::int8_t>(3 * channels);
-    const auto at = [](std::int8_t a, std::int8_t b) {
-      return _mm_setr_epi8(a, a + 1, a + 2, -1, a, a + 1, a + 2, -1, b, b + 1, b + 2, -1, b, b + 1, b + 2, -1);
-    };
-    const __m256i where = _mm256_setr_m128i(at(0, c), at(d, e));
-    const __m256i ones = _mm256_set1_epi32(0x01000000);
-    for (; x * channels + 16 <= width * channels; x += 4) {
-      const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(src + x * channels));
-      const __m256i pixels = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(four), where);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(lanes + 8 * x), _mm256_or_si256(pixels, ones));
-    }
-  }
-#endif
-  for (; x < width; ++x) {
-    for (int k = 0; k < 8; k += 4) {
-      for (int c = 0; c < 3; ++c) lanes[8 * x + k + c] = src[x * channels + c * step];
-      lanes[8 * x + k + 3] = 1;
+inline void foreground_plain(const T* __restrict src, std::int32_t channels, bool opaque, std::int32_t count,
+                             T* __restrict dst) {
+  if (!opaque) {
+    for (std::int32_t i = 0; i < 3 * count; ++i) dst[i] = 0;
+  } else if (channels == 3 && count == kForegroundBlock) {
+    for (std::int32_t i = 0; i < 3 * kForegroundBlock; ++i) dst[i] = src[i];
+  } else {
+    const std::int32_t step = channels == 1 ? 0 : 1;
+    for (std::int32_t i = 0; i < count; ++i) {
+      for (int c = 0; c < 3; ++c) dst[3 * i + c] = src[i * channels + c * step];
     }
   }
 }
 
-#ifdef __AVX2__
-// Four pixels. `weights` has pairs, of what enters and minus what leaves: for the foreground in its low half, one a
-// pixel, for the background in its high half.
-template <int kPixel>
-inline void foreground_slide1(const std::uint8_t* in, const std::uint8_t* out, __m256i weights, std::uint32_t* sums) {
-  const __m128i entering = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + 8 * kPixel));
-  const __m128i leaving = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(out + 8 * kPixel));
-  const __m256i pairs = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(entering, leaving));
-  const __m256i change = _mm256_madd_epi16(pairs, _mm256_shuffle_epi32(weights, kPixel * 0x55));
-  __m256i* to = reinterpret_cast<__m256i*>(sums + 8 * kPixel);
-  _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), change));
+inline std::int32_t foreground_block(std::int32_t begin, std::int32_t end) {
+  return end - begin < kForegroundBlock ? end - begin : kForegroundBlock;
 }
 
-inline void foreground_slide4(const std::uint8_t* in, const std::uint8_t* out, __m256i weights, std::uint32_t* sums) {
-  foreground_slide1<0>(in, out, weights, sums);
-  foreground_slide1<1>(in, out, weights, sums);
-  foreground_slide1<2>(in, out, weights, sums);
-  foreground_slide1<3>(in, out, weights, sums);
-}
-
-// Eight pixels at a time; returns how many are done.
-inline std::int32_t foreground_slide8(const ForegroundRow<std::uint8_t>& in, const ForegroundRow<std::uint8_t>& out,
-                                      std::int32_t width, std::uint32_t* sums) {
-  const __m256i sign = _mm256_set1_epi32(0xffff0001);
-  const auto pairs = [&](const std::uint8_t* entering, const std::uint8_t* leaving) {
-    const __m128i a = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(entering));
-    const __m128i c = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(leaving));
-    return _mm256_sign_epi16(_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, c)), sign);
-  };
-  std::int32_t x = 0;
-  for (; x + 8 <= width; x += 8) {
-    const __m256i front = pairs(in.front + x, out.front + x);
-    const __m256i behind = pairs(in.behind + x, out.behind + x);
-    foreground_slide4(in.lanes + 8 * x, out.lanes + 8 * x, _mm256_permute2x128_si256(front, behind, 0x20),
-                      sums + 8 * x);
-    foreground_slide4(in.lanes + 8 * x + 32, out.lanes + 8 * x + 32, _mm256_permute2x128_si256(front, behind, 0x31),
-                      sums + 8 * x + 32);
-  }
-  return x;
-}
-#endif
-
+// The part of a picture that one walk looks at: a strip, and as much beside it as its boxes reach.
 template <typename T>
-inline std::int32_t foreground_slide8(const ForegroundRow<T>&, const ForegroundRow<T>&, std::int32_t,
-                                      typename ForegroundSum<T>::Type*) {
-  return 0;
-}
+struct ForegroundStrip {
+  EstimateForeground job;  // of this part alone
+  std::int32_t begin;      // the strip in it; a multiple of the block
+  std::int32_t end;
 
-// A row enters the columns' sums, another leaves. Sums are modulo 2^32 or 2^64; those that are looked at are smaller.
-template <typename T>
-inline void foreground_slide(const ForegroundRow<T>& in, const ForegroundRow<T>& out, std::int32_t width,
-                             typename ForegroundSum<T>::Type* __restrict sums) {
-  using Sum = typename ForegroundSum<T>::Type;
-  for (std::int32_t x = foreground_slide8(in, out, width, sums); x < width; ++x) {
-    const T* entering = in.lanes + 8 * x;
-    const T* leaving = out.lanes + 8 * x;
-    Sum* to = sums + 8 * x;
-    const std::uint32_t a = in.front[x];
-    const std::uint32_t b = in.behind[x];
-    const std::uint32_t c = out.front[x];
-    const std::uint32_t d = out.behind[x];
-    for (int k = 0; k < 4; ++k) to[k] += Sum{entering[k] * a} - Sum{leaving[k] * c};
-    for (int k = 4; k < 8; ++k) to[k] += Sum{entering[k] * b} - Sum{leaving[k] * d};
+  const T* src(std::int32_t y) const {
+    return reinterpret_cast<const T*>(static_cast<const char*>(job.src) + y * job.src_stride);
   }
-}
-
-template <typename T>
-inline bool foreground_soft(T alpha) {
-  return static_cast<T>(alpha - 1) < static_cast<T>(~T{0} - 1);
-}
-
-// Counts, for each column, the soft pixels of the rows within reach.
-template <typename T>
-inline void foreground_count(const T* __restrict alpha, std::int32_t width, int step,
-                             std::uint16_t* __restrict counts) {
-  for (std::int32_t x = 0; x < width; ++x) {
-    counts[x] = static_cast<std::uint16_t>(counts[x] + (foreground_soft(alpha[x]) ? step : 0));
+  const T* alpha(std::int32_t y) const {
+    return reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride);
   }
-}
+  T* dst(std::int32_t y) const { return reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride); }
 
-// Which blocks have a count within `reach` columns; false: none has.
-inline bool foreground_near(const std::uint16_t* counts, std::int32_t blocks, std::int32_t reach, std::uint8_t* own,
-                            std::uint8_t* near) {
-  bool any = false;
-  for (std::int32_t b = 0; b < blocks; ++b) {
-    std::uint16_t seen = 0;
-    for (int i = 0; i < kForegroundBlock; ++i) seen |= counts[b * kForegroundBlock + i];
-    own[b] = seen != 0;
-    any |= seen != 0;
-  }
-  const std::int32_t most = (reach + kForegroundBlock - 1) / kForegroundBlock;
-  for (std::int32_t b = 0; any && b < blocks; ++b) {
-    std::uint8_t seen = 0;
-    for (std::int32_t i = b < most ? 0 : b - most; i <= b + most && i < blocks; ++i) seen |= own[i];
-    near[b] = seen;
-  }
-  return any;
-}
-
-// The box slides along a row of sums, which has zeros on both sides, and calls done(x, box) in the blocks that are
-// near.
-template <typename T, typename Done>
-inline void foreground_walk(const typename ForegroundSum<T>::Type* sums, std::int32_t radius, std::int32_t width,
-                            const std::uint8_t* near, Done done) {
-  ForegroundBox<T> box;
-  const auto* zeros = sums - 8;
-  for (std::int32_t x = 0; x < radius; ++x) box.slide(sums + 8 * x, zeros);
-  for (std::int32_t begin = 0; begin < width; begin += kForegroundBlock) {
-    const std::int32_t end = begin + kForegroundBlock < width ? begin + kForegroundBlock : width;
-    const bool wanted = near[begin / kForegroundBlock] != 0;
-    for (std::int32_t x = begin; x < end; ++x) {
-      box.slide(sums + 8 * (x + radius), sums + 8 * (x - radius - 1));
-      if (wanted) done(x, box);
+  // Writes a row: the picture where it is opaque, 0 where it is transparent, the lanes' foreground between.
+  void store(std::int32_t y, const T* lanes) const {
+    const std::int32_t step = job.channels == 1 ? 0 : 1;
+    const T* a = alpha(y);
+    const T* pixels = src(y);
+    T* out = dst(y);
+    for (std::int32_t x = begin; x < end; x += kForegroundBlock) {
+      const std::int32_t count = foreground_block(x, end);
+      if (!foreground_mixed(a + x, count)) {
+        foreground_plain(pixels + x * job.channels, job.channels, a[x] != 0, count, out + 3 * x);
+        continue;
+      }
+      for (std::int32_t i = x; i < x + count; ++i) {
+        const bool opaque = a[i] == static_cast<T>(~T{0});
+        const T* p = opaque ? pixels + i * job.channels : lanes + 8 * i;
+        for (int c = 0; c < 3; ++c) out[3 * i + c] = a[i] ? p[c * (opaque ? step : 1)] : T{0};
+      }
     }
   }
-}
-
-// The picture where it is opaque, 0 where it is transparent, the lanes' foreground between.
-template <typename T>
-inline void foreground_store(const T* src, std::int32_t channels, const T* alpha, const T* lanes, std::int32_t width,
-                             T* dst) {
-  const std::int32_t step = channels == 1 ? 0 : 1;
-  for (std::int32_t x = 0; x < width; ++x) {
-    const bool soft = foreground_soft(alpha[x]);
-    const T* p = soft ? lanes + 8 * x : src + x * channels;
-    const std::int32_t next = soft ? 1 : step;
-    for (int c = 0; c < 3; ++c) dst[3 * x + c] = alpha[x] ? p[c * next] : T{0};
+  bool mixed(std::int32_t y) const {
+    const T* a = alpha(y);
+    for (std::int32_t x = begin; x < end; x += kForegroundBlock) {
+      if (foreground_mixed(a + x, foreground_block(x, end))) return true;
+    }
+    return false;
   }
-}
+};
 
-// One fusion on its way down. Of its rows, only those are made that later ones, `reach` rows around the band, see.
+// One fusion on its way down. Of its rows, only those are made that later ones, `reach` rows around, see.
 template <typename T>
 struct ForegroundFusion {
   std::int32_t radius;
@@ -299,33 +105,73 @@ struct ForegroundFusion {
   std::int32_t sum_begin;  // of the rows that it sums
   std::int32_t sum_end;
   typename ForegroundSum<T>::Type* sums;  // of the columns, 8 lanes each, with zeros on both sides
-  std::uint16_t* counts;                  // of soft pixels in the columns, `reach` rows up and down
+  std::int32_t* seen;                     // the last row, no more than `reach` rows ahead, in which a block was mixed
   T* ring;                                // the rows that it has made
   std::int32_t ring_rows;
   std::ptrdiff_t ring_stride;
 
   T* row(std::int32_t y) const { return ring + ring_stride * (y % ring_rows); }
+
+  // Looks at the row that comes within reach of row y; says which blocks are near a mixed one, and whether any is.
+  bool look(const ForegroundStrip<T>& strip, std::int32_t first, std::int32_t last, std::int32_t y,
+            std::uint8_t* near) const {
+    const std::int32_t ahead = y + reach;
+    if (ahead >= first && ahead < last) {
+      const T* alpha = strip.alpha(ahead);
+      for (std::int32_t x = strip.begin; x < strip.end; x += kForegroundBlock) {
+        if (foreground_mixed(alpha + x, foreground_block(x, strip.end))) seen[x / kForegroundBlock] = ahead;
+      }
+    }
+    if (y < row_begin || y >= row_end) return false;
+    const std::int32_t blocks = (strip.job.width + kForegroundBlock - 1) / kForegroundBlock;
+    const std::int32_t beside = (reach + kForegroundBlock - 1) / kForegroundBlock;
+    bool any = false;
+    for (std::int32_t b = 0; b < blocks; ++b) near[b] = 0;
+    for (std::int32_t b = 0; b < blocks; ++b) {
+      if (seen[b] < y - reach) continue;
+      any = true;
+      const std::int32_t upto = b + beside < blocks ? b + beside : blocks - 1;
+      for (std::int32_t i = b > beside ? b - beside : 0; i <= upto; ++i) near[i] = 1;
+    }
+    return any;
+  }
+
+  // The box slides along the sums, and in the blocks that are near makes row y of it.
+  void make(const ForegroundStrip<T>& strip, std::int32_t y, const std::uint8_t* near) const {
+    const EstimateForeground& job = strip.job;
+    const std::int32_t step = job.channels == 1 ? 0 : 1;
+    const T* pixels = strip.src(y);
+    const T* alpha = strip.alpha(y);
+    T* made = row(y);
+    ForegroundBox<T> box;
+    for (std::int32_t x = 0; x < radius; ++x) box.slide(sums + 8 * x, sums - 8);
+    for (std::int32_t begin = 0; begin < job.width; begin += kForegroundBlock) {
+      const std::int32_t end = begin + foreground_block(begin, job.width);
+      const bool wanted = near[begin / kForegroundBlock] != 0;
+      for (std::int32_t x = begin; x < end; ++x) {
+        box.slide(sums + 8 * (x + radius), sums + 8 * (x - radius - 1));
+        if (wanted) box.fuse(pixels + x * job.channels, step, alpha[x], made + 8 * x);
+      }
+    }
+  }
 };
 
+// Scratch, in this order: the columns' sums, the rings, a row of nothing, two rows of lanes, their weights, blocks.
 template <typename T>
-void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end,
-                              void* scratch) {
+void foreground_walk(const ForegroundStrip<T>& strip, std::int32_t first, std::int32_t last, void* scratch) {
   using Sum = typename ForegroundSum<T>::Type;
-  const std::int32_t width = job.width;
-  const std::int32_t blocks = (width + kForegroundBlock - 1) / kForegroundBlock;
+  const EstimateForeground& job = strip.job;
+  const std::int32_t blocks = (job.width + kForegroundBlock - 1) / kForegroundBlock;
   const std::ptrdiff_t padded = std::ptrdiff_t{blocks} * kForegroundBlock;
-  const std::int32_t step = job.channels == 1 ? 0 : 1;
 
-  // Scratch, in this order: the columns' sums, the rings, a row of nothing, two rows of lanes and their weights,
-  // counts, blocks.
   ForegroundFusion<T> fusions[3];
   Sum* sums = static_cast<Sum*>(scratch);
   for (int i = 2, reach = 0; i >= 0; reach += job.radii[i--]) {
     ForegroundFusion<T>& fusion = fusions[i];
     fusion.radius = job.radii[i];
     fusion.reach = reach;
-    fusion.row_begin = row_begin > reach ? row_begin - reach : 0;
-    fusion.row_end = row_end + reach < job.height ? row_end + reach : job.height;
+    fusion.row_begin = first > reach ? first - reach : 0;
+    fusion.row_end = last + reach < job.height ? last + reach : job.height;
     fusion.sum_begin = fusion.row_begin > fusion.radius ? fusion.row_begin - fusion.radius : 0;
     fusion.sum_end = fusion.row_end + fusion.radius < job.height ? fusion.row_end + fusion.radius : job.height;
     fusion.sums = sums + 8 * (fusion.radius + 1);
@@ -339,60 +185,68 @@ void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_be
     samples += 8 * padded * fusions[i].ring_rows;
   }
   T* const nothing = samples;
-  T* const lanes[2] = {nothing + 8 * padded, nothing + 16 * padded};
-  T* const weights[4] = {nothing + 24 * padded, nothing + 25 * padded, nothing + 26 * padded, nothing + 27 * padded};
-  std::uint16_t* const counts = reinterpret_cast<std::uint16_t*>(nothing + 28 * padded);
-  for (int i = 0; i < 3; ++i) fusions[i].counts = counts + i * padded;
-  std::uint8_t* const own = reinterpret_cast<std::uint8_t*>(counts + 3 * padded);
-  std::uint8_t* const near = own + blocks;
+  T* const lanes = nothing + 8 * padded;
+  T* const weights = lanes + 16 * padded;
+  std::int32_t* const seen = reinterpret_cast<std::int32_t*>(weights + 4 * padded);
+  for (int i = 0; i < 3; ++i) fusions[i].seen = seen + i * blocks;
+  std::uint8_t* const near = reinterpret_cast<std::uint8_t*>(seen + 3 * blocks);
   for (Sum* p = static_cast<Sum*>(scratch); p < sums; ++p) *p = 0;
-  for (T* p = reinterpret_cast<T*>(sums); p < lanes[0]; ++p) *p = 0;
-  for (std::uint16_t* p = counts; p < counts + 3 * padded; ++p) *p = 0;
+  for (T* p = reinterpret_cast<T*>(sums); p < lanes; ++p) *p = 0;
+  for (std::int32_t i = 0; i < 3 * blocks; ++i) seen[i] = -job.height - 2 * fusions[0].reach;
 
-  const auto src = [&](std::int32_t y) {
-    return reinterpret_cast<const T*>(static_cast<const char*>(job.src) + y * job.src_stride);
-  };
-  const auto alpha = [&](std::int32_t y) {
-    return reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride);
-  };
-  // Row y of what fusion i sums, made in the place with that number; nothing outside of its rows.
+  // Row y of what fusion i sums, made in one of two places; nothing outside of its rows.
   const auto row_of = [&](int i, std::int32_t y, int place) {
     if (y < fusions[i].sum_begin || y >= fusions[i].sum_end) return ForegroundRow<T>{nothing, nothing, nothing};
-    T* const front = weights[2 * place];
-    T* const behind = weights[2 * place + 1];
-    foreground_weights(alpha(y), width, front, behind);
+    T* const front = weights + 2 * place * padded;
+    T* const behind = front + padded;
+    foreground_weights(strip.alpha(y), job.width, front, behind);
     if (i > 0) return ForegroundRow<T>{fusions[i - 1].row(y), front, behind};
-    foreground_lanes(src(y), job.channels, width, lanes[place]);
-    return ForegroundRow<T>{lanes[place], front, behind};
+    T* const to = lanes + 8 * place * padded;
+    foreground_lanes(strip.src(y), job.channels, job.width, to);
+    return ForegroundRow<T>{to, front, behind};
   };
 
-  std::int32_t y = row_begin - fusions[0].reach - 2 * fusions[0].radius;
-  for (; y < row_end + fusions[0].reach; ++y) {
+  for (std::int32_t y = first - fusions[0].reach - 2 * fusions[0].radius; y < last + fusions[0].reach; ++y) {
     for (int i = 0; i < 3; ++i) {
       const ForegroundFusion<T>& fusion = fusions[i];
       const std::int32_t row = y - fusions[0].reach + fusion.reach;
       const std::int32_t entering = row + fusion.radius;
-      const std::int32_t leaving = row - fusion.radius - 1;
       if (entering >= fusion.sum_begin) {
-        foreground_slide(row_of(i, entering, 0), row_of(i, leaving, 1), width, fusion.sums);
+        foreground_slide(row_of(i, entering, 0), row_of(i, row - fusion.radius - 1, 1), job.width, fusion.sums);
       }
-      const std::int32_t ahead = row + fusion.reach;
-      const std::int32_t behind = row - fusion.reach - 1;
-      if (ahead >= row_begin && ahead < row_end) foreground_count(alpha(ahead), width, 1, fusion.counts);
-      if (behind >= row_begin && behind < row_end) foreground_count(alpha(behind), width, -1, fusion.counts);
-      if (row < fusion.row_begin || row >= fusion.row_end) continue;
-      if (!foreground_near(fusion.counts, blocks, fusion.reach, own, near)) continue;
-      const T* pixels = src(row);
-      const T* a = alpha(row);
-      T* made = fusion.row(row);
-      foreground_walk<T>(fusion.sums, fusion.radius, width, near, [=](std::int32_t x, const ForegroundBox<T>& box) {
-        box.fuse(pixels + x * job.channels, step, a[x], made + 8 * x);
-      });
+      if (fusion.look(strip, first, last, row, near)) fusion.make(strip, row, near);
     }
     const std::int32_t done = y - fusions[0].reach;
-    if (done < row_begin) continue;
-    T* dst = reinterpret_cast<T*>(static_cast<char*>(job.dst) + done * job.dst_stride);
-    foreground_store(src(done), job.channels, alpha(done), fusions[2].row(done), width, dst);
+    if (done >= first) strip.store(done, fusions[2].row(done));
+  }
+}
+
+template <typename T>
+void estimate_foreground_rows(const EstimateForeground& job, std::int32_t row_begin, std::int32_t row_end,
+                              void* scratch) {
+  const std::int32_t beside = foreground_beside(job);
+  const std::int32_t apart = 2 * beside;  // rows without work between two walks, for the second to be worth its start
+  for (std::int32_t x = 0; x < job.width; x += kForegroundStrip) {
+    const std::int32_t begin = x > beside ? x - beside : 0;
+    const std::int32_t upto = job.width - x < kForegroundStrip ? job.width : x + kForegroundStrip;
+    const std::int32_t end = job.width - upto < beside ? job.width : upto + beside;
+    ForegroundStrip<T> strip{job, x - begin, upto - begin};
+    strip.job.src = strip.src(0) + static_cast<std::ptrdiff_t>(begin) * job.channels;
+    strip.job.alpha = strip.alpha(0) + begin;
+    strip.job.dst = strip.dst(0) + static_cast<std::ptrdiff_t>(begin) * 3;
+    strip.job.width = end - begin;
+    for (std::int32_t y = row_begin; y < row_end;) {
+      if (!strip.mixed(y)) {
+        strip.store(y++, nullptr);
+        continue;
+      }
+      std::int32_t last = y + 1;
+      for (std::int32_t row = last; row < row_end && row - last < apart; ++row) {
+        if (strip.mixed(row)) last = row + 1;
+      }
+      foreground_walk(strip, y, last, scratch);
+      y = last;
+    }
   }
 }
 

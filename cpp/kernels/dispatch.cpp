@@ -1,5 +1,6 @@
 #include "kernels/dispatch.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 
@@ -88,12 +89,15 @@ std::size_t scratch_bytes(const ResizeLevels& job) {
 
 std::size_t scratch_bytes(const EstimateForeground& job) {
   const std::size_t sample = job.wide ? 2 : 1;
-  const std::size_t width = (static_cast<std::size_t>(job.width) + 7) / 8 * 8;
   const auto radius = [&](int i) { return static_cast<std::size_t>(job.radii[i]); };
-  const std::size_t columns = 3 * (width + 1) + 2 * (radius(0) + radius(1) + radius(2));  // sums of 8 lanes
-  const std::size_t rows = 2 * (radius(1) + radius(2)) + 8;                               // of 8 lanes
-  const std::size_t weights = 4 * width;
-  return 32 * sample * columns + sample * (8 * width * rows + weights) + 2 * 3 * width + 2 * (width / 8);
+  const std::int32_t columns = std::min(job.width, kForegroundStrip + 2 * foreground_beside(job));
+  const std::size_t blocks = static_cast<std::size_t>((columns + kForegroundBlock - 1) / kForegroundBlock);
+  const std::size_t width = blocks * kForegroundBlock;
+  const std::size_t sums = 3 * (width + 1) + 2 * (radius(0) + radius(1) + radius(2));  // 8 lanes of 4 or 8 bytes each
+  const std::size_t rows = 2 * (radius(1) + radius(2)) + 8;                            // 8 lanes of samples each
+  const std::size_t walk = 32 * sample * sums + sample * width * (8 * rows + 4) + 13 * blocks;
+  const std::size_t ring = 6 * sample * static_cast<std::size_t>(job.width) * (rows - 5);  // of the reference
+  return std::max(walk, ring);
 }
 
 }  // namespace rmbg::kernels

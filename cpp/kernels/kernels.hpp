@@ -204,6 +204,14 @@ inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
   return (job.src.width + job.columns.stride) * job.src.channels + 8;
 }
 
+// Pictures are gone through in strips of that many columns, with so many at either side that boxes reach.
+constexpr std::int32_t kForegroundBlock = 8;
+constexpr std::int32_t kForegroundStrip = 64 * kForegroundBlock;
+inline std::int32_t foreground_beside(const EstimateForeground& job) {
+  const std::int32_t reach = job.radii[0] + job.radii[1] + job.radii[2];
+  return (reach + kForegroundBlock - 1) / kForegroundBlock * kForegroundBlock;
+}
+
 // Bytes of scratch (64-byte aligned) that a call needs, whatever the band.
 std::size_t scratch_bytes(const ResizeBilinear& job);
 std::size_t scratch_bytes(const ResizeTriangle& job);

@@ -18,8 +18,8 @@ struct ForegroundRadii {
 };
 
 // alpha and dst: the picture's size and samples; dst has 3 channels. `alpha` is what the result will be shown with: a
-// picture's own must be in it already. Each thread takes about width * (16 * (middle + fine) + 170) bytes for 8-bit
-// samples (1.6 MB for 4000 columns), twice that for 16-bit ones.
+// picture's own must be in it already. Each thread takes scratch of some columns and rows, never of the whole picture:
+// 0.8 MB for 4000 columns of 8 bits, twice that for 16.
 void estimate_foreground(const ImageView& image, const Plane& alpha, const ForegroundRadii& radii,
                          const MutableImageView& dst, int threads);
 
