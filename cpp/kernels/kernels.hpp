@@ -177,10 +177,16 @@ struct Blend {
 // "Approximate Fast Foreground Colour Estimation", ICIP 2021. I is the picture, A the alpha, 0..top; a box of radius r
 // around a pixel holds what the picture has at most r rows and r columns away. One fusion of a foreground F and a
 // background B, channel by channel:
+//
 //   w(a) = min(a, max(1, [[a * a / top] * a / top])), where [] rounds to nearest: about a^3, but never 0 where a is not
+//
 //   f = sum(F * w(A)) / max(1, sum(w(A))), g = sum(B * w(top - A)) / max(1, sum(w(top - A))): sums over the box, exact,
-//   each rounded once t = A / top, u = 1 - t, e = ((I - t * f) - u * g) / (t * t + u * u), all in float32 F' =
-//   floor(min(max(f + t * e, 0), top) + 1/2), B' = floor(min(max(g + u * e, 0), top) + 1/2)
+//   each rounded once
+//
+//   t = A / top, u = 1 - t, e = ((I - t * f) - u * g) / (t * t + u * u), all in float32
+//
+//   F' = floor(min(max(f + t * e, 0), top) + 1/2), B' = floor(min(max(g + u * e, 0), top) + 1/2)
+//
 // The first has F = B = I and radii[0], each of the others F' and B' of the one before. dst = F' of the last, or 0
 // where A is 0; where A is top that is I. A grey picture's channel is all three, a 4th channel is ignored. Radii are
 // 0..90: the sums of 8-bit samples fit 31 bits. Forte has two fusions, w(a) = a, no division in e and B' = g. Of all F'
