@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rmbg_fast import Session, models
+from rmbg_fast import Session, _core, models
 
 # Its asserts show their values, as those of test files do.
 pytest.register_assert_rewrite("network_runs")
@@ -32,3 +33,11 @@ def _present() -> bool:
     except models.ModelError:
         return False
     return True
+
+
+@pytest.fixture(params=[name for name, runs in _core.tiers().items() if runs])
+def tier(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each SIMD tier of the kernels that this CPU has, in force for the test."""
+    _core.set_tier(request.param)
+    yield request.param
+    _core.set_tier("auto")

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from layouts import LAYOUTS
 
-from rmbg_fast import _core, errors, ops, reference
+from rmbg_fast import errors, ops, reference
 
 SIZES = [(1, 1), (1, 9), (13, 1), (7, 5), (33, 17), (70, 41)]
 RADII = [(0, 0, 0), (1, 0, 2), (5, 2, 1), (1, 2, 5)]
-LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "upside down": lambda a: a[::-1],
-    "mirrored": lambda a: a[:, ::-1],
-    "every second row": lambda a: np.repeat(a, 2, axis=0)[::2],
-    "every second column": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
-    "crop": lambda a: np.pad(a, [(1, 2), (3, 1)] + [(0, 0)] * (a.ndim - 2))[1:-2, 3:-1],
-    "fortran": np.asfortranarray,
-}
-
-
-@pytest.fixture(params=[name for name, runs in _core.tiers().items() if runs])
-def tier(request: pytest.FixtureRequest) -> Iterator[str]:
-    _core.set_tier(request.param)
-    yield request.param
-    _core.set_tier("auto")
 
 
 def picture(height: int, width: int, channels: int = 3, dtype: str = "uint8") -> np.ndarray:

@@ -6,14 +6,13 @@ docs/models.md has how far the authors' own float32 lies from that, and ours fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from skimage import data
 
-from rmbg_fast import ModelSpec, _core, models, ops, recipes
+from rmbg_fast import ModelSpec, models, ops, recipes
 
 torch = pytest.importorskip("torch")
 
@@ -35,13 +34,6 @@ CASES = {  # recipe: (the official code's name, the model whose row it goes with
     "rembg of BiRefNet": ("rembg/birefnet", "birefnet-general"),
 }
 SIZES = [(1, 1), (1, 77), (90, 1), (31, 47), (64, 64), (127, 83), (97, 301), (300, 451), (512, 512)]
-
-
-@pytest.fixture(params=[name for name, runs in _core.tiers().items() if runs])
-def tier(request: pytest.FixtureRequest) -> Iterator[str]:
-    _core.set_tier(request.param)
-    yield request.param
-    _core.set_tier("auto")
 
 
 def row(case: str) -> tuple[official.Official, ModelSpec]:

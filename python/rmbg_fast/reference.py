@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import array_of, colour_of, pair_of, radii_of, size_of, three_of, whole_of
-from .errors import ImageError, ImageTooLargeError, ModelOutputError, OptionError
+from .arguments import colour_of, pair_of, radii_of, size_of, three_of
+from .errors import ModelOutputError, OptionError
 from .ops import Alpha, Image, MaskResample, MaskRounding, MinMax, MinMaxOrder, Resample, Rounding
 from .reference_axes import (
     BICUBIC,
@@ -27,8 +27,17 @@ from .reference_axes import (
     resize_levels,
     window,
 )
+from .reference_checks import (
+    check_alpha,
+    check_blend,
+    check_choice,
+    check_image,
+    check_mask,
+    check_size,
+    check_threads,
+    deliver,
+)
 
-_MAX_SIDE = 1 << 20
 _MAX_MODEL_SIDE = 16383
 _TOPS = {"uint8": 255, "uint16": 65535, "float32": 1}
 _MASK_RESAMPLES = ("bilinear", "bilinear-topleft", "bilinear-corners", "bicubic", "nearest", *FILTERS)
@@ -51,14 +60,14 @@ def preprocess(
     threads: int = 1,
 ) -> NDArray[Any]:
     """As `ops.preprocess`."""
-    _check_threads(threads)
-    _check_image(image)
+    check_threads(threads)
+    check_image(image)
     height, width = size_of(size)
     if not (1 <= height <= _MAX_MODEL_SIDE and 1 <= width <= _MAX_MODEL_SIDE):
         raise OptionError(f"size must be (height, width), each from 1 to {_MAX_MODEL_SIDE}, not {size}")
-    _check_choice("resample", resample, ("bilinear", "bilinear-topleft", "triangle", *FILTERS))
-    _check_choice("rounding", rounding, ("none", "truncate", "nearest"))
-    _check_choice("dtype", dtype, ("float32", "float16"))
+    check_choice("resample", resample, ("bilinear", "bilinear-topleft", "triangle", *FILTERS))
+    check_choice("rounding", rounding, ("none", "truncate", "nearest"))
+    check_choice("dtype", dtype, ("float32", "float16"))
     mean, std = three_of(mean, "mean"), three_of(std, "std")
     if not all(value > 0 for value in std):
         raise OptionError("std must be greater than 0 in every channel")
@@ -77,7 +86,7 @@ def preprocess(
     values = _resize_normalize(picture, height, width, resample, rounding, scale, bias)
     with np.errstate(over="ignore"):
         result = np.ascontiguousarray(values.transpose(2, 0, 1)[None]).astype(dtype)
-    return _deliver(result, out, image, contiguous=True)
+    return deliver(result, out, image, contiguous=True)
 
 
 def minmax(
@@ -88,12 +97,12 @@ def minmax(
     threads: int = 1,
 ) -> MinMax:
     """As `ops.minmax`; with `size` the whole resized mask is made and looked at."""
-    _check_threads(threads)
-    _check_mask(mask)
-    _check_choice("resample", resample, _MASK_RESAMPLES)
+    check_threads(threads)
+    check_mask(mask)
+    check_choice("resample", resample, _MASK_RESAMPLES)
     if size is not None:
         height, width = size_of(size)
-        _check_size(height, width)
+        check_size(height, width)
         mask = _resized(mask, (height, width), resample)
     values = mask[np.isfinite(mask)]
     if values.size == 0:
@@ -116,13 +125,13 @@ def resize_mask(
     threads: int = 1,
 ) -> NDArray[Any]:
     """As `ops.resize_mask`."""
-    _check_threads(threads)
-    _check_mask(mask)
+    check_threads(threads)
+    check_mask(mask)
     height, width = size_of(size)
-    _check_size(height, width)
-    _check_choice("resample", resample, _MASK_RESAMPLES)
-    _check_choice("rounding", rounding, ("truncate", "nearest"))
-    _check_choice("dtype", dtype, tuple(_TOPS))
+    check_size(height, width)
+    check_choice("resample", resample, _MASK_RESAMPLES)
+    check_choice("rounding", rounding, ("truncate", "nearest"))
+    check_choice("dtype", dtype, tuple(_TOPS))
     top = np.float32(_TOPS[dtype])
     lo, gain = (np.float32(0), top) if range is None else _stretch(pair_of(range), top)
     by_levels = resample in FILTERS and dtype == "uint8"
@@ -137,7 +146,7 @@ def resize_mask(
     result = scaled.astype(dtype)
     if by_levels:
         result = resize_levels(result[:, :, None], (height, width), FILTERS[resample])[:, :, 0]
-    return _deliver(np.ascontiguousarray(result), out, mask)
+    return deliver(np.ascontiguousarray(result), out, mask)
 
 
 def blend(
@@ -151,16 +160,16 @@ def blend(
     threads: int = 1,
 ) -> Image:
     """As `ops.blend`."""
-    _check_threads(threads)
-    _check_image(image)
-    _check_alpha(alpha, image)
+    check_threads(threads)
+    check_image(image)
+    check_alpha(alpha, image)
     background = colour_of(background)
-    _check_blend(mode, background, threshold)
+    check_blend(mode, background, threshold)
     height, width = image.shape[:2]
     result = np.empty((height, width, 4 if background is None else 3), image.dtype)
     for y in range(height):
         result[y] = _blend_row(image[y], alpha[y], mode, background, threshold)
-    return _deliver(result, out, image, alpha)
+    return deliver(result, out, image, alpha)
 
 
 def cutout(
@@ -177,17 +186,17 @@ def cutout(
     threads: int = 1,
 ) -> Image:
     """As `ops.cutout`."""
-    _check_image(image)
+    check_image(image)
     background = colour_of(background)
-    _check_blend(mode, background, threshold)
-    _check_choice("minmax", minmax, ("none", "before", "after"))
+    check_blend(mode, background, threshold)
+    check_choice("minmax", minmax, ("none", "before", "after"))
     dtype: Literal["uint8", "uint16"] = "uint8" if image.dtype == np.uint8 else "uint16"
     height, width = image.shape[:2]
     size = (height, width) if minmax == "after" else None
     span = None if minmax == "none" else _minmax(mask, size=size, resample=resample, threads=threads)
     alpha = resize_mask(mask, (height, width), range=span, resample=resample, rounding=rounding, dtype=dtype)
     result = blend(image, alpha, mode=mode, background=background, threshold=threshold, threads=threads)
-    return _deliver(result, out, image, mask)
+    return deliver(result, out, image, mask)
 
 
 def estimate_foreground(
@@ -199,9 +208,9 @@ def estimate_foreground(
     threads: int = 1,
 ) -> Image:
     """As `ops.estimate_foreground`."""
-    _check_threads(threads)
-    _check_image(image)
-    _check_alpha(alpha, image)
+    check_threads(threads)
+    check_image(image)
+    check_alpha(alpha, image)
     radii = radii_of(radii)
     if not all(0 <= radius <= 90 for radius in radii):
         raise OptionError(f"radii must be three values from 0 to 90, not {radii}")
@@ -214,7 +223,7 @@ def estimate_foreground(
     result = np.where(a == 0, 0, front).astype(image.dtype)
     if result.shape[2] == 1:
         result = result[:, :, [0, 0, 0]].copy()
-    return _deliver(result, out, image, alpha)
+    return deliver(result, out, image, alpha)
 
 
 def _resize_normalize(
@@ -361,77 +370,3 @@ def _box(values: Ints, radius: int) -> Floats:
         upper = running.take(np.minimum(at + radius + 1, size), axis=axis)
         values = upper - running.take(np.maximum(at - radius, 0), axis=axis)
     return values.astype(np.float32)
-
-
-def _check_threads(threads: int) -> None:
-    if whole_of(threads, "threads") < 1:
-        raise OptionError(f"threads must be 1 or more, not {threads}")
-
-
-def _check_choice(option: str, word: str, choices: tuple[str, ...]) -> None:
-    if word not in choices:
-        raise OptionError(f"{option} must be one of {', '.join(map(repr, choices))}, not {word!r}")
-
-
-def _check_size(height: int, width: int) -> None:
-    if height < 1 or width < 1:
-        raise ImageError(f"the image is empty ({width} x {height} pixels)")
-    if height > _MAX_SIDE or width > _MAX_SIDE:
-        raise ImageTooLargeError(f"the image has {width} x {height} pixels; no side may be longer than {_MAX_SIDE}")
-
-
-def _check_image(image: Image) -> None:
-    array_of(image, "an image")
-    shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
-    if not shaped or image.dtype not in (np.uint8, np.uint16):
-        raise ImageError("an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
-    _check_size(image.shape[0], image.shape[1])
-
-
-def _check_alpha(alpha: Image, image: Image) -> None:
-    array_of(alpha, "alpha")
-    if alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
-        raise ImageError("alpha must have the image's height, width and dtype")
-
-
-def _check_mask(mask: NDArray[np.float32]) -> None:
-    array_of(mask, "a mask")
-    if mask.ndim != 2 or mask.dtype != np.float32:
-        raise ImageError("a mask must be float32 of shape (H, W)")
-    _check_size(mask.shape[0], mask.shape[1])
-
-
-def _check_blend(mode: str, background: Sequence[int] | None, threshold: int | None) -> None:
-    _check_choice("alpha", mode, ("straight", "premultiplied"))
-    if threshold is not None and not 1 <= whole_of(threshold, "threshold") <= 255:
-        raise OptionError(f"threshold must be from 1 to 255, not {threshold}")
-    if background is None:
-        return
-    if mode == "premultiplied":
-        raise OptionError("premultiplied alpha and a background exclude each other: the result has no alpha")
-    if not all(0 <= value <= 255 for value in background):
-        raise OptionError(f"background must be three values from 0 to 255, not {background}")
-
-
-def _rows_packed(array: NDArray[Any]) -> bool:
-    wanted = array.itemsize
-    for side, stride in zip(array.shape[:0:-1], array.strides[:0:-1], strict=True):
-        if side != 1 and stride != wanted:
-            return False
-        wanted *= side
-    return True
-
-
-def _deliver(
-    result: NDArray[Any], out: NDArray[Any] | None, *inputs: NDArray[Any], contiguous: bool = False
-) -> NDArray[Any]:
-    if out is None:
-        return result
-    alike = isinstance(out, np.ndarray) and out.dtype == result.dtype and out.shape == result.shape
-    usable = alike and out.flags.writeable and out.flags.aligned and _rows_packed(out)
-    if not usable or (contiguous and not out.flags.c_contiguous):
-        raise OptionError(f"`out` must be a writable {result.dtype} array of shape {result.shape} with packed pixels")
-    if any(np.may_share_memory(out, array) for array in inputs):
-        raise OptionError("`out` overlaps the input in memory")
-    out[...] = result
-    return out
