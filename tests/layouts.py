@@ -1,4 +1,4 @@
-"""The ways in which an array may lie in memory: each takes a packed array and gives an equal one that lies otherwise."""
+"""Ways for an array to lie in memory: each takes a packed array and gives an equal one that lies otherwise."""
 
 from __future__ import annotations
 
