@@ -41,7 +41,21 @@ inline void bilinear_columns8(const ResizeBilinear& job, const std::uint8_t* p, 
 }
 #endif
 
-inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, float* dst) {
+// Fetches what columns up to x of a row will read, from byte `fetched` on; gives how far it came.
+inline std::int32_t bilinear_fetch(const ResizeBilinear& job, const std::uint8_t* row, std::int32_t x, std::int32_t fetched) {
+#ifdef __AVX2__
+  const std::int32_t upto = (job.columns.first[x] + 2) * job.src.channels;
+  for (; fetched < upto; fetched += 64) _mm_prefetch(reinterpret_cast<const char*>(row + fetched), _MM_HINT_T0);
+#else
+  (void)job, (void)row, (void)x;
+#endif
+  return fetched;
+}
+
+// With kFetch the row `ahead` is fetched while `row` is computed: where a picture is shrunk far, waiting for memory takes more time
+// than the arithmetic (12 megapixels to 1024 x 1024: 7.1 ms without, 3.9 with, where copying the bytes takes 3.8).
+template <bool kFetch>
+inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, [[maybe_unused]] std::int32_t ahead, float* dst) {
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::int32_t channels = job.src.channels;
   const std::int32_t used = planes_of(job.src);
@@ -50,7 +64,9 @@ inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, float*
 #ifdef __AVX2__
   if (channels > 1) {
     const std::int32_t row_bytes = job.src.width * channels;
+    [[maybe_unused]] std::int32_t fetched = 0;
     while (x + 8 <= job.out.width && job.columns.first[x + 7] * channels + 8 <= row_bytes) {
+      if constexpr (kFetch) fetched = bilinear_fetch(job, job.src.data + ahead * job.src.stride, x + 7, fetched);
       if (channels == 3) {
         bilinear_columns8<3>(job, p, x, dst, plane);
       } else {
@@ -70,12 +86,18 @@ inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, float*
   }
 }
 
-// The sideways row of `row`, computed only if neither slot holds it; the slot of `keep` is not given up for it.
-inline const float* bilinear_row(const ResizeBilinear& job, BilinearRows& rows, std::int32_t row, std::int32_t keep) {
+// The sideways row of `row`, computed only if neither slot holds it; the slot of `keep` is not given up for it. `ahead` (none: -1) is
+// fetched meanwhile.
+inline const float* bilinear_row(const ResizeBilinear& job, BilinearRows& rows, std::int32_t row, std::int32_t keep,
+                                 std::int32_t ahead) {
   if (rows.row[0] == row) return rows.slot[0];
   if (rows.row[1] == row) return rows.slot[1];
   const int free = rows.row[0] == keep ? 1 : 0;
-  bilinear_columns(job, row, rows.slot[free]);
+  if (ahead < 0) {
+    bilinear_columns<false>(job, row, ahead, rows.slot[free]);
+  } else {
+    bilinear_columns<true>(job, row, ahead, rows.slot[free]);
+  }
   rows.row[free] = row;
   return rows.slot[free];
 }
@@ -136,11 +158,14 @@ void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int
   BilinearRows rows;
   rows.slot[0] = static_cast<float*>(scratch);
   rows.slot[1] = rows.slot[0] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width));
+  const std::int32_t last = job.src.height - 1;
+  const bool far = job.src.height >= 2 * job.out.height;  // else the next row is one of these two, or near them
   for (std::int32_t y = row_begin; y < row_end; ++y) {
     const std::int32_t first = job.rows.first[y];
     const std::int32_t second = job.rows.weight[y] ? first + 1 : first;
-    const float* upper = bilinear_row(job, rows, first, second);
-    const float* lower = bilinear_row(job, rows, second, first);
+    const std::int32_t next = far && y + 1 < row_end ? job.rows.first[y + 1] : -1;
+    const float* upper = bilinear_row(job, rows, first, second, next);
+    const float* lower = bilinear_row(job, rows, second, first, next < 0 || next == last ? -1 : next + 1);
     bilinear_mix(job, y, upper, lower);
   }
 }
