@@ -15,16 +15,18 @@ namespace {
 
 using namespace rmbg::kernels;
 
+// Here and below: pixels [begin, end) of a row; src and dst are the row's, alpha is that of pixel `origin` and those
+// after it.
 template <typename T, int kChannels, BlendMode kMode>
 inline void blend_row_plain(const Blend& job, const T* __restrict src, const T* __restrict alpha, T* __restrict dst,
-                            std::int32_t begin) {
+                            std::int32_t origin, std::int32_t begin, std::int32_t end) {
   constexpr std::uint32_t kTop = static_cast<T>(~T{0});
   constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
   const std::uint32_t threshold = static_cast<std::uint32_t>(job.threshold);
-  for (std::int32_t x = begin; x < job.width; ++x) {
+  for (std::int32_t x = begin; x < end; ++x) {
     const T* p = src + x * kChannels;
     T* out = dst + x * kOut;
-    std::uint32_t a = alpha[x];
+    std::uint32_t a = alpha[x - origin];
     if (kChannels == 4) a = divide_by_top<T>(a * p[3]);
     if (threshold) a = a >= threshold ? kTop : 0;
     for (int c = 0; c < 3; ++c) {
@@ -64,10 +66,10 @@ inline __m256i by_words(__m256i pixels, __m256i factors, Combine combine) {
   return _mm256_packus_epi16(low, high);
 }
 
-// Returns how many pixels it has done; the caller does the rest.
+// Gives how far it came; the caller does the rest. What it reads and writes beyond `end` lies in the row.
 template <int kChannels, BlendMode kMode>
 inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, const std::uint8_t* alpha,
-                                   std::uint8_t* dst) {
+                                   std::uint8_t* dst, std::int32_t begin, std::int32_t end) {
   constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
   constexpr std::int32_t kAhead = 10;  // a step reads, and with RGB out writes, 28 bytes for its 24: 9 1/3 pixels
   const __m256i colour_bits = _mm256_set1_epi32(0x00ffffff);
@@ -82,10 +84,10 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
     const __m256i rest = _mm256_sub_epi16(_mm256_set1_epi16(255), a);
     return divide_by_255(_mm256_add_epi16(_mm256_mullo_epi16(colour, a), _mm256_mullo_epi16(behind, rest)));
   };
-  std::int32_t x = 0;
-  for (; x + kAhead <= job.width; x += 8) {
+  std::int32_t x = begin;
+  for (; x + 8 <= end && x + kAhead <= job.width; x += 8) {
     const __m256i pixels = load_pixels8<kChannels>(src + x * kChannels);
-    __m256i a = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(alpha + x)));
+    __m256i a = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(alpha + (x - begin))));
     if (kChannels == 4) a = multiply(a, _mm256_srli_epi32(pixels, 24));
     if (job.threshold) {
       a = _mm256_and_si256(_mm256_cmpgt_epi32(a, threshold), _mm256_set1_epi32(255));
@@ -115,47 +117,52 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
 #endif
 
 template <int kChannels, BlendMode kMode>
-inline void blend_row(const Blend& job, const char* src, const char* alpha, char* dst) {
+inline void blend_row(const Blend& job, const char* src, const char* alpha, char* dst, std::int32_t begin,
+                      std::int32_t end) {
   if (job.wide) {
     blend_row_plain<std::uint16_t, kChannels, kMode>(job, reinterpret_cast<const std::uint16_t*>(src),
                                                      reinterpret_cast<const std::uint16_t*>(alpha),
-                                                     reinterpret_cast<std::uint16_t*>(dst), 0);
+                                                     reinterpret_cast<std::uint16_t*>(dst), begin, begin, end);
     return;
   }
   const auto* p = reinterpret_cast<const std::uint8_t*>(src);
   const auto* a = reinterpret_cast<const std::uint8_t*>(alpha);
   auto* out = reinterpret_cast<std::uint8_t*>(dst);
-  std::int32_t done = 0;
+  std::int32_t done = begin;
 #ifdef __AVX2__
-  done = blend_row_avx2<kChannels, kMode>(job, p, a, out);
+  done = blend_row_avx2<kChannels, kMode>(job, p, a, out, begin, end);
 #endif
-  blend_row_plain<std::uint8_t, kChannels, kMode>(job, p, a, out, done);
+  blend_row_plain<std::uint8_t, kChannels, kMode>(job, p, a, out, begin, done, end);
 }
 
 template <int kChannels>
-inline void blend_row(const Blend& job, const char* src, const char* alpha, char* dst) {
+inline void blend_row(const Blend& job, const char* src, const char* alpha, char* dst, std::int32_t begin,
+                      std::int32_t end) {
   switch (job.mode) {
     case BlendMode::straight:
-      return blend_row<kChannels, BlendMode::straight>(job, src, alpha, dst);
+      return blend_row<kChannels, BlendMode::straight>(job, src, alpha, dst, begin, end);
     case BlendMode::premultiplied:
-      return blend_row<kChannels, BlendMode::premultiplied>(job, src, alpha, dst);
+      return blend_row<kChannels, BlendMode::premultiplied>(job, src, alpha, dst, begin, end);
     case BlendMode::over:
-      return blend_row<kChannels, BlendMode::over>(job, src, alpha, dst);
+      return blend_row<kChannels, BlendMode::over>(job, src, alpha, dst, begin, end);
+  }
+}
+
+inline void blend_row(const Blend& job, std::int32_t y, const char* alpha, std::int32_t begin, std::int32_t end) {
+  const char* src = static_cast<const char*>(job.src) + y * job.src_stride;
+  char* dst = static_cast<char*>(job.dst) + y * job.dst_stride;
+  if (job.channels == 1) {
+    blend_row<1>(job, src, alpha, dst, begin, end);
+  } else if (job.channels == 3) {
+    blend_row<3>(job, src, alpha, dst, begin, end);
+  } else {
+    blend_row<4>(job, src, alpha, dst, begin, end);
   }
 }
 
 void blend(const Blend& job, std::int32_t row_begin, std::int32_t row_end) {
   for (std::int32_t y = row_begin; y < row_end; ++y) {
-    const char* src = static_cast<const char*>(job.src) + y * job.src_stride;
-    const char* alpha = static_cast<const char*>(job.alpha) + y * job.alpha_stride;
-    char* dst = static_cast<char*>(job.dst) + y * job.dst_stride;
-    if (job.channels == 1) {
-      blend_row<1>(job, src, alpha, dst);
-    } else if (job.channels == 3) {
-      blend_row<3>(job, src, alpha, dst);
-    } else {
-      blend_row<4>(job, src, alpha, dst);
-    }
+    blend_row(job, y, static_cast<const char*>(job.alpha) + y * job.alpha_stride, 0, job.width);
   }
 }
 

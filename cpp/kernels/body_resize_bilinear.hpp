@@ -12,14 +12,16 @@ struct BilinearRows {
 };
 
 #ifdef __AVX2__
-// Eight output columns of a 3- or 4-channel row from x on. Two pixels (6 or 8 bytes) are loaded as 8 bytes for each column.
+// Eight output columns of a 3- or 4-channel row from x on. Two pixels (6 or 8 bytes) are loaded as 8 bytes for each
+// column.
 template <int kChannels>
-inline void bilinear_columns8(const ResizeBilinear& job, const std::uint8_t* p, std::int32_t x, float* dst, std::ptrdiff_t plane) {
+inline void bilinear_columns8(const ResizeBilinear& job, const std::uint8_t* p, std::int32_t x, float* dst,
+                              std::ptrdiff_t plane) {
   // bytes a0 a1 a2 b0 b1 b2 -> words a0 b0 a1 b1 a2 b2 . .
   constexpr char z = -1;
   constexpr char b = kChannels;
-  const __m256i spread = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, z, b, z, 1, z, b + 1, z, 2, z, b + 2, z, z, z, z, z));
+  const __m256i spread =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, b, z, 1, z, b + 1, z, 2, z, b + 2, z, z, z, z, z));
   const std::int32_t* first = job.columns.first + x;
   const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(job.columns.weight + x));
   const __m128i one = _mm_sub_epi16(_mm_set1_epi16(static_cast<short>(job.columns.denominator)), second);
@@ -42,7 +44,8 @@ inline void bilinear_columns8(const ResizeBilinear& job, const std::uint8_t* p, 
 #endif
 
 // Fetches what columns up to x of a row will read, from byte `fetched` on; gives how far it came.
-inline std::int32_t bilinear_fetch(const ResizeBilinear& job, const std::uint8_t* row, std::int32_t x, std::int32_t fetched) {
+inline std::int32_t bilinear_fetch(const ResizeBilinear& job, const std::uint8_t* row, std::int32_t x,
+                                   std::int32_t fetched) {
 #ifdef __AVX2__
   const std::int32_t upto = (job.columns.first[x] + 2) * job.src.channels;
   for (; fetched < upto; fetched += 64) _mm_prefetch(reinterpret_cast<const char*>(row + fetched), _MM_HINT_T0);
@@ -52,10 +55,12 @@ inline std::int32_t bilinear_fetch(const ResizeBilinear& job, const std::uint8_t
   return fetched;
 }
 
-// With kFetch the row `ahead` is fetched while `row` is computed: where a picture is shrunk far, waiting for memory takes more time
-// than the arithmetic (12 megapixels to 1024 x 1024: 7.1 ms without, 3.9 with, where copying the bytes takes 3.8).
+// With kFetch the row `ahead` is fetched while `row` is computed: where a picture is shrunk far, waiting for memory
+// takes more time than the arithmetic (12 megapixels to 1024 x 1024: 7.1 ms without, 3.9 with, where copying the bytes
+// takes 3.8).
 template <bool kFetch>
-inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, [[maybe_unused]] std::int32_t ahead, float* dst) {
+inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, [[maybe_unused]] std::int32_t ahead,
+                             float* dst) {
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::int32_t channels = job.src.channels;
   const std::int32_t used = planes_of(job.src);
@@ -86,8 +91,8 @@ inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, [[mayb
   }
 }
 
-// The sideways row of `row`, computed only if neither slot holds it; the slot of `keep` is not given up for it. `ahead` (none: -1) is
-// fetched meanwhile.
+// The sideways row of `row`, computed only if neither slot holds it; the slot of `keep` is not given up for it. `ahead`
+// (none: -1) is fetched meanwhile.
 inline const float* bilinear_row(const ResizeBilinear& job, BilinearRows& rows, std::int32_t row, std::int32_t keep,
                                  std::int32_t ahead) {
   if (rows.row[0] == row) return rows.slot[0];
@@ -114,7 +119,8 @@ inline void bilinear_mix(const ResizeBilinear& job, std::int32_t y, const float*
   const bool shifts = whole <= (1 << 22) && (whole & (whole - 1)) == 0;
   int shift = 0;
   while ((std::int64_t{1} << shift) < whole) ++shift;
-  // Otherwise N < 2^40 is exact in a double, and (N + 1/2) / whole is never so near to an integer that rounding could reach it.
+  // Otherwise N < 2^40 is exact in a double, and (N + 1/2) / whole is never so near to an integer that rounding could
+  // reach it.
   const double per_whole = 1.0 / static_cast<double>(whole);
   for (std::int32_t c = 0; c < 3; ++c) {
     const std::ptrdiff_t plane = source_plane(job.src, c) * static_cast<std::ptrdiff_t>(padded(job.out.width));

@@ -20,6 +20,16 @@ inline void mask_columns_bilinear(const ResizeMask& job, const float* p, float* 
   const std::int32_t* first = job.columns.first;
   const float* fraction = job.columns.weights;
   std::int32_t x = 0;
+#ifdef __AVX512F__
+  // As below, of sixteen columns; with a mask of all lanes, for without one GCC 12 warns of its own header.
+  for (; x + 16 <= job.width && first[x] + 17 <= job.src_width && first[x + 15] - first[x] < 16; x += 16) {
+    const __m512i at = _mm512_sub_epi32(_mm512_loadu_si512(first + x), _mm512_set1_epi32(first[x]));
+    const __m512 a = _mm512_maskz_permutexvar_ps(0xffff, at, _mm512_loadu_ps(p + first[x]));
+    const __m512 b = _mm512_maskz_permutexvar_ps(0xffff, at, _mm512_loadu_ps(p + first[x] + 1));
+    const __m512 step = _mm512_mul_ps(_mm512_sub_ps(b, a), _mm512_loadu_ps(fraction + x));
+    _mm512_storeu_ps(dst + x, _mm512_add_ps(a, step));
+  }
+#endif
 #ifdef __AVX2__
   // Enlarging, eight columns look at no more than nine neighbours: two loads and a permutation each instead of gathers.
   for (; x + 8 <= job.width && first[x] + 9 <= job.src_width && first[x + 7] - first[x] < 8; x += 8) {
@@ -63,13 +73,15 @@ inline float mask_level(float v, float lo, float gain, float top) {
   return q < top ? q : top;
 }
 
+// Columns [begin, end) to dst.
 template <typename T, typename Value>
-inline void mask_quantise(const ResizeMask& job, float top, T* __restrict dst, Value value) {
+inline void mask_quantise(const ResizeMask& job, float top, std::int32_t begin, std::int32_t end, T* __restrict dst,
+                          Value value) {
   const float lo = job.lo;
   const float gain = job.gain;
   const float half = job.nearest ? 0.5f : 0.0f;
-  for (std::int32_t x = 0; x < job.width; ++x) {
-    dst[x] = static_cast<T>(static_cast<std::int32_t>(mask_level(value(x), lo, gain, top) + half));
+  for (std::int32_t i = 0; i < end - begin; ++i) {
+    dst[i] = static_cast<T>(static_cast<std::int32_t>(mask_level(value(begin + i), lo, gain, top) + half));
   }
 }
 
@@ -77,9 +89,9 @@ template <typename Value>
 inline void mask_store(const ResizeMask& job, std::int32_t y, Value value) {
   char* row = static_cast<char*>(job.dst) + y * job.dst_stride;
   if (job.type == MaskType::u8) {
-    mask_quantise(job, 255.0f, reinterpret_cast<std::uint8_t*>(row), value);
+    mask_quantise(job, 255.0f, 0, job.width, reinterpret_cast<std::uint8_t*>(row), value);
   } else if (job.type == MaskType::u16) {
-    mask_quantise(job, 65535.0f, reinterpret_cast<std::uint16_t*>(row), value);
+    mask_quantise(job, 65535.0f, 0, job.width, reinterpret_cast<std::uint16_t*>(row), value);
   } else {
     float* __restrict dst = reinterpret_cast<float*>(row);
     const float lo = job.lo;

@@ -1,5 +1,5 @@
-// resize_triangle: the source rows under one output row are summed into one row of Q7 words, which is then filtered sideways.
-// Interleaved all the way; only the finished sums are brought into planes.
+// resize_triangle: the source rows under one output row are summed into one row of Q7 words, which is then filtered
+// sideways. Interleaved all the way; only the finished sums are brought into planes.
 #pragma once
 
 #include "kernels/rows.hpp"
@@ -54,8 +54,8 @@ inline void triangle_columns8(const ResizeTriangle& job, const std::int16_t* row
   // words r0 g0 b0 (a0) r1 g1 b1 -> r0 r1 g0 g1 b0 b1 . .
   constexpr char s = 2 * kChannels;
   constexpr char z = -1;
-  const __m256i spread = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, 1, s, s + 1, 2, 3, s + 2, s + 3, 4, 5, s + 4, s + 5, z, z, z, z));
+  const __m256i spread =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, s, s + 1, 2, 3, s + 2, s + 3, 4, 5, s + 4, s + 5, z, z, z, z));
   const FilterAxis& axis = job.columns;
   __m256i sums[4];
   for (int k = 0; k < 4; ++k) {

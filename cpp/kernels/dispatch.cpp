@@ -16,6 +16,7 @@ extern const KernelTable baseline_table;
 #endif
 #if defined(__x86_64__) || defined(_M_X64)
 extern const KernelTable avx2_table;
+extern const KernelTable avx512_table;
 #endif
 
 std::vector<Tier> tiers() {
@@ -27,6 +28,7 @@ std::vector<Tier> tiers() {
 #endif
 #if defined(__x86_64__) || defined(_M_X64)
   all.push_back({&avx2_table, cpu_has_avx2()});
+  all.push_back({&avx512_table, cpu_has_avx2() && cpu_has_avx512()});
 #endif
   return all;
 }

@@ -16,7 +16,8 @@ struct Tier {
 // Every tier of this build, from the plainest to the fastest.
 std::vector<Tier> tiers();
 const KernelTable& active();
-// Throws Error(option) for a name that this build does not have or this CPU cannot run. "auto" goes back to the fastest.
+// Throws Error(option) for a name that this build does not have or this CPU cannot run. "auto" goes back to the
+// fastest.
 void set_active(const std::string& name);
 
 }  // namespace rmbg::kernels

@@ -1,4 +1,5 @@
-// float32 -> IEEE binary16, round to nearest even, by integer arithmetic: the same bits as VCVTPS2PH with that rounding.
+// float32 -> IEEE binary16, round to nearest even, by integer arithmetic: the same bits as VCVTPS2PH with that
+// rounding.
 #pragma once
 
 #include <bit>

@@ -205,6 +205,9 @@ struct EstimateForeground {
   std::int32_t radii[3];
 };
 
+// cutout: resize_mask and blend of the same rows in one; the alpha, 16-bit where the blend is wide, is nowhere stored.
+// Of the mask's job type, dst and dst_stride are not read, nor the blend's alpha and alpha_stride. Scratch: the mask's.
+
 // Words of one vertically filtered row, with what a filter that starts at the last pixel may read beyond it.
 inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
   return (job.src.width + job.columns.stride) * job.src.channels + 8;
@@ -221,7 +224,7 @@ inline std::int32_t foreground_beside(const EstimateForeground& job) {
 // Bytes of scratch (64-byte aligned) that a call needs, whatever the band.
 std::size_t scratch_bytes(const ResizeBilinear& job);
 std::size_t scratch_bytes(const ResizeTriangle& job);
-std::size_t scratch_bytes(const ResizeMask& job);  // also of resize_range
+std::size_t scratch_bytes(const ResizeMask& job);  // also of resize_range and cutout
 std::size_t scratch_bytes(const ResizeLevels& job);
 std::size_t scratch_bytes(const EstimateForeground& job);
 
@@ -234,6 +237,7 @@ struct KernelTable {
   void (*blend)(const Blend&, std::int32_t row_begin, std::int32_t row_end);
   MinMax (*resize_range)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*resize_levels)(const ResizeLevels&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  void (*cutout)(const ResizeMask&, const Blend&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*estimate_foreground)(const EstimateForeground&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
 };
 

@@ -239,6 +239,38 @@ void blend(const Blend& job, std::int32_t row_begin, std::int32_t row_end) {
   }
 }
 
+template <typename T>
+void cutout_rows(const ResizeMask& mask, const Blend& mix, std::int32_t row_begin, std::int32_t row_end) {
+  const std::int32_t out_channels = mix.mode == BlendMode::over ? 3 : 4;
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    const T* src = reinterpret_cast<const T*>(static_cast<const char*>(mix.src) + y * mix.src_stride);
+    T* dst = reinterpret_cast<T*>(static_cast<char*>(mix.dst) + y * mix.dst_stride);
+    for (std::int32_t x = 0; x < mix.width; ++x) {
+      ResizeMask pixel = mask;  // one pixel of the mask, through the whole formula
+      T alpha;
+      pixel.type = sizeof(T) == 2 ? MaskType::u16 : MaskType::u8;
+      pixel.columns.first += x;
+      if (pixel.columns.taps > 1) {
+        pixel.columns.weights += static_cast<std::ptrdiff_t>(x) * (pixel.columns.taps == 2 ? 1 : pixel.columns.taps);
+      }
+      if (pixel.columns.taps > 2) pixel.columns.count += x;
+      pixel.width = 1;
+      pixel.dst = &alpha;
+      pixel.dst_stride = 0;
+      resize_mask(pixel, y, y + 1, nullptr);
+      blend_pixel(mix, src + x * mix.channels, alpha, dst + x * out_channels);
+    }
+  }
+}
+
+void cutout(const ResizeMask& mask, const Blend& mix, std::int32_t row_begin, std::int32_t row_end, void*) {
+  if (mix.wide) {
+    cutout_rows<std::uint16_t>(mask, mix, row_begin, row_end);
+  } else {
+    cutout_rows<std::uint8_t>(mask, mix, row_begin, row_end);
+  }
+}
+
 // The three fusions; each keeps as many rows in a ring as the next one sees, F' r g b and B' r g b of each pixel.
 template <typename T>
 struct Fusions {
@@ -329,8 +361,8 @@ void estimate_foreground(const EstimateForeground& job, std::int32_t row_begin, 
 }  // namespace
 
 extern const KernelTable reference_table = {
-    "reference",  resize_bilinear, resize_triangle,     minmax, resize_mask, blend,
-    resize_range, resize_levels,   estimate_foreground,
+    "reference", resize_bilinear, resize_triangle, minmax, resize_mask,
+    blend,       resize_range,    resize_levels,   cutout, estimate_foreground,
 };
 
 }  // namespace rmbg::kernels

@@ -1,5 +1,6 @@
 // The bodies as plain loops, compiled for the oldest CPU of the architecture.
 #include "kernels/body_blend.hpp"
+#include "kernels/body_cutout.hpp"
 #include "kernels/body_foreground.hpp"
 #include "kernels/body_minmax.hpp"
 #include "kernels/body_resize_bilinear.hpp"
@@ -11,8 +12,8 @@ namespace rmbg::kernels {
 
 extern const KernelTable baseline_table;
 const KernelTable baseline_table = {
-    "baseline",   resize_bilinear, resize_triangle,     minmax, resize_mask, blend,
-    resize_range, resize_levels,   estimate_foreground,
+    "baseline", resize_bilinear, resize_triangle, minmax, resize_mask,
+    blend,      resize_range,    resize_levels,   cutout, estimate_foreground,
 };
 
 }  // namespace rmbg::kernels

@@ -35,6 +35,21 @@ kernels::Blend from_row(kernels::Blend job, std::int32_t y) {
   return job;
 }
 
+// By way of an alpha that holds some rows.
+void cut_by_bands(const MaskResizer& resizer, kernels::Blend mix, std::int32_t begin, std::int32_t end, void* scratch) {
+  mix.alpha_stride = static_cast<std::ptrdiff_t>(mix.width) * (mix.wide ? 2 : 1);
+  const auto stride = static_cast<std::size_t>(mix.alpha_stride);
+  const auto band =
+      static_cast<std::int32_t>(std::clamp<std::size_t>(kBandBytes / stride, 1, static_cast<std::size_t>(mix.height)));
+  Buffer alpha(stride * static_cast<std::size_t>(band));
+  mix.alpha = alpha.data();
+  for (std::int32_t y = begin; y < end; y += band) {
+    const std::int32_t rows = std::min(end - y, band);
+    resizer.rows(y, y + rows, alpha.data(), mix.alpha_stride, scratch);
+    kernels::active().blend(from_row(mix, y), 0, rows);
+  }
+}
+
 }  // namespace
 
 void resize_mask(const Mask& mask, const MaskOptions& options, const Plane& dst, int threads) {
@@ -59,22 +74,15 @@ void blend(const ImageView& image, const Plane& alpha, const BlendOptions& optio
 void cutout(const ImageView& image, const Mask& mask, const MaskOptions& mask_options, const BlendOptions& options,
             const MutableImageView& dst, int threads) {
   check_size(image.width, image.height);
-  const bool wide = image.sample == Sample::u16;
-  const std::ptrdiff_t alpha_stride = static_cast<std::ptrdiff_t>(image.width) * (wide ? 2 : 1);
-  const auto band_rows = static_cast<std::int32_t>(std::clamp<std::size_t>(
-      kBandBytes / static_cast<std::size_t>(alpha_stride), 1, static_cast<std::size_t>(image.height)));
-  const MaskResizer resizer(mask, mask_options, image.width, image.height,
-                            wide ? kernels::MaskType::u16 : kernels::MaskType::u8, threads);
+  const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
+  const MaskResizer resizer(mask, mask_options, image.width, image.height, type, threads);
+  const kernels::Blend mix = blend_job(image, options, dst);
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
-    Buffer alpha(static_cast<std::size_t>(alpha_stride) * static_cast<std::size_t>(band_rows));
-    kernels::Blend mix = blend_job(image, options, dst);
-    mix.alpha = alpha.data();
-    mix.alpha_stride = alpha_stride;
     Buffer scratch(resizer.scratch_bytes());
-    for (std::int32_t y = begin; y < end; y += band_rows) {
-      const std::int32_t rows = std::min(end - y, band_rows);
-      resizer.rows(y, y + rows, alpha.data(), alpha_stride, scratch.data());
-      kernels::active().blend(from_row(mix, y), 0, rows);
+    if (resizer.fuses()) {
+      resizer.cut(mix, begin, end, scratch.data());
+    } else {
+      cut_by_bands(resizer, mix, begin, end, scratch.data());
     }
   });
 }

@@ -144,6 +144,10 @@ void MaskResizer::rows(std::int32_t begin, std::int32_t end, void* dst, std::ptr
   kernels::active().resize_mask(job, 0, end - begin, scratch);
 }
 
+void MaskResizer::cut(const kernels::Blend& mix, std::int32_t begin, std::int32_t end, void* scratch) const {
+  kernels::active().cutout(job_, mix, begin, end, scratch);
+}
+
 MinMax resized_range(const Mask& mask, std::int32_t width, std::int32_t height, MaskResample resample, int threads) {
   MaskTable columns = mask_table(mask.width, width, resample);
   MaskTable rows = mask_table(mask.height, height, resample);

@@ -356,6 +356,29 @@ void check_blend(Random& random, const Tiers& tiers) {
                                           {"dst_stride", double(dst.stride)}});
   compare(random, tiers, name, size.height, dst,
           [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) { tier.blend(job, begin, end); });
+
+  const Size in = random_size(random);
+  const auto sampling = random.pick({MaskResample::bilinear, MaskResample::bicubic, MaskResample::nearest});
+  const MaskTable columns = exact(mask_table(in.width, size.width, sampling));
+  const MaskTable rows = exact(mask_table(in.height, size.height, sampling));
+  const auto values = random_mask(random, static_cast<std::size_t>(in.width) * static_cast<std::size_t>(in.height));
+  kernels::ResizeMask mask{};
+  mask.src = values.get();
+  mask.src_width = in.width;
+  mask.src_height = in.height;
+  mask.columns = columns.view();
+  mask.rows = rows.view();
+  mask.lo = random.one_in(2) ? 0.0f : random.real(-2.0f, 1.0f);
+  mask.gain = static_cast<float>(top) * (random.one_in(2) ? 1.0f : random.real(0.0f, 3.0f));
+  mask.nearest = random.one_in(2);
+  mask.width = size.width;
+  mask.height = size.height;
+  job.alpha = nullptr;
+  Buffer scratch;
+  compare(random, tiers, "cutout by a mask of the " + name, size.height, dst,
+          [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) {
+            tier.cutout(mask, job, begin, end, garbage(scratch, kernels::scratch_bytes(mask)));
+          });
 }
 
 // Samples of an alpha: noise, or opaque and transparent stretches with little between.
