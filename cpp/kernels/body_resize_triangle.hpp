@@ -13,7 +13,15 @@ inline void triangle_rows(const ResizeTriangle& job, std::int32_t y, std::int16_
   const std::int16_t* weights = job.rows.weights + static_cast<std::ptrdiff_t>(y) * job.rows.stride;
   std::int32_t x = 0;
 #ifdef __AVX2__
+  // The rows that the next output row adds are fetched meanwhile.
+  const std::int32_t seen = job.rows.first[y] + count;
+  const std::int32_t next = y + 1 < job.out.height ? job.rows.first[y + 1] + job.rows.count[y + 1] : seen;
   for (; x + 16 <= n; x += 16) {
+    if (x % 64 == 0) {
+      for (std::int32_t row = seen; row < next; ++row) {
+        _mm_prefetch(reinterpret_cast<const char*>(job.src.data + row * job.src.stride + x), _MM_HINT_T0);
+      }
+    }
     __m256i low = _mm256_set1_epi32(64);
     __m256i high = low;
     for (std::int32_t t = 0; t < count; t += 2) {
