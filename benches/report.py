@@ -1,4 +1,4 @@
-"""The kernels beside their rivals and the memory floor, in one process: a Markdown table, and JSON and a plot on demand.
+"""The kernels beside their rivals and the memory floor, in one process: a Markdown table, JSON and a plot on demand.
 
     python benches/report.py [--quick] [--json FILE] [--plot FILE.png]
 
