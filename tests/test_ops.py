@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from layouts import LAYOUTS
+from parallel import in_threads
 from PIL import Image
 
 from rmbg_fast import errors, ops, reference
@@ -219,6 +220,22 @@ def test_bicubic_mask_against_pillow(tier: str, size: tuple[int, int], target: t
     expected = np.asarray(Image.fromarray(mask).resize(target[::-1], Image.Resampling.BICUBIC))
     result = ops.resize_mask(mask, target, resample="bicubic", dtype="float32")
     np.testing.assert_allclose(result, np.clip(expected, 0, 1), rtol=0, atol=1e-4)
+
+
+def test_tables_that_are_kept_serve_their_own_sizes_only() -> None:
+    """More sizes than are kept, by two threads at once and in two rounds: each still gets its own."""
+    mask = matte(9, 7)
+    sizes = [(3 + n % 13, 5 + n) for n in range(45)]
+    kinds = [*MASK_RESAMPLES, "pillow-bicubic"]
+    wanted = {size: reference.resize_mask(mask, size, resample=kinds[i % len(kinds)]) for i, size in enumerate(sizes)}
+
+    def work(_: int) -> None:
+        for _ in range(2):
+            for i, size in enumerate(sizes):
+                result = ops.resize_mask(mask, size, resample=kinds[i % len(kinds)])
+                np.testing.assert_array_equal(result, wanted[size])
+
+    in_threads(2, work)
 
 
 @pytest.mark.parametrize("module", [ops, reference])

@@ -4,9 +4,11 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
+#include "pipeline/tables.hpp"
 
 namespace rmbg {
 namespace {
@@ -99,13 +101,13 @@ MaskResizer::MaskResizer(const Mask& mask, const MaskOptions& options, std::int3
   const std::optional<Filter> filter = level_filter(options.resample);
   by_levels_ = filter && type == kernels::MaskType::u8;
   if (!by_levels_) {
-    columns_ = mask_table(mask.width, width, options.resample);
-    rows_ = mask_table(mask.height, height, options.resample);
-    job_ = mask_job(mask, columns_, rows_, width, height);
+    columns_ = kept_mask(mask.width, width, options.resample);
+    rows_ = kept_mask(mask.height, height, options.resample);
+    job_ = mask_job(mask, *columns_, *rows_, width, height);
     job_.lo = options.scaling.lo;
     job_.gain = options.scaling.gain;
     // Sums of many taps miss a whole level by a rounding error: truncation would make 254 of an opaque plateau.
-    job_.nearest = options.nearest || columns_.taps > 2;
+    job_.nearest = options.nearest || columns_->taps > 2;
     job_.type = type;
     return;
   }
@@ -118,9 +120,9 @@ MaskResizer::MaskResizer(const Mask& mask, const MaskOptions& options, std::int3
     Buffer scratch(same.scratch_bytes());
     same.rows(begin, end, levels + static_cast<std::ptrdiff_t>(begin) * mask.width, mask.width, scratch.data());
   });
-  level_columns_ = level_table(mask.width, width, *filter);
-  level_rows_ = level_table(mask.height, height, *filter);
-  level_job_ = {levels, mask.width, mask.width, mask.height, 1, level_columns_.view(), level_rows_.view(), width,
+  level_columns_ = kept_levels(mask.width, width, *filter);
+  level_rows_ = kept_levels(mask.height, height, *filter);
+  level_job_ = {levels, mask.width, mask.width, mask.height, 1, level_columns_->view(), level_rows_->view(), width,
                 height, nullptr,    0};
 }
 
@@ -149,11 +151,11 @@ void MaskResizer::cut(const kernels::Blend& mix, std::int32_t begin, std::int32_
 }
 
 MinMax resized_range(const Mask& mask, std::int32_t width, std::int32_t height, MaskResample resample, int threads) {
-  MaskTable columns = mask_table(mask.width, width, resample);
-  MaskTable rows = mask_table(mask.height, height, resample);
+  const auto all_columns = kept_mask(mask.width, width, resample);
+  const auto all_rows = kept_mask(mask.height, height, resample);
   MinMax range = kNothing;
-  if (columns.taps > 2) {
-    const kernels::ResizeMask job = mask_job(mask, columns, rows, width, height);
+  if (all_columns->taps > 2) {
+    const kernels::ResizeMask job = mask_job(mask, *all_columns, *all_rows, width, height);
     std::mutex guard;
     parallel_rows(threads, height, [&](std::int32_t begin, std::int32_t end) {
       Buffer scratch(kernels::scratch_bytes(job));
@@ -163,8 +165,8 @@ MinMax resized_range(const Mask& mask, std::int32_t width, std::int32_t height, 
     });
     return range;
   }
-  columns = extremes(columns);
-  rows = extremes(rows);
+  const MaskTable columns = extremes(*all_columns);
+  const MaskTable rows = extremes(*all_rows);
   const kernels::ResizeMask job = mask_job(mask, columns, rows, static_cast<std::int32_t>(columns.first.size()),
                                            static_cast<std::int32_t>(rows.first.size()));
   Buffer scratch(kernels::scratch_bytes(job));

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "core/buffer.hpp"
 #include "kernels/kernels.hpp"
@@ -36,10 +36,10 @@ class MaskResizer {
   kernels::ResizeMask job_;
   kernels::ResizeLevels level_job_{};
   bool by_levels_;
-  MaskTable columns_;
-  MaskTable rows_;
-  LevelTable level_columns_;
-  LevelTable level_rows_;
+  std::shared_ptr<const MaskTable> columns_;
+  std::shared_ptr<const MaskTable> rows_;
+  std::shared_ptr<const LevelTable> level_columns_;
+  std::shared_ptr<const LevelTable> level_rows_;
   Buffer levels_;  // the mask in 8 bits
 };
 

@@ -8,6 +8,7 @@
 #include "kernels/dispatch.hpp"
 #include "pipeline/axis.hpp"
 #include "pipeline/scaling.hpp"
+#include "pipeline/tables.hpp"
 
 namespace rmbg {
 namespace {
@@ -48,8 +49,8 @@ Filter filter_of(Resample resample) {
 // The picture at the size of `planes`, by Pillow's resampler.
 ImageView resized_levels(const ImageView& image, Filter filter, const kernels::NormalizedPlanes& planes, Buffer& buffer,
                          int threads) {
-  const LevelTable columns = level_table(image.width, planes.width, filter);
-  const LevelTable rows = level_table(image.height, planes.height, filter);
+  const auto columns = kept_levels(image.width, planes.width, filter);
+  const auto rows = kept_levels(image.height, planes.height, filter);
   const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(planes.width) * image.channels;
   buffer.reserve(static_cast<std::size_t>(stride) * static_cast<std::size_t>(planes.height));
   auto* levels = static_cast<std::uint8_t*>(buffer.data());
@@ -58,8 +59,8 @@ ImageView resized_levels(const ImageView& image, Filter filter, const kernels::N
                                   image.width,
                                   image.height,
                                   image.channels,
-                                  columns.view(),
-                                  rows.view(),
+                                  columns->view(),
+                                  rows->view(),
                                   planes.width,
                                   planes.height,
                                   levels,
@@ -92,9 +93,9 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
   Buffer narrow;
   ImageView view = image.sample == Sample::u16 ? narrowed(image, narrow, threads) : image;
   if (resample == Resample::triangle) {
-    const FilterTable columns = triangle_table(view.width, planes.width);
-    const FilterTable rows = triangle_table(view.height, planes.height);
-    run_bands(kernels::ResizeTriangle{picture_of(view, bgr), columns.view(), rows.view(), planes},
+    const auto columns = kept_triangle(view.width, planes.width);
+    const auto rows = kept_triangle(view.height, planes.height);
+    run_bands(kernels::ResizeTriangle{picture_of(view, bgr), columns->view(), rows->view(), planes},
               kernels::active().resize_triangle, threads);
     return;
   }
@@ -105,9 +106,9 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
     out.rounding = kernels::Rounding::truncate;  // of whole numbers: the bilinear kernel has only to normalise them
   }
   const Centres centres = resample == Resample::bilinear_topleft ? Centres::topleft : Centres::half_pixel;
-  const BilinearTable columns = bilinear_table(view.width, planes.width, centres);
-  const BilinearTable rows = bilinear_table(view.height, planes.height, centres);
-  run_bands(kernels::ResizeBilinear{picture_of(view, bgr), columns.view(), rows.view(), out},
+  const auto columns = kept_bilinear(view.width, planes.width, centres);
+  const auto rows = kept_bilinear(view.height, planes.height, centres);
+  run_bands(kernels::ResizeBilinear{picture_of(view, bgr), columns->view(), rows->view(), out},
             kernels::active().resize_bilinear, threads);
 }
 
