@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rmbg_fast import ModelSpec, models, ops, prepare, runtime
+from rmbg_fast import models, prepare, runtime
 from rmbg_fast.calibration import feed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import official
+from masks import mask_of
 
 CASES = {
     "rmbg-1.4": "rmbg-1.4",
@@ -47,15 +48,6 @@ def photos(quick: bool) -> dict[str, np.ndarray]:
         return {"astronaut": shipped["astronaut"]}
     large = np.asarray(Image.fromarray(shipped["astronaut"]).resize((4000, 3000), Image.Resampling.BICUBIC))
     return {**shipped, "portrait": np.ascontiguousarray(shipped["coffee"][:, 150:350]), "12 MP": large}
-
-
-def mask_of(plane: np.ndarray, spec: ModelSpec, size: tuple[int, int]) -> np.ndarray:
-    """What a session makes of the network's output."""
-    if spec.activation == "sigmoid":
-        plane = 1 / (1 + np.exp(-plane))
-    after = size if spec.minmax == "after" else None
-    span = None if spec.minmax == "none" else ops.minmax(plane, size=after, resample=spec.mask_resample)
-    return ops.resize_mask(plane, size, range=span, resample=spec.mask_resample, rounding=spec.mask_rounding)
 
 
 class Spread:

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import rivals
 from numpy.typing import NDArray
-from PIL import Image
 
 from rmbg_fast import _core, ops, reference
 
-MODEL = (1024, 1024)
+MODEL = rivals.SIZE
 SIZES = [(512, 512), (1080, 1920), (3000, 4000), (6000, 8000)]
 PACKAGES = ("rmbg-fast", "numpy", "pillow", "opencv-python-headless", "cykooz-resizer")
 Call = Callable[[], Any]
@@ -79,14 +79,9 @@ def bilinear(image: NDArray[Any]) -> Case:
 
     check(ours(1), lambda: reference.preprocess(image, size=MODEL, rounding="truncate"), 0)
     calls = {"ours": lambda: ours(1), "2 threads": lambda: ours(2), "floor": floor(touched_rows(image), out)}
-    if cv2 := opencv():
-
-        def opencv_way() -> Any:
-            resized = cv2.resize(image, MODEL[::-1], interpolation=cv2.INTER_LINEAR)
-            return cv2.dnn.blobFromImage(resized, 1 / 255, mean=(127.5,) * 3)
-
-        check(ours(1), opencv_way, 1.02 / 255 * 2)  # its fixed point, and our truncation
-        calls["OpenCV"] = opencv_way
+    if has_opencv():
+        calls["OpenCV"] = lambda: rivals.opencv_preprocess(image)
+        check(ours(1), calls["OpenCV"], 1.02 / 255 * 2)  # its fixed point, and our truncation
     return Case("preprocess, bilinear", image.shape[:2], calls)
 
 
@@ -98,8 +93,7 @@ def triangle(image: NDArray[Any]) -> Case:
         return ops.preprocess(image, size=MODEL, resample="triangle", rounding="nearest", out=out, threads=threads)
 
     def pillow_way() -> Any:
-        resized = np.asarray(Image.fromarray(image).resize(MODEL[::-1], Image.Resampling.BILINEAR))
-        return np.ascontiguousarray((resized.astype(np.float32) / 255 - 0.5).transpose(2, 0, 1)[None])
+        return rivals.pillow_preprocess(image)
 
     check(ours(1), pillow_way, 1.02 / 255)
     calls = {"ours": lambda: ours(1), "2 threads": lambda: ours(2), "floor": floor(image, out), "Pillow": pillow_way}
@@ -117,17 +111,9 @@ def cutout(image: NDArray[Any], mask: NDArray[Any]) -> Case:
 
     check(ours(1), lambda: reference.cutout(image, mask), 0)
     calls = {"ours": lambda: ours(1), "2 threads": lambda: ours(2), "floor": floor(image, out)}
-    if cv2 := opencv():
-
-        def opencv_way() -> Any:
-            levels = cv2.normalize(mask, None, 0, 255, cv2.NORM_MINMAX)
-            alpha = cv2.resize(levels, image.shape[1::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-            rgba = cv2.merge([*cv2.split(image), alpha])
-            rgba[alpha == 0] = 0
-            return rgba
-
-        check(ours(1)[..., 3], lambda: opencv_way()[..., 3], 1)
-        calls["OpenCV"] = opencv_way
+    if has_opencv():
+        calls["OpenCV"] = lambda: rivals.opencv_cutout(image, mask)
+        check(ours(1)[..., 3], lambda: rivals.opencv_cutout(image, mask)[..., 3], 1)
     return Case("min-max, mask, blend", image.shape[:2], calls)
 
 
@@ -136,13 +122,14 @@ def check(ours: NDArray[Any], theirs: Call, tolerance: float) -> None:
     assert apart <= tolerance, f"{theirs}: {apart} apart"
 
 
-def opencv() -> Any:
+def has_opencv() -> bool:
+    """Whether it is there; with one thread then."""
     try:
         import cv2
     except ImportError:
-        return None
+        return False
     cv2.setNumThreads(1)
-    return cv2
+    return True
 
 
 def fast_image_resize(image: NDArray[Any]) -> Call | None:

@@ -6,13 +6,15 @@ docs/models.md has how far the authors' own float32 lies from that, and ours fro
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from masks import mask_of
 from skimage import data
 
 from rmbg_fast import ModelSpec, models, ops, recipes
+from rmbg_fast.calibration import feed
 
 torch = pytest.importorskip("torch")
 
@@ -59,11 +61,7 @@ def pictures(size: tuple[int, int]) -> dict[str, np.ndarray]:
 
 
 def prepared(image: np.ndarray, spec: ModelSpec) -> np.ndarray:
-    """What a session feeds the network."""
-    return ops.preprocess(
-        image, size=(SIDE, SIDE), mean=spec.mean, std=spec.std, resample=spec.resample, rounding=spec.rounding,
-        divide_by_max=spec.divide_by_max,
-    )  # fmt: skip
+    return feed(replace(spec, size=(SIDE, SIDE)), image)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -100,18 +98,6 @@ def planes() -> dict[str, np.ndarray]:
     }
 
 
-def alpha(plane: np.ndarray, spec: ModelSpec, size: tuple[int, int], dtype: Any = "uint8") -> np.ndarray:
-    """A session's mask of the network's output `plane`."""
-    if spec.activation == "sigmoid":
-        plane = (1 / (1 + np.exp(-plane))).astype(np.float32)
-    span = None
-    if spec.minmax != "none":
-        span = ops.minmax(plane, size=size if spec.minmax == "after" else None, resample=spec.mask_resample)
-    return ops.resize_mask(
-        plane, size, range=span, resample=spec.mask_resample, rounding=spec.mask_rounding, dtype=dtype
-    )
-
-
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("case", CASES)
 def test_the_mask(tier: str, case: str, size: tuple[int, int]) -> None:
@@ -122,7 +108,7 @@ def test_the_mask(tier: str, case: str, size: tuple[int, int]) -> None:
         if theirs.logits:
             plane = np.log((plane + 1e-4) / (1 + 1e-4 - plane)).astype(np.float32)
         wanted = theirs.finish(plane, size, torch.float64)
-        off = np.abs(alpha(plane, spec, size).astype(int) - wanted)
+        off = np.abs(mask_of(plane, spec, size).astype(int) - wanted)
         assert off.max() <= 1, kind
         assert off.mean() <= 0.05, kind
 
@@ -134,9 +120,9 @@ def test_masks_of_more_bits_say_the_same(case: str) -> None:
     plane = planes()["soft"]
     if spec.activation == "sigmoid":
         plane = np.log((plane + 1e-4) / (1 + 1e-4 - plane)).astype(np.float32)
-    levels = alpha(plane, spec, (97, 301)) / 255
+    levels = mask_of(plane, spec, (97, 301)) / 255
     for dtype, top in (("uint16", 65535), ("float32", 1)):
-        deep = alpha(plane, spec, (97, 301), dtype) / top
+        deep = mask_of(plane, spec, (97, 301), dtype) / top
         assert np.abs(deep - levels).max() < 4 / 255
         assert len(np.unique(deep)) > 1000 or spec.mask_resample == "nearest"
 
@@ -148,7 +134,7 @@ def test_an_opaque_subject_stays_opaque(case: str) -> None:
     plane[16:48, 16:48] = 1
     plane = np.where(plane > 0, 20, -20).astype(np.float32) if spec.activation == "sigmoid" else plane
     for dtype, top in (("uint8", 255), ("uint16", 65535), ("float32", 1)):
-        mask = alpha(plane, spec, (97, 301), dtype)
+        mask = mask_of(plane, spec, (97, 301), dtype)
         assert mask[40:58, 120:180].min() == pytest.approx(top, abs=0 if dtype != "float32" else 1e-6)
         assert mask[:10].max() == pytest.approx(0, abs=1e-6)
 

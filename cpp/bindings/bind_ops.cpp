@@ -138,12 +138,11 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, const std
   {
     const py::gil_scoped_release release;
     const float top = input.view.sample == Sample::u16 ? 65535.0f : 255.0f;
-    if (order == MinMaxOrder::after) {
-      mask_options.scaling =
-          stretch(resized_range(plane.view, input.view.width, input.view.height, mask_options.resample, threads), top);
-    } else {
-      mask_options.scaling = order == MinMaxOrder::before ? stretch(rmbg::minmax(plane.view, threads), top) : unit(top);
+    kernels::MinMax range{};
+    if (order != MinMaxOrder::none) {
+      range = range_of(plane.view, order, mask_options.resample, input.view.width, input.view.height, threads);
     }
+    mask_options.scaling = rmbg::scaling_of(range, order, top);
     cutout(input.view, plane.view, mask_options, options, target, threads);
   }
   return result;

@@ -1,5 +1,5 @@
-// Exact divisions by 255 and 65535, rounded to nearest: round(p / (2^b - 1)) = (t + (t >> b)) >> b, where t = p + 2^(b
-// - 1).
+// Exact divisions by 255 and 65535, rounded to nearest. With h half of 2^b, and t = p + h: round(p / (2^b - 1)) is
+// (t + (t >> b)) >> b.
 #pragma once
 
 #include <cstdint>

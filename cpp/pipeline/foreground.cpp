@@ -3,6 +3,7 @@
 #include "core/buffer.hpp"
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
+#include "kernels/divide.hpp"
 #include "pipeline/preprocess.hpp"
 
 namespace rmbg {
@@ -11,12 +12,11 @@ namespace {
 // alpha = alpha * the picture's own, rounded to nearest, as the blend does it.
 template <typename T>
 void multiply_rows(const ImageView& image, const Plane& alpha, std::int32_t begin, std::int32_t end) {
-  constexpr std::uint32_t kTop = static_cast<T>(~T{0});
   for (std::int32_t y = begin; y < end; ++y) {
     const auto* own = reinterpret_cast<const T*>(static_cast<const char*>(image.data) + y * image.stride) + 3;
     auto* row = reinterpret_cast<T*>(static_cast<char*>(alpha.data) + y * alpha.stride);
     for (std::int32_t x = 0; x < image.width; ++x) {
-      row[x] = static_cast<T>((std::uint32_t{row[x]} * own[4 * x] + kTop / 2) / kTop);
+      row[x] = static_cast<T>(divide_by_top<T>(std::uint32_t{row[x]} * own[4 * x]));
     }
   }
 }

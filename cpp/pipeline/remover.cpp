@@ -165,7 +165,7 @@ Scene Remover::judge_mask(const ImageView& image, Mask& mask, bool strict, Scrat
 
 MaskOptions Remover::mask_options(const Scene& scene, kernels::MaskType type) const {
   if (!scene.problem.empty()) return {MaskResample::nearest, true, unit(top_of(type))};  // a plane of one value
-  return {recipe_.mask_resample, recipe_.mask_nearest, scaling_of(scene, recipe_.minmax, top_of(type))};
+  return {recipe_.mask_resample, recipe_.mask_nearest, scaling_of(scene.range, recipe_.minmax, top_of(type))};
 }
 
 }  // namespace rmbg

@@ -30,7 +30,11 @@ struct Scene {
 // `width` and `height` are the image's.
 Scene judge(const Mask& mask, const SceneRule& rule, std::int32_t width, std::int32_t height, int threads);
 
-// Alpha of a mask with a subject: its range stretched to 0..top, or as it is.
-Scaling scaling_of(const Scene& scene, MinMaxOrder minmax, float top);
+// The range of the mask, or with MinMaxOrder::after of the mask resized to the image.
+kernels::MinMax range_of(const Mask& mask, MinMaxOrder minmax, MaskResample resample, std::int32_t width,
+                         std::int32_t height, int threads);
+
+// That range stretched to 0..top, or with MinMaxOrder::none the values as they are. Throws as `stretch` does.
+Scaling scaling_of(const kernels::MinMax& range, MinMaxOrder minmax, float top);
 
 }  // namespace rmbg
