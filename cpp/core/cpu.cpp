@@ -12,8 +12,8 @@ namespace rmbg {
 namespace {
 
 #if defined(_MSC_VER) && defined(_M_X64)
-// Bits of leaf 1 (ECX) and of leaf 7 (EBX), and the register states that the system saves.
-bool cpu_has(int leaf1_ecx, int leaf7_ebx, unsigned long long states) {
+// Bits of leaf 1 (ECX) and of leaf 7 (EBX and ECX), and the register states that the system saves.
+bool cpu_has(int leaf1_ecx, int leaf7_ebx, unsigned long long states, int leaf7_ecx = 0) {
   int leaf[4];
   __cpuid(leaf, 0);
   if (leaf[0] < 7) return false;
@@ -22,11 +22,12 @@ bool cpu_has(int leaf1_ecx, int leaf7_ebx, unsigned long long states) {
   if ((leaf[2] & (kOsxsave | leaf1_ecx)) != (kOsxsave | leaf1_ecx)) return false;
   if ((_xgetbv(0) & states) != states) return false;
   __cpuidex(leaf, 7, 0);
-  return (leaf[1] & leaf7_ebx) == leaf7_ebx;
+  return (leaf[1] & leaf7_ebx) == leaf7_ebx && (leaf[2] & leaf7_ecx) == leaf7_ecx;
 }
 
 constexpr int kFma = 1 << 12, kAvx = 1 << 28, kF16c = 1 << 29;
 constexpr int kAvx2 = 1 << 5, kAvx512 = 1 << 16 | 1 << 17 | 1 << 30 | static_cast<int>(1u << 31);
+constexpr int kVbmi = 1 << 1, kVnni = 1 << 11;
 constexpr unsigned long long kYmm = 6, kZmm = 0xe6;
 #endif
 
@@ -60,6 +61,16 @@ bool cpu_has_avx512() {
 #elif defined(__x86_64__)
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && cpu_has_avx2() && cpu_has_fma();
+#else
+  return false;
+#endif
+}
+
+bool cpu_has_avx512_vnni() {
+#if defined(_MSC_VER) && defined(_M_X64)
+  return cpu_has_avx512() && cpu_has(0, 0, kZmm, kVbmi | kVnni);
+#elif defined(__x86_64__)
+  return cpu_has_avx512() && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
 #else
   return false;
 #endif

@@ -10,6 +10,8 @@ bool cpu_has_avx2();
 bool cpu_has_fma();
 // AVX-512 F, VL, BW and DQ (Skylake-X and later), saved by the operating system too.
 bool cpu_has_avx512();
+// Those, and VBMI and VNNI (Ice Lake, Zen 4 and later).
+bool cpu_has_avx512_vnni();
 
 // Bytes of a core's second-level cache; a common size where the system does not say.
 std::size_t second_level_cache();

@@ -2,6 +2,7 @@
 // output rows share it, then pairs of such rows are mixed, normalised and written.
 #pragma once
 
+#include "kernels/gather.hpp"
 #include "kernels/rows.hpp"
 
 namespace {
@@ -9,7 +10,36 @@ namespace {
 struct BilinearRows {
   float* slot[2];
   std::int32_t row[2] = {-1, -1};  // which source row a slot holds
+#ifdef __AVX512F__
+  GatheredPixels* plan;
+  bool gathered;
+#endif
 };
+
+#ifdef __AVX512F__
+// The row `ahead` (none: -1) is fetched meanwhile.
+inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t row, std::int32_t ahead,
+                                      const GatheredPixels* plan, float* dst) {
+  const Gather<1> gather(job.src.channels, 0);
+  const std::uint8_t* p = job.src.data + row * job.src.stride;
+  const std::ptrdiff_t plane = padded(job.out.width);
+  for (std::int32_t x = 0; x < job.out.width; x += 16, plan += 2) {
+    const GatheredSums a = gather.sums(plan[0], p);
+    const GatheredSums b = gather.sums(plan[1], p);
+    if (ahead >= 0) {
+      const std::uint8_t* next = job.src.data + ahead * job.src.stride;
+      _mm_prefetch(reinterpret_cast<const char*>(next + plan[0].begin), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(next + plan[1].begin), _MM_HINT_T0);
+    }
+    const __m512i red = _mm512_shuffle_i64x2(a.red_green, b.red_green, 0x44);
+    _mm512_storeu_ps(dst + x, _mm512_cvtepi32_ps(red));
+    if (job.src.channels == 1) continue;
+    const __m512i green = _mm512_shuffle_i64x2(a.red_green, b.red_green, 0xee);
+    _mm512_storeu_ps(dst + plane + x, _mm512_cvtepi32_ps(green));
+    _mm512_storeu_ps(dst + 2 * plane + x, _mm512_cvtepi32_ps(gather.blues(a, b)));
+  }
+}
+#endif
 
 #ifdef __AVX2__
 // Eight output columns of a 3- or 4-channel row from x on. Two pixels (6 or 8 bytes) are loaded as 8 bytes for each
@@ -98,6 +128,13 @@ inline const float* bilinear_row(const ResizeBilinear& job, BilinearRows& rows, 
   if (rows.row[0] == row) return rows.slot[0];
   if (rows.row[1] == row) return rows.slot[1];
   const int free = rows.row[0] == keep ? 1 : 0;
+#ifdef __AVX512F__
+  if (rows.gathered) {
+    bilinear_columns_gathered(job, row, ahead, rows.plan, rows.slot[free]);
+    rows.row[free] = row;
+    return rows.slot[free];
+  }
+#endif
   if (ahead < 0) {
     bilinear_columns<false>(job, row, ahead, rows.slot[free]);
   } else {
@@ -164,6 +201,14 @@ void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int
   BilinearRows rows;
   rows.slot[0] = static_cast<float*>(scratch);
   rows.slot[1] = rows.slot[0] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width));
+#ifdef __AVX512F__
+  rows.plan = reinterpret_cast<GatheredPixels*>(rows.slot[1] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width)));
+  const auto weights = [&](std::int32_t x, std::int32_t pair) {
+    const std::int32_t second = job.columns.weight[x];
+    return pair ? 0 : second << 16 | (job.columns.denominator - second);
+  };
+  rows.gathered = plan_gather(job.src, job.columns.first, 2, job.out.width, weights, rows.plan);
+#endif
   const std::int32_t last = job.src.height - 1;
   const bool far = job.src.height >= 2 * job.out.height;  // else the next row is one of these two, or near them
   for (std::int32_t y = row_begin; y < row_end; ++y) {

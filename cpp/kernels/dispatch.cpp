@@ -28,7 +28,7 @@ std::vector<Tier> tiers() {
 #endif
 #if defined(__x86_64__) || defined(_M_X64)
   all.push_back({&avx2_table, cpu_has_avx2()});
-  all.push_back({&avx512_table, cpu_has_avx2() && cpu_has_avx512()});
+  all.push_back({&avx512_table, cpu_has_avx512_vnni()});
 #endif
   return all;
 }
@@ -68,13 +68,24 @@ const KernelTable& active() {
 
 void set_active(const std::string& name) { chosen.store(find(name), std::memory_order_release); }
 
+namespace {
+
+constexpr std::size_t kPlanBytes = 128 / 8;  // of a column, in AVX-512's GatheredPixels
+
+std::size_t plane_words(const NormalizedPlanes& out) { return (static_cast<std::size_t>(out.width) + 31) / 32 * 32; }
+
+}  // namespace
+
 std::size_t scratch_bytes(const ResizeBilinear& job) {
-  return 2 * 3 * sizeof(float) * (static_cast<std::size_t>(job.out.width) + 16);
+  return plane_words(job.out) * (2 * 3 * sizeof(float) + kPlanBytes);
 }
 
 std::size_t scratch_bytes(const ResizeTriangle& job) {
-  return 3 * sizeof(std::int32_t) * (static_cast<std::size_t>(job.out.width) + 16) +
-         sizeof(std::int16_t) * static_cast<std::size_t>(triangle_row_words(job));
+  const std::size_t plane = plane_words(job.out);
+  const std::size_t rows = static_cast<std::size_t>(job.rows.stride);
+  const std::size_t sums = 3 * sizeof(std::int32_t) * plane;
+  if (triangle_columns_first(job)) return sums + rows * 3 * sizeof(std::int16_t) * plane + kPlanBytes * plane;
+  return sums + sizeof(std::int16_t) * static_cast<std::size_t>(triangle_row_words(job)) + 2 * (rows + 4);
 }
 
 std::size_t scratch_bytes(const ResizeMask& job) {

@@ -71,8 +71,8 @@ struct FilterAxis {
   std::int32_t stride;
 };
 
-// resize_triangle: vertical first, V[x] = (sum of w * p + 64) >> 7 (Q7, at most 255 * 128), then H = sum of w * V
-// (Q21), all integers.
+// resize_triangle: one axis first, V = (sum of w * p + 64) >> 7 (Q7, at most 255 * 128), then the other, H = sum of w *
+// V (Q21), all integers. The columns are first where triangle_columns_first, else the rows.
 //   Rounding::none: dst = H * (scale * 2^-21) + bias in float32; truncate: (H >> 21) * scale + bias; nearest: ((H +
 //   2^20) >> 21) ...
 struct ResizeTriangle {
@@ -208,9 +208,16 @@ struct EstimateForeground {
 // cutout: resize_mask and blend of the same rows in one; the alpha, 16-bit where the blend is wide, is nowhere stored.
 // Of the mask's job type, dst and dst_stride are not read, nor the blend's alpha and alpha_stride. Scratch: the mask's.
 
-// Words of one vertically filtered row, with what a filter that starts at the last pixel may read beyond it.
+// Columns first is less work where few taps make one column, and worth it where few rows must be kept for it.
+constexpr std::int32_t kTriangleRingRows = 8;
+inline bool triangle_columns_first(const ResizeTriangle& job) {
+  return job.columns.stride <= 4 && job.rows.stride <= kTriangleRingRows;
+}
+
+// Words of one vertically filtered row, with what a filter that starts at the last pixel, or a full register, may touch
+// beyond it.
 inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
-  return (job.src.width + job.columns.stride) * job.src.channels + 8;
+  return (job.src.width + job.columns.stride) * job.src.channels + 64;
 }
 
 // Pictures are gone through in strips of that many columns, with so many at either side that boxes reach.

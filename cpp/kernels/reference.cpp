@@ -64,14 +64,28 @@ void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int
   }
 }
 
-std::int32_t filter_column(const ResizeTriangle& job, std::int32_t y, std::int32_t x, std::int32_t channel) {
-  const std::int16_t* weights = job.rows.weights + static_cast<std::ptrdiff_t>(y) * job.rows.stride;
+// The sum over the taps of sample i of an axis, rounded to Q7.
+template <typename Sample>
+std::int32_t filtered(const FilterAxis& axis, std::int32_t i, Sample sample) {
+  const std::int16_t* weights = axis.weights + static_cast<std::ptrdiff_t>(i) * axis.stride;
   std::int32_t sum = 0;
-  for (std::int32_t t = 0; t < job.rows.count[y]; ++t) {
-    const std::uint8_t* p = job.src.data + (job.rows.first[y] + t) * job.src.stride;
-    sum += weights[t] * p[x * job.src.channels + channel];
+  for (std::int32_t t = 0; t < axis.count[i]; ++t) sum += weights[t] * sample(axis.first[i] + t);
+  return sum;
+}
+
+// H of one output pixel.
+std::int32_t triangle_sum(const ResizeTriangle& job, std::int32_t y, std::int32_t x, std::int32_t channel) {
+  const auto byte = [&](std::int32_t row, std::int32_t column) -> std::int32_t {
+    return job.src.data[row * job.src.stride + column * job.src.channels + channel];
+  };
+  if (triangle_columns_first(job)) {
+    return filtered(job.rows, y, [&](std::int32_t row) {
+      return (filtered(job.columns, x, [&](std::int32_t column) { return byte(row, column); }) + 64) >> 7;
+    });
   }
-  return (sum + 64) >> 7;
+  return filtered(job.columns, x, [&](std::int32_t column) {
+    return (filtered(job.rows, y, [&](std::int32_t row) { return byte(row, column); }) + 64) >> 7;
+  });
 }
 
 void resize_triangle(const ResizeTriangle& job, std::int32_t row_begin, std::int32_t row_end, void*) {
@@ -81,11 +95,7 @@ void resize_triangle(const ResizeTriangle& job, std::int32_t row_begin, std::int
     const float bias = job.out.bias[plane];
     for (std::int32_t y = row_begin; y < row_end; ++y) {
       for (std::int32_t x = 0; x < job.out.width; ++x) {
-        const std::int16_t* weights = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
-        std::int32_t sum = 0;
-        for (std::int32_t t = 0; t < job.columns.count[x]; ++t) {
-          sum += weights[t] * filter_column(job, y, job.columns.first[x] + t, channel);
-        }
+        const std::int32_t sum = triangle_sum(job, y, x, channel);
         if (job.out.rounding == Rounding::none) {
           store(job.out, plane, y, x, static_cast<float>(sum) * (scale * 0x1p-21f) + bias);
         } else {

@@ -17,7 +17,7 @@ using namespace rmbg::kernels;
 
 constexpr std::int32_t kHalfChunk = 256;  // floats converted at a time on their way to binary16
 
-inline std::int32_t padded(std::int32_t n) { return (n + 15) & ~15; }
+inline std::int32_t padded(std::int32_t n) { return (n + 31) & ~31; }
 
 inline std::int32_t planes_of(const Picture8& src) { return src.channels == 1 ? 1 : 3; }
 

@@ -1,5 +1,5 @@
-// The bodies for x86-64 with AVX-512 F, BW, DQ and VL (Skylake-X, Zen 4 and later); the build gives this file those
-// flags.
+// The bodies for x86-64 with AVX-512 F, BW, DQ, VL, VBMI and VNNI (Ice Lake, Zen 4 and later); the build gives this
+// file those flags.
 #include "kernels/body_blend.hpp"
 #include "kernels/body_cutout.hpp"
 #include "kernels/body_foreground.hpp"

@@ -20,6 +20,7 @@ from .reference_axes import (
     FILTERS,
     TRIANGLE,
     Ints,
+    Taps,
     corners,
     in_q14,
     pair,
@@ -262,19 +263,20 @@ def _preprocess_bilinear(
 def _preprocess_triangle(picture: Image, height: int, width: int, rounding: str, scale: Floats, bias: Floats) -> Floats:
     columns = window(picture.shape[1], width, TRIANGLE)
     rows = window(picture.shape[0], height, TRIANGLE)
-    column_weights = in_q14(columns)[:, :, None]
-    row_weights = in_q14(rows)
-    result = np.empty((height, width, 3), np.float32)
-    for y in range(height):
-        vertical = np.tensordot(row_weights[y], picture[rows.samples[y]].astype(np.int64), axes=1)
-        vertical = (vertical + 64) >> 7
-        total = np.sum(column_weights * vertical[columns.samples], axis=1)
-        if rounding == "none":
-            result[y] = total.astype(np.float32) * (scale * np.float32(2.0**-21)) + bias
-        else:
-            half = 1 << 20 if rounding == "nearest" else 0
-            result[y] = ((total + half) >> 21).astype(np.float32) * scale + bias
-    return result
+    if columns.length.max() <= 4 and rows.length.max() <= 8:  # cpp/kernels/kernels.hpp, triangle_columns_first
+        total = _filtered(rows, (_filtered(columns, picture.swapaxes(0, 1)).swapaxes(0, 1) + 64) >> 7)
+    else:
+        total = _filtered(columns, ((_filtered(rows, picture) + 64) >> 7).swapaxes(0, 1)).swapaxes(0, 1)
+    if rounding == "none":
+        return np.asarray(total.astype(np.float32) * (scale * np.float32(2.0**-21)) + bias, np.float32)
+    half = 1 << 20 if rounding == "nearest" else 0
+    return np.asarray(((total + half) >> 21).astype(np.float32) * scale + bias, np.float32)
+
+
+def _filtered(taps: Taps, values: NDArray[Any]) -> Ints:
+    """Sums over the taps along the first axis, weights in Q14."""
+    of = zip(in_q14(taps), taps.samples, strict=True)
+    return np.stack([np.tensordot(weights, values[at].astype(np.int64), axes=1) for weights, at in of])
 
 
 def _preprocess_levels(picture: Image, height: int, width: int, resample: str, scale: Floats, bias: Floats) -> Floats:

@@ -1,0 +1,103 @@
+// Eight output pixels of a row from one load, where all that they read lies in 64 bytes (AVX-512 VBMI and VNNI): a
+// permutation of bytes brings two taps of a colour into the two words of a lane, which are multiplied and added.
+#pragma once
+
+#include "kernels/rows.hpp"
+
+#ifdef __AVX512F__
+
+namespace {
+
+struct alignas(64) GatheredPixels {
+  std::int32_t taps[8];        // the first tap, in bytes from `begin`, in both words
+  std::int32_t weights[2][8];  // two words each: of taps 0 and 1, of taps 2 and 3
+  std::ptrdiff_t begin;        // bytes into the row
+  std::uint64_t inside;        // which of the 64 bytes belong to the row
+};
+
+constexpr std::int32_t kGatheredBytes = 64;
+
+// Plans padded(width) columns of an axis with up to `taps` taps; weights(x, pair) is a GatheredPixels::weights. False
+// where some eight columns read too far.
+template <typename Weights>
+inline bool plan_gather(const Picture8& src, const std::int32_t* first, std::int32_t taps, std::int32_t width,
+                        Weights weights, GatheredPixels* plan) {
+  const std::int32_t channels = src.channels;
+  for (std::int32_t x = 0; x < padded(width); x += 8, ++plan) {
+    const auto column = [&](std::int32_t i) { return x + i < width ? x + i : width - 1; };
+    const std::int32_t begin = first[column(0)];
+    if ((first[column(7)] - begin + taps) * channels > kGatheredBytes) return false;
+    for (std::int32_t i = 0; i < 8; ++i) {
+      plan->taps[i] = (first[column(i)] - begin) * channels * 0x10001;
+      for (std::int32_t pair = 0; pair < 2; ++pair) plan->weights[pair][i] = weights(column(i), pair);
+    }
+    const std::int32_t left = (src.width - begin) * channels;
+    plan->begin = static_cast<std::ptrdiff_t>(begin) * channels;
+    plan->inside = left < kGatheredBytes ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0};
+  }
+  return true;
+}
+
+struct GatheredSums {
+  __m512i red_green;  // 8 reds, 8 greens
+  __m512i blue;       // 8 blues of the first pair of taps, 8 of the second: still to be added
+};
+
+// The sums of eight pixels. A grey row is red, green and blue.
+template <int kPairs>
+class Gather {
+ public:
+  Gather(std::int32_t channels, std::int32_t start)
+      : start_(_mm512_set1_epi32(start)), start_once_(_mm512_inserti64x4(start_, _mm256_setzero_si256(), 1)) {
+    const std::int32_t colour = channels > 1 ? 0x10001 : 0;
+    const std::int32_t pixel = channels * 0x10001;
+    const __m512i second = _mm512_maskz_set1_epi32(0xff00, 1);
+    const __m512i pair = _mm512_set1_epi32(channels << 16);
+    red_green_ = _mm512_add_epi32(pair, _mm512_mullo_epi32(second, _mm512_set1_epi32(colour)));
+    red_green_next_ = _mm512_add_epi32(red_green_, _mm512_set1_epi32(2 * pixel));
+    const __m512i blue = _mm512_add_epi32(pair, _mm512_set1_epi32(2 * colour));
+    blue_ = _mm512_add_epi32(blue, _mm512_mullo_epi32(second, _mm512_set1_epi32(2 * pixel)));
+  }
+
+  GatheredSums sums(const GatheredPixels& at, const std::uint8_t* row) const {
+    const __m512i bytes = _mm512_maskz_loadu_epi8(at.inside, row + at.begin);
+    const __m512i taps = twice(at.taps);
+    const __m512i weights = twice(at.weights[0]);
+    GatheredSums to;
+    to.red_green = _mm512_dpwssd_epi32(start_, words(bytes, _mm512_add_epi32(taps, red_green_)), weights);
+    const __m512i blues = words(bytes, _mm512_add_epi32(taps, blue_));
+    if constexpr (kPairs == 2) {
+      const __m512i next = words(bytes, _mm512_add_epi32(taps, red_green_next_));
+      to.red_green = _mm512_dpwssd_epi32(to.red_green, next, twice(at.weights[1]));
+      to.blue = _mm512_dpwssd_epi32(start_once_, blues, _mm512_loadu_si512(at.weights));
+    } else {
+      to.blue = _mm512_dpwssd_epi32(start_once_, blues, weights);
+    }
+    return to;
+  }
+
+  // The sixteen blues of two neighbours.
+  static __m512i blues(const GatheredSums& a, const GatheredSums& b) {
+    const __m512i first = _mm512_shuffle_i64x2(a.blue, b.blue, 0x44);
+    if constexpr (kPairs == 1) return first;
+    return _mm512_add_epi32(first, _mm512_shuffle_i64x2(a.blue, b.blue, 0xee));
+  }
+
+ private:
+  static __m512i twice(const std::int32_t* eight) {
+    return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(eight)));
+  }
+  static __m512i words(__m512i bytes, __m512i at) {
+    return _mm512_maskz_permutexvar_epi8(0x5555555555555555, at, bytes);
+  }
+
+  __m512i start_;
+  __m512i start_once_;
+  __m512i red_green_;
+  __m512i red_green_next_;
+  __m512i blue_;
+};
+
+}  // namespace
+
+#endif

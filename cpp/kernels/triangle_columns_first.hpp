@@ -1,0 +1,243 @@
+// resize_triangle, columns first: each source row is filtered sideways once, into planes of Q7 words that are kept in a
+// ring while output rows need them.
+#pragma once
+
+#include <cstring>
+
+#include "kernels/gather.hpp"
+#include "kernels/rows.hpp"
+
+namespace {
+
+#ifdef __AVX2__
+// Eight output pixels of a 3- or 4-channel row, from 16 bytes each.
+template <int kChannels, int kPairs>
+inline void triangle_columns8(const ResizeTriangle& job, const std::uint8_t* p, std::int32_t x, std::int16_t* dst,
+                              std::ptrdiff_t plane) {
+  // bytes of two pixels -> words a0 b0 a1 b1 a2 b2 . .
+  constexpr char c = kChannels;
+  constexpr char z = -1;
+  const __m256i spread =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, c, z, 1, z, c + 1, z, 2, z, c + 2, z, z, z, z, z));
+  const __m256i spread_next = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(2 * c, z, 3 * c, z, 2 * c + 1, z, 3 * c + 1, z, 2 * c + 2, z, 3 * c + 2, z, z, z, z, z));
+  const std::int32_t* first = job.columns.first + x;
+  const std::int16_t* w = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
+  const auto both = [](const void* low, const void* high) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(low))),
+                                   _mm_loadu_si128(static_cast<const __m128i*>(high)), 1);
+  };
+  // pairs of weights: a dword a column, or two; columns 0..3 in the low lane, 4..7 in the high one
+  const __m256i near = both(w, w + 8 * kPairs);
+  __m256i weights[kPairs][4];
+  if constexpr (kPairs == 1) {
+    weights[0][0] = _mm256_shuffle_epi32(near, 0x00);
+    weights[0][1] = _mm256_shuffle_epi32(near, 0x55);
+    weights[0][2] = _mm256_shuffle_epi32(near, 0xaa);
+    weights[0][3] = _mm256_shuffle_epi32(near, 0xff);
+  } else {
+    const __m256i far = both(w + 8, w + 24);
+    weights[0][0] = _mm256_shuffle_epi32(near, 0x00);
+    weights[1][0] = _mm256_shuffle_epi32(near, 0x55);
+    weights[0][1] = _mm256_shuffle_epi32(near, 0xaa);
+    weights[1][1] = _mm256_shuffle_epi32(near, 0xff);
+    weights[0][2] = _mm256_shuffle_epi32(far, 0x00);
+    weights[1][2] = _mm256_shuffle_epi32(far, 0x55);
+    weights[0][3] = _mm256_shuffle_epi32(far, 0xaa);
+    weights[1][3] = _mm256_shuffle_epi32(far, 0xff);
+  }
+  __m256i sums[4];
+  for (int k = 0; k < 4; ++k) {
+    const __m256i bytes = both(p + first[k] * kChannels, p + first[k + 4] * kChannels);
+    sums[k] = _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, spread), weights[0][k]);
+    if constexpr (kPairs == 2) {
+      sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, spread_next), weights[1][k]));
+    }
+  }
+  __m256i planes[3];
+  transpose_rgbx(sums, planes);
+  for (auto& sum : planes) sum = _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(64)), 7);
+  const __m256i red_green = _mm256_permute4x64_epi64(_mm256_packs_epi32(planes[0], planes[1]), 0xd8);
+  const __m256i blue = _mm256_permute4x64_epi64(_mm256_packs_epi32(planes[2], planes[2]), 0xd8);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x), _mm256_castsi256_si128(red_green));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + plane + x), _mm256_extracti128_si256(red_green, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + 2 * plane + x), _mm256_castsi256_si128(blue));
+}
+
+template <int kPairs>
+inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::uint8_t* p, std::int16_t* dst) {
+  const std::ptrdiff_t plane = padded(job.out.width);
+  const std::int32_t channels = job.src.channels;
+  const std::int32_t row_bytes = job.src.width * channels;
+  std::int32_t x = 0;
+  for (; x + 8 <= job.out.width && job.columns.first[x + 7] * channels + 16 <= row_bytes; x += 8) {
+    if (channels == 3) {
+      triangle_columns8<3, kPairs>(job, p, x, dst, plane);
+    } else {
+      triangle_columns8<4, kPairs>(job, p, x, dst, plane);
+    }
+  }
+  return x;
+}
+#endif
+
+inline void triangle_columns(const ResizeTriangle& job, std::int32_t row, std::int16_t* dst) {
+  const std::uint8_t* p = job.src.data + row * job.src.stride;
+  const std::int32_t channels = job.src.channels;
+  const std::int32_t used = planes_of(job.src);
+  const std::ptrdiff_t plane = padded(job.out.width);
+  std::int32_t x = 0;
+#ifdef __AVX2__
+  if (channels > 1) {
+    x = job.columns.stride == 2 ? triangle_columns_by_8<1>(job, p, dst) : triangle_columns_by_8<2>(job, p, dst);
+  }
+#endif
+  for (; x < job.out.width; ++x) {
+    const std::int16_t* weights = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
+    const std::uint8_t* taps = p + job.columns.first[x] * channels;
+    for (std::int32_t c = 0; c < used; ++c) {
+      std::int32_t sum = 64;
+      for (std::int32_t t = 0; t < job.columns.count[x]; ++t) sum += weights[t] * taps[t * channels + c];
+      dst[c * plane + x] = static_cast<std::int16_t>(sum >> 7);
+    }
+  }
+}
+
+#ifdef __AVX512F__
+template <int kPairs>
+inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t row, const GatheredPixels* plan,
+                                      std::int16_t* dst) {
+  const Gather<kPairs> gather(job.src.channels, 64);
+  const __m512i straight = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
+  const std::uint8_t* p = job.src.data + row * job.src.stride;
+  const std::ptrdiff_t plane = padded(job.out.width);
+  for (std::int32_t x = 0; x < job.out.width; x += 16, plan += 2) {
+    const GatheredSums a = gather.sums(plan[0], p);
+    const GatheredSums b = gather.sums(plan[1], p);
+    // packed within lanes: reds a0..a3 b0..b3 a4..a7 b4..b7, and greens likewise
+    const __m512i mixed = _mm512_packs_epi32(_mm512_srai_epi32(a.red_green, 7), _mm512_srai_epi32(b.red_green, 7));
+    const __m512i red_green = _mm512_permutexvar_epi64(straight, mixed);
+    const __m512i blue = _mm512_srai_epi32(gather.blues(a, b), 7);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x), _mm512_castsi512_si256(red_green));
+    if (job.src.channels == 1) continue;
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + plane + x), _mm512_extracti64x4_epi64(red_green, 1));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + 2 * plane + x), _mm512_cvtepi32_epi16(blue));
+  }
+}
+#endif
+
+// sums[x] = the sum over t < count of weights[t] * rows[t][x], for a padded row. weights has an even number of words.
+inline void triangle_mix(const std::int16_t* const* rows, const std::int16_t* weights, std::int32_t count,
+                         std::int32_t n, std::int32_t* __restrict sums) {
+#ifdef __AVX2__
+#ifdef __AVX512F__
+  using Lanes = __m512i;
+  const Lanes low_half = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+  const Lanes high_half = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+#else
+  using Lanes = __m256i;
+#endif
+  constexpr std::int32_t step = sizeof(Lanes) / sizeof(std::int16_t);
+  const auto load = [](const std::int16_t* p) {
+#ifdef __AVX512F__
+    return _mm512_loadu_si512(p);
+#else
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+#endif
+  };
+  for (std::int32_t x = 0; x < n; x += step) {
+    Lanes low{};
+    Lanes high{};
+    for (std::int32_t t = 0; t < count; t += 2) {
+      const Lanes a = load(rows[t] + x);
+      const Lanes b = load(rows[t + 1 < count ? t + 1 : t] + x);
+#ifdef __AVX512F__
+      const Lanes w = _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(weights + t)));
+      low = _mm512_dpwssd_epi32(low, _mm512_unpacklo_epi16(a, b), w);
+      high = _mm512_dpwssd_epi32(high, _mm512_unpackhi_epi16(a, b), w);
+#else
+      const Lanes w = _mm256_broadcastd_epi32(_mm_loadu_si32(weights + t));
+      low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), w));
+      high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), w));
+#endif
+    }
+    // unpacking works within lanes
+#ifdef __AVX512F__
+    _mm512_storeu_si512(sums + x, _mm512_permutex2var_epi64(low, low_half, high));
+    _mm512_storeu_si512(sums + x + 16, _mm512_permutex2var_epi64(low, high_half, high));
+#else
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + x), _mm256_permute2x128_si256(low, high, 0x20));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + x + 8), _mm256_permute2x128_si256(low, high, 0x31));
+#endif
+  }
+#else
+  for (std::int32_t x = 0; x < n; ++x) sums[x] = 0;
+  for (std::int32_t t = 0; t < count; ++t) {
+    const std::int16_t* __restrict row = rows[t];
+    const std::int32_t w = weights[t];
+    for (std::int32_t x = 0; x < n; ++x) sums[x] += w * row[x];
+  }
+#endif
+}
+
+class TriangleColumnsFirst {
+ public:
+  TriangleColumnsFirst(const ResizeTriangle& job, void* scratch) : job_(job) {
+    plane_ = padded(job.out.width);
+    sums_ = static_cast<std::int32_t*>(scratch);
+    ring_ = reinterpret_cast<std::int16_t*>(sums_ + 3 * plane_);
+#ifdef __AVX512F__
+    plan_ = reinterpret_cast<GatheredPixels*>(ring_ + job.rows.stride * 3 * plane_);
+    const auto weights = [&](std::int32_t x, std::int32_t pair) {
+      std::int32_t two = 0;
+      const std::int16_t* from = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
+      if (2 * pair < job.columns.stride) std::memcpy(&two, from + 2 * pair, sizeof(two));
+      return two;
+    };
+    gathered_ = plan_gather(job.src, job.columns.first, job.columns.stride, job.out.width, weights, plan_);
+#endif
+  }
+
+  // The three planes of sums of output row y, each padded.
+  const std::int32_t* row(std::int32_t y) {
+    const std::int32_t first = job_.rows.first[y];
+    const std::int32_t count = job_.rows.count[y];
+    for (done_ = done_ > first ? done_ : first; done_ < first + count; ++done_) columns(done_, slot(done_));
+    for (std::int32_t c = 0; c < planes_of(job_.src); ++c) {
+      const std::int16_t* rows[kTriangleRingRows];
+      for (std::int32_t t = 0; t < count; ++t) rows[t] = slot(first + t) + c * plane_;
+      const std::int16_t* weights = job_.rows.weights + static_cast<std::ptrdiff_t>(y) * job_.rows.stride;
+      triangle_mix(rows, weights, count, static_cast<std::int32_t>(plane_), sums_ + c * plane_);
+    }
+    return sums_;
+  }
+
+ private:
+  std::int16_t* slot(std::int32_t row) const { return ring_ + row % job_.rows.stride * 3 * plane_; }
+
+  void columns(std::int32_t row, std::int16_t* dst) const {
+#ifdef __AVX512F__
+    if (gathered_) {
+      if (job_.columns.stride == 2) {
+        triangle_columns_gathered<1>(job_, row, plan_, dst);
+      } else {
+        triangle_columns_gathered<2>(job_, row, plan_, dst);
+      }
+      return;
+    }
+#endif
+    triangle_columns(job_, row, dst);
+  }
+
+  const ResizeTriangle& job_;
+  std::ptrdiff_t plane_;
+  std::int32_t* sums_;
+  std::int16_t* ring_;
+  std::int32_t done_ = 0;  // source rows before this one are in the ring, as far as they are needed
+#ifdef __AVX512F__
+  GatheredPixels* plan_;
+  bool gathered_;
+#endif
+};
+
+}  // namespace
