@@ -12,15 +12,15 @@ struct BilinearRows {
   std::int32_t row[2] = {-1, -1};  // which source row a slot holds
 #ifdef __AVX512F__
   GatheredPixels* plan;
-  bool gathered;
+  int loads;  // for eight columns, 0: more than can be
 #endif
 };
 
 #ifdef __AVX512F__
-// The row `ahead` (none: -1) is fetched meanwhile.
+template <int kLoads>  // the row `ahead` (none: -1) is fetched meanwhile
 inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t row, std::int32_t ahead,
                                       const GatheredPixels* plan, float* dst) {
-  const Gather<1> gather(job.src.channels, 0);
+  const Gather<1, kLoads> gather(job.src.channels, 0);
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::ptrdiff_t plane = padded(job.out.width);
   for (std::int32_t x = 0; x < job.out.width; x += 16, plan += 2) {
@@ -30,6 +30,10 @@ inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t ro
       const std::uint8_t* next = job.src.data + ahead * job.src.stride;
       _mm_prefetch(reinterpret_cast<const char*>(next + plan[0].begin), _MM_HINT_T0);
       _mm_prefetch(reinterpret_cast<const char*>(next + plan[1].begin), _MM_HINT_T0);
+      if (kLoads == 2) {
+        _mm_prefetch(reinterpret_cast<const char*>(next + plan[0].begin + 64), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(next + plan[1].begin + 64), _MM_HINT_T0);
+      }
     }
     const __m512i red = _mm512_shuffle_i64x2(a.red_green, b.red_green, 0x44);
     _mm512_storeu_ps(dst + x, _mm512_cvtepi32_ps(red));
@@ -42,6 +46,24 @@ inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t ro
 #endif
 
 #ifdef __AVX2__
+// (D - w, w) pairs of columns x to x + 3 in the low lane, x + 4 to x + 7 in the high lane.
+inline __m256i bilinear_weights8(const ResizeBilinear& job, std::int32_t x) {
+  const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(job.columns.weight + x));
+  const __m128i one = _mm_sub_epi16(_mm_set1_epi16(static_cast<short>(job.columns.denominator)), second);
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(one, second)),
+                                 _mm_unpackhi_epi16(one, second), 1);
+}
+
+// Eight output columns of a grey row from x on. Four bytes are loaded for each.
+inline void bilinear_grey8(const ResizeBilinear& job, const std::uint8_t* p, std::int32_t x, float* dst) {
+  constexpr char z = -1;
+  const __m256i spread = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, 1, z, 4, z, 5, z, 8, z, 9, z, 12, z, 13, z));
+  const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(job.columns.first + x));
+  const __m256i bytes = _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), first, 1);
+  const __m256i sums = _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, spread), bilinear_weights8(job, x));
+  _mm256_storeu_ps(dst + x, _mm256_cvtepi32_ps(sums));
+}
+
 // Eight output columns of a 3- or 4-channel row from x on. Two pixels (6 or 8 bytes) are loaded as 8 bytes for each
 // column.
 template <int kChannels>
@@ -53,11 +75,7 @@ inline void bilinear_columns8(const ResizeBilinear& job, const std::uint8_t* p, 
   const __m256i spread =
       _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, b, z, 1, z, b + 1, z, 2, z, b + 2, z, z, z, z, z));
   const std::int32_t* first = job.columns.first + x;
-  const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(job.columns.weight + x));
-  const __m128i one = _mm_sub_epi16(_mm_set1_epi16(static_cast<short>(job.columns.denominator)), second);
-  // (D - w, w) pairs of columns 0..3 in the low lane, 4..7 in the high lane
-  const __m256i pairs = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(one, second)),
-                                                _mm_unpackhi_epi16(one, second), 1);
+  const __m256i pairs = bilinear_weights8(job, x);
   const __m256i weights[4] = {_mm256_shuffle_epi32(pairs, 0x00), _mm256_shuffle_epi32(pairs, 0x55),
                               _mm256_shuffle_epi32(pairs, 0xaa), _mm256_shuffle_epi32(pairs, 0xff)};
   __m256i sums[4];
@@ -97,18 +115,18 @@ inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, [[mayb
   const std::ptrdiff_t plane = padded(job.out.width);
   std::int32_t x = 0;
 #ifdef __AVX2__
-  if (channels > 1) {
-    const std::int32_t row_bytes = job.src.width * channels;
-    [[maybe_unused]] std::int32_t fetched = 0;
-    while (x + 8 <= job.out.width && job.columns.first[x + 7] * channels + 8 <= row_bytes) {
-      if constexpr (kFetch) fetched = bilinear_fetch(job, job.src.data + ahead * job.src.stride, x + 7, fetched);
-      if (channels == 3) {
-        bilinear_columns8<3>(job, p, x, dst, plane);
-      } else {
-        bilinear_columns8<4>(job, p, x, dst, plane);
-      }
-      x += 8;
+  const std::int32_t last = job.src.width * channels - (channels == 1 ? 4 : 8);  // byte that can be loaded from
+  [[maybe_unused]] std::int32_t fetched = 0;
+  while (x + 8 <= job.out.width && job.columns.first[x + 7] * channels <= last) {
+    if constexpr (kFetch) fetched = bilinear_fetch(job, job.src.data + ahead * job.src.stride, x + 7, fetched);
+    if (channels == 1) {
+      bilinear_grey8(job, p, x, dst);
+    } else if (channels == 3) {
+      bilinear_columns8<3>(job, p, x, dst, plane);
+    } else {
+      bilinear_columns8<4>(job, p, x, dst, plane);
     }
+    x += 8;
   }
 #endif
   for (; x < job.out.width; ++x) {
@@ -129,8 +147,9 @@ inline const float* bilinear_row(const ResizeBilinear& job, BilinearRows& rows, 
   if (rows.row[1] == row) return rows.slot[1];
   const int free = rows.row[0] == keep ? 1 : 0;
 #ifdef __AVX512F__
-  if (rows.gathered) {
-    bilinear_columns_gathered(job, row, ahead, rows.plan, rows.slot[free]);
+  if (rows.loads != 0) {
+    (rows.loads == 1 ? bilinear_columns_gathered<1> : bilinear_columns_gathered<2>)(job, row, ahead, rows.plan,
+                                                                                    rows.slot[free]);
     rows.row[free] = row;
     return rows.slot[free];
   }
@@ -207,7 +226,7 @@ void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int
     const std::int32_t second = job.columns.weight[x];
     return pair ? 0 : second << 16 | (job.columns.denominator - second);
   };
-  rows.gathered = plan_gather(job.src, job.columns.first, 2, job.out.width, weights, rows.plan);
+  rows.loads = plan_gather(job.src, job.columns.first, 2, job.out.width, weights, rows.plan);
 #endif
   const std::int32_t last = job.src.height - 1;
   const bool far = job.src.height >= 2 * job.out.height;  // else the next row is one of these two, or near them

@@ -1,6 +1,8 @@
-// Eight output pixels of a row from one load, where all that they read lies in 64 bytes (AVX-512 VBMI and VNNI): a
+// Eight output pixels of a row at once, where all that they read lies in 64 or 128 bytes (AVX-512 VBMI and VNNI): a
 // permutation of bytes brings two taps of a colour into the two words of a lane, which are multiplied and added.
 #pragma once
+
+#include <algorithm>
 
 #include "kernels/rows.hpp"
 
@@ -12,30 +14,32 @@ struct alignas(64) GatheredPixels {
   std::int32_t taps[8];        // the first tap, in bytes from `begin`, in both words
   std::int32_t weights[2][8];  // two words each: of taps 0 and 1, of taps 2 and 3
   std::ptrdiff_t begin;        // bytes into the row
-  std::uint64_t inside;        // which of the 64 bytes belong to the row
+  std::uint64_t inside[2];     // which of the 128 bytes belong to the row
 };
 
-constexpr std::int32_t kGatheredBytes = 64;
-
-// Plans padded(width) columns of an axis with up to `taps` taps; weights(x, pair) is a GatheredPixels::weights. False
-// where some eight columns read too far.
+// Plans padded(width) columns of an axis with up to `taps` taps; weights(x, pair) is a GatheredPixels::weights. Gives
+// how many loads of 64 bytes it takes, 1 or 2; 0 where that would not be enough.
 template <typename Weights>
-inline bool plan_gather(const Picture8& src, const std::int32_t* first, std::int32_t taps, std::int32_t width,
-                        Weights weights, GatheredPixels* plan) {
+inline int plan_gather(const Picture8& src, const std::int32_t* first, std::int32_t taps, std::int32_t width,
+                       Weights weights, GatheredPixels* plan) {
   const std::int32_t channels = src.channels;
+  std::int32_t widest = 0;
   for (std::int32_t x = 0; x < padded(width); x += 8, ++plan) {
     const auto column = [&](std::int32_t i) { return x + i < width ? x + i : width - 1; };
     const std::int32_t begin = first[column(0)];
-    if ((first[column(7)] - begin + taps) * channels > kGatheredBytes) return false;
+    widest = std::max(widest, (first[column(7)] - begin + taps) * channels);
+    if (widest > 128) return 0;
     for (std::int32_t i = 0; i < 8; ++i) {
       plan->taps[i] = (first[column(i)] - begin) * channels * 0x10001;
       for (std::int32_t pair = 0; pair < 2; ++pair) plan->weights[pair][i] = weights(column(i), pair);
     }
-    const std::int32_t left = (src.width - begin) * channels;
     plan->begin = static_cast<std::ptrdiff_t>(begin) * channels;
-    plan->inside = left < kGatheredBytes ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0};
+    for (std::int32_t load = 0; load < 2; ++load) {
+      const std::int32_t left = std::max((src.width - begin) * channels - 64 * load, 0);
+      plan->inside[load] = left < 64 ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0};
+    }
   }
-  return true;
+  return widest > 64 ? 2 : 1;
 }
 
 struct GatheredSums {
@@ -44,7 +48,7 @@ struct GatheredSums {
 };
 
 // The sums of eight pixels. A grey row is red, green and blue.
-template <int kPairs>
+template <int kPairs, int kLoads>
 class Gather {
  public:
   Gather(std::int32_t channels, std::int32_t start)
@@ -60,7 +64,7 @@ class Gather {
   }
 
   GatheredSums sums(const GatheredPixels& at, const std::uint8_t* row) const {
-    const __m512i bytes = _mm512_maskz_loadu_epi8(at.inside, row + at.begin);
+    const Bytes bytes(at, row);
     const __m512i taps = twice(at.taps);
     const __m512i weights = twice(at.weights[0]);
     GatheredSums to;
@@ -87,8 +91,16 @@ class Gather {
   static __m512i twice(const std::int32_t* eight) {
     return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(eight)));
   }
-  static __m512i words(__m512i bytes, __m512i at) {
-    return _mm512_maskz_permutexvar_epi8(0x5555555555555555, at, bytes);
+  struct Bytes {
+    Bytes(const GatheredPixels& at, const std::uint8_t* row) {
+      for (int i = 0; i < kLoads; ++i) load[i] = _mm512_maskz_loadu_epi8(at.inside[i], row + at.begin + 64 * i);
+    }
+    __m512i load[kLoads];
+  };
+  static __m512i words(const Bytes& bytes, __m512i at) {
+    constexpr __mmask64 low = 0x5555555555555555;
+    if constexpr (kLoads == 1) return _mm512_maskz_permutexvar_epi8(low, at, bytes.load[0]);
+    return _mm512_maskz_permutex2var_epi8(low, bytes.load[0], at, bytes.load[kLoads - 1]);
   }
 
   __m512i start_;

@@ -40,6 +40,21 @@ struct Picture8 {
   bool bgr;
 };
 
+// pack: dst[y][x][c] = the sample at src + y * src_stride + x * pixel_stride + c * channel_stride, any strides, any
+// address. With `narrow` 16-bit samples become bytes, v / 257 rounded.
+struct Pack {
+  const void* src;
+  std::ptrdiff_t src_stride;
+  std::ptrdiff_t pixel_stride;
+  std::ptrdiff_t channel_stride;
+  std::int32_t width;
+  std::int32_t channels;
+  bool wide;    // 16-bit samples in, and out unless
+  bool narrow;  // (only if wide)
+  void* dst;
+  std::ptrdiff_t dst_stride;
+};
+
 // One axis of a 2-tap resize from `in` to `out` samples, clamped at the edge, no antialias. With D = 2 * out, and n =
 // max(0, (2 d + 1) * in
 // - out) for half-pixel centres or 2 d * in for top-left ones: first[d] = min(n / D, in - 1), and weight[d] = n % D, or
@@ -246,6 +261,7 @@ struct KernelTable {
   void (*resize_levels)(const ResizeLevels&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*cutout)(const ResizeMask&, const Blend&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*estimate_foreground)(const EstimateForeground&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  void (*pack)(const Pack&, std::int32_t row_begin, std::int32_t row_end);
 };
 
 // The specification in the plainest C++; also the tier that runs where nothing else does.

@@ -1,5 +1,6 @@
 // The kernels' specification: every output sample straight from its formula. Compiled with the vectoriser off.
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "kernels/half.hpp"
@@ -368,11 +369,32 @@ void estimate_foreground(const EstimateForeground& job, std::int32_t row_begin, 
   }
 }
 
+void pack(const Pack& job, std::int32_t row_begin, std::int32_t row_end) {
+  const std::ptrdiff_t size = job.wide ? 2 : 1;
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    char* to = static_cast<char*>(job.dst) + y * job.dst_stride;
+    for (std::int32_t x = 0; x < job.width; ++x) {
+      for (std::int32_t c = 0; c < job.channels; ++c) {
+        const char* from =
+            static_cast<const char*>(job.src) + y * job.src_stride + x * job.pixel_stride + c * job.channel_stride;
+        if (job.narrow) {
+          std::uint16_t v = 0;
+          std::memcpy(&v, from, 2);
+          *to++ = static_cast<char>((v * 255u + 32767u) / 65535u);
+        } else {
+          std::memcpy(to, from, static_cast<std::size_t>(size));
+          to += size;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 extern const KernelTable reference_table = {
-    "reference", resize_bilinear, resize_triangle, minmax, resize_mask,
-    blend,       resize_range,    resize_levels,   cutout, estimate_foreground,
+    "reference",   resize_bilinear, resize_triangle,     minmax, resize_mask, blend, resize_range,
+    resize_levels, cutout,          estimate_foreground, pack,
 };
 
 }  // namespace rmbg::kernels

@@ -28,6 +28,12 @@ inline std::int32_t source_plane(const Picture8& src, std::int32_t plane) {
 
 inline void half_row(const float* src, std::int32_t n, std::uint16_t* dst) {
   std::int32_t x = 0;
+#ifdef __AVX512F__
+  for (; x + 16 <= n; x += 16) {
+    const __m256i h = _mm512_cvtps_ph(_mm512_loadu_ps(src + x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x), h);
+  }
+#endif
 #ifdef __AVX2__
   for (; x + 8 <= n; x += 8) {
     const __m128i h = _mm256_cvtps_ph(_mm256_loadu_ps(src + x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

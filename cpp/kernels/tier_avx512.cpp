@@ -4,6 +4,7 @@
 #include "kernels/body_cutout.hpp"
 #include "kernels/body_foreground.hpp"
 #include "kernels/body_minmax.hpp"
+#include "kernels/body_pack.hpp"
 #include "kernels/body_resize_bilinear.hpp"
 #include "kernels/body_resize_levels.hpp"
 #include "kernels/body_resize_mask.hpp"
@@ -13,8 +14,8 @@ namespace rmbg::kernels {
 
 extern const KernelTable avx512_table;
 const KernelTable avx512_table = {
-    "avx512", resize_bilinear, resize_triangle, minmax, resize_mask,
-    blend,    resize_range,    resize_levels,   cutout, estimate_foreground,
+    "avx512",      resize_bilinear, resize_triangle,     minmax, resize_mask, blend, resize_range,
+    resize_levels, cutout,          estimate_foreground, pack,
 };
 
 }  // namespace rmbg::kernels

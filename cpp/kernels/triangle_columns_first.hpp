@@ -64,14 +64,42 @@ inline void triangle_columns8(const ResizeTriangle& job, const std::uint8_t* p, 
   _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + 2 * plane + x), _mm256_castsi256_si128(blue));
 }
 
+// Eight output pixels of a grey row.
+template <int kPairs>
+inline void triangle_grey8(const ResizeTriangle& job, const std::uint8_t* p, std::int32_t x, std::int16_t* dst) {
+  constexpr char z = -1;
+  const __m256i near = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, 1, z, 4, z, 5, z, 8, z, 9, z, 12, z, 13, z));
+  const __m256i far = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, z, 3, z, 6, z, 7, z, 10, z, 11, z, 14, z, 15, z));
+  const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(job.columns.first + x));
+  const __m256i bytes = _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), first, 1);
+  const auto* w = reinterpret_cast<const __m256i*>(job.columns.weights + static_cast<std::ptrdiff_t>(x) * 2 * kPairs);
+  __m256i sum;
+  if constexpr (kPairs == 1) {
+    sum = _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, near), _mm256_loadu_si256(w));
+  } else {
+    // each column's first pair, then each column's second
+    const __m256 low = _mm256_castsi256_ps(_mm256_loadu_si256(w));
+    const __m256 high = _mm256_castsi256_ps(_mm256_loadu_si256(w + 1));
+    const __m256i firsts = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88)), 0xd8);
+    const __m256i seconds = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xdd)), 0xd8);
+    sum = _mm256_add_epi32(_mm256_madd_epi16(_mm256_shuffle_epi8(bytes, near), firsts),
+                           _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, far), seconds));
+  }
+  sum = _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(64)), 7);
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(sum, sum), 0xd8);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x), _mm256_castsi256_si128(words));
+}
+
 template <int kPairs>
 inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::uint8_t* p, std::int16_t* dst) {
   const std::ptrdiff_t plane = padded(job.out.width);
   const std::int32_t channels = job.src.channels;
-  const std::int32_t row_bytes = job.src.width * channels;
+  const std::int32_t last = job.src.width * channels - (channels == 1 ? 4 : 16);  // byte that can be loaded from
   std::int32_t x = 0;
-  for (; x + 8 <= job.out.width && job.columns.first[x + 7] * channels + 16 <= row_bytes; x += 8) {
-    if (channels == 3) {
+  for (; x + 8 <= job.out.width && job.columns.first[x + 7] * channels <= last; x += 8) {
+    if (channels == 1) {
+      triangle_grey8<kPairs>(job, p, x, dst);
+    } else if (channels == 3) {
       triangle_columns8<3, kPairs>(job, p, x, dst, plane);
     } else {
       triangle_columns8<4, kPairs>(job, p, x, dst, plane);
@@ -88,9 +116,7 @@ inline void triangle_columns(const ResizeTriangle& job, std::int32_t row, std::i
   const std::ptrdiff_t plane = padded(job.out.width);
   std::int32_t x = 0;
 #ifdef __AVX2__
-  if (channels > 1) {
-    x = job.columns.stride == 2 ? triangle_columns_by_8<1>(job, p, dst) : triangle_columns_by_8<2>(job, p, dst);
-  }
+  x = job.columns.stride == 2 ? triangle_columns_by_8<1>(job, p, dst) : triangle_columns_by_8<2>(job, p, dst);
 #endif
   for (; x < job.out.width; ++x) {
     const std::int16_t* weights = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
@@ -104,10 +130,10 @@ inline void triangle_columns(const ResizeTriangle& job, std::int32_t row, std::i
 }
 
 #ifdef __AVX512F__
-template <int kPairs>
+template <int kPairs, int kLoads>
 inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t row, const GatheredPixels* plan,
                                       std::int16_t* dst) {
-  const Gather<kPairs> gather(job.src.channels, 64);
+  const Gather<kPairs, kLoads> gather(job.src.channels, 64);
   const __m512i straight = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::ptrdiff_t plane = padded(job.out.width);
@@ -194,7 +220,7 @@ class TriangleColumnsFirst {
       if (2 * pair < job.columns.stride) std::memcpy(&two, from + 2 * pair, sizeof(two));
       return two;
     };
-    gathered_ = plan_gather(job.src, job.columns.first, job.columns.stride, job.out.width, weights, plan_);
+    loads_ = plan_gather(job.src, job.columns.first, job.columns.stride, job.out.width, weights, plan_);
 #endif
   }
 
@@ -217,12 +243,11 @@ class TriangleColumnsFirst {
 
   void columns(std::int32_t row, std::int16_t* dst) const {
 #ifdef __AVX512F__
-    if (gathered_) {
-      if (job_.columns.stride == 2) {
-        triangle_columns_gathered<1>(job_, row, plan_, dst);
-      } else {
-        triangle_columns_gathered<2>(job_, row, plan_, dst);
-      }
+    if (loads_ != 0) {
+      const auto by =
+          loads_ == 1 ? (job_.columns.stride == 2 ? triangle_columns_gathered<1, 1> : triangle_columns_gathered<2, 1>)
+                      : (job_.columns.stride == 2 ? triangle_columns_gathered<1, 2> : triangle_columns_gathered<2, 2>);
+      by(job_, row, plan_, dst);
       return;
     }
 #endif
@@ -236,7 +261,7 @@ class TriangleColumnsFirst {
   std::int32_t done_ = 0;  // source rows before this one are in the ring, as far as they are needed
 #ifdef __AVX512F__
   GatheredPixels* plan_;
-  bool gathered_;
+  int loads_;  // for eight columns, 0: more than can be
 #endif
 };
 

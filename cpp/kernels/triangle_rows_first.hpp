@@ -197,12 +197,48 @@ inline void triangle_words16(const ResizeTriangle& job, const std::int16_t* row,
 #endif
 
 #ifdef __AVX2__
+// Eight output pixels of a grey row, eight taps a step; the weights of the last step may run into the next pixels'.
+inline void triangle_grey_words8(const ResizeTriangle& job, const std::int16_t* row, std::int32_t x,
+                                 std::int32_t* dst) {
+  alignas(32) static constexpr std::int16_t kOnes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  const FilterAxis& axis = job.columns;
+  const auto both = [](const std::int16_t* low, const std::int16_t* high) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))),
+                                   _mm_loadu_si128(reinterpret_cast<const __m128i*>(high)), 1);
+  };
+  __m256i sums[4];
+  for (int k = 0; k < 4; ++k) {
+    const std::int16_t* p = row + axis.first[x + k];
+    const std::int16_t* q = row + axis.first[x + k + 4];
+    const std::int16_t* w = axis.weights + static_cast<std::ptrdiff_t>(x + k) * axis.stride;
+    const std::int16_t* v = w + 4 * static_cast<std::ptrdiff_t>(axis.stride);
+    __m256i sum = _mm256_setzero_si256();
+    for (std::int32_t t = 0; t < axis.stride; t += 8) {
+      const std::int16_t* ones = kOnes + (axis.stride - t < 8 ? 8 - (axis.stride - t) : 0);
+      const __m256i weights = _mm256_and_si256(both(w + t, v + t), both(ones, ones));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(both(p + t, q + t), weights));
+    }
+    sums[k] = sum;
+  }
+  const auto halves = [](__m256i a, __m256i b) {
+    return _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+  };
+  const __m256i ab = halves(sums[0], sums[1]);  // a b a b: two parts of each
+  const __m256i cd = halves(sums[2], sums[3]);
+  const __m256i abcd = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x), abcd);
+}
+
 template <int kChannels>
 inline std::int32_t triangle_words(const ResizeTriangle& job, const std::int16_t* row, std::int32_t* dst,
                                    std::ptrdiff_t plane) {
   std::int32_t x = 0;
-#ifdef __AVX512F__
   // three more pixels have the 12 bytes of weights that may be read beyond the last
+  if constexpr (kChannels == 1) {
+    for (; x + 8 + 3 <= job.out.width; x += 8) triangle_grey_words8(job, row, x, dst);
+    return x;
+  }
+#ifdef __AVX512F__
   for (; x + 16 + 3 <= job.out.width; x += 16) triangle_words16<kChannels>(job, row, x, dst, plane);
 #endif
   for (; x + 8 <= job.out.width; x += 8) triangle_words8<kChannels>(job, row, x, dst, plane);
@@ -242,6 +278,7 @@ class TriangleRowsFirst {
     const std::ptrdiff_t plane = padded(job_.out.width);
     std::int32_t x = 0;
 #ifdef __AVX2__
+    if (channels == 1) x = triangle_words<1>(job_, words_, sums_, plane);
     if (channels == 3) x = triangle_words<3>(job_, words_, sums_, plane);
     if (channels == 4) x = triangle_words<4>(job_, words_, sums_, plane);
 #endif

@@ -222,6 +222,35 @@ void check_resizes(Random& random, const Tiers& tiers) {
   compare_planes(random, tiers, "resize_triangle", triangle, &KernelTable::resize_triangle);
 }
 
+void check_pack(Random& random, const Tiers& tiers) {
+  const Size size = random_size(random);
+  const std::int32_t channels = random.pick({1, 3, 4});
+  const bool wide = random.one_in(2);
+  const bool narrow = wide && random.one_in(2);
+  const std::int32_t sample = wide ? 2 : 1;
+  // Channels at any distance, in either order; pixels at any distance, overlapping or not, in either order.
+  const std::int32_t channel = random.pick({sample, sample, random.between(-5, 5), -sample});
+  const std::int32_t pixel = random.pick({channels * sample, -channels * sample, random.between(-20, 20)});
+  const std::int32_t span = (channels - 1) * std::abs(channel) + (size.width - 1) * std::abs(pixel) + sample;
+  Rows src(random, {span, size.height}, 1, 1, 0);  // bytes: no sample need be aligned
+  const std::int32_t at = (channel < 0 ? (channels - 1) * -channel : 0) + (pixel < 0 ? (size.width - 1) * -pixel : 0);
+  const std::int32_t out = narrow ? 1 : sample;
+  Rows dst(random, size, channels * out, out, random_guard(random, out));
+  const kernels::Pack job{src.first + at, src.stride, pixel,  channel,   size.width,
+                          channels,       wide,       narrow, dst.first, dst.stride};
+  const std::string name = text("pack", {{"width", size.width},
+                                         {"height", size.height},
+                                         {"channels", channels},
+                                         {"wide", wide},
+                                         {"narrow", narrow},
+                                         {"pixel", pixel},
+                                         {"channel", channel},
+                                         {"src_stride", double(src.stride)},
+                                         {"dst_stride", double(dst.stride)}});
+  compare(random, tiers, name, size.height, dst,
+          [&](const KernelTable& tier, std::int32_t begin, std::int32_t end) { tier.pack(job, begin, end); });
+}
+
 template <typename Table>
 Table exact_levels(Table table) {
   table = exact(std::move(table));
@@ -450,6 +479,7 @@ int main(int argc, char** argv) {
   int rounds = 0;
   for (; timed ? elapsed() < most : rounds < most; ++rounds) {
     check_resizes(random, tiers);
+    check_pack(random, tiers);
     check_resize_levels(random, tiers);
     check_minmax(random, tiers);
     check_resize_mask(random, tiers);

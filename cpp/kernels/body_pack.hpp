@@ -1,0 +1,107 @@
+// pack: rows of pixels from anywhere, brought together.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/kernels.hpp"
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+namespace {
+
+using namespace rmbg::kernels;
+
+template <typename T>
+inline T sample_at(const char* p) {
+  T sample;
+  std::memcpy(&sample, p, sizeof(sample));
+  return sample;
+}
+
+inline std::uint8_t narrowed(std::uint32_t v) { return static_cast<std::uint8_t>((v * 255u + 32895u) >> 16); }
+
+template <typename T>
+inline void pack_pixels(const Pack& job, const char* src, char* dst, std::int32_t x) {
+  for (; x < job.width; ++x) {
+    for (std::int32_t c = 0; c < job.channels; ++c) {
+      const T v = sample_at<T>(src + x * job.pixel_stride + c * job.channel_stride);
+      const std::ptrdiff_t at = std::ptrdiff_t{x} * job.channels + c;
+      if (job.narrow) {
+        dst[at] = static_cast<char>(narrowed(v));
+      } else {
+        std::memcpy(dst + at * static_cast<std::ptrdiff_t>(sizeof(T)), &v, sizeof(T));
+      }
+    }
+  }
+}
+
+inline void narrow_row(const char* __restrict src, std::ptrdiff_t count, std::uint8_t* __restrict dst) {
+  for (std::ptrdiff_t i = 0; i < count; ++i) dst[i] = narrowed(sample_at<std::uint16_t>(src + 2 * i));
+}
+
+#ifdef __AVX2__
+// Several pixels a step, where they lie within 16 bytes: gives how far it came.
+inline std::int32_t pack_shuffled(const Pack& job, const char* src, char* dst) {
+  const std::ptrdiff_t sample = job.wide ? 2 : 1;
+  const std::ptrdiff_t packed = job.channels * sample;
+  const std::ptrdiff_t last_channel = (job.channels - 1) * job.channel_stride;
+  const std::ptrdiff_t before = last_channel < 0 ? last_channel : 0;  // bytes of a pixel: from here
+  const std::ptrdiff_t after = (last_channel > 0 ? last_channel : 0) + sample;
+  std::ptrdiff_t pixels = 0;
+  std::ptrdiff_t low = 0;                    // bytes of a step: from here, relative to its first pixel
+  const auto ends = [&](std::ptrdiff_t n) {  // of n pixels
+    const std::ptrdiff_t last = (n - 1) * job.pixel_stride;
+    low = (last < 0 ? last : 0) + before;
+    return (last > 0 ? last : 0) + after - low;
+  };
+  while ((pixels + 1) * packed <= 16 && ends(pixels + 1) <= 16) ++pixels;
+  if (pixels < 2) return 0;
+  ends(pixels);
+  std::int8_t from[16] = {};
+  for (std::ptrdiff_t i = 0; i < pixels * packed; ++i) {
+    const std::ptrdiff_t x = i / packed;
+    const std::ptrdiff_t c = i % packed / sample;
+    from[i] = static_cast<std::int8_t>(x * job.pixel_stride + c * job.channel_stride + i % sample - low);
+  }
+  const __m128i order = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  // What is loaded must be within the row, as far as its pixels span it, and what is stored too.
+  const std::ptrdiff_t span = (job.width - 1) * job.pixel_stride;
+  const std::ptrdiff_t row_begin = (span < 0 ? span : 0) + before;
+  const std::ptrdiff_t row_end = (span > 0 ? span : 0) + after;
+  std::ptrdiff_t x = 0;
+  for (; x * packed + 16 <= job.width * packed; x += pixels) {
+    const std::ptrdiff_t at = x * job.pixel_stride + low;
+    if (at < row_begin || at + 16 > row_end) break;
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(src + at));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * packed), _mm_shuffle_epi8(bytes, order));
+  }
+  return static_cast<std::int32_t>(x);
+}
+#endif
+
+void pack(const Pack& job, std::int32_t row_begin, std::int32_t row_end) {
+  const bool together = job.channel_stride == 2 && job.pixel_stride == 2 * job.channels;
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    const char* src = static_cast<const char*>(job.src) + y * job.src_stride;
+    char* dst = static_cast<char*>(job.dst) + y * job.dst_stride;
+    if (job.narrow && together) {
+      narrow_row(src, std::ptrdiff_t{job.width} * job.channels, reinterpret_cast<std::uint8_t*>(dst));
+      continue;
+    }
+    std::int32_t x = 0;
+#ifdef __AVX2__
+    if (!job.narrow) x = pack_shuffled(job, src, dst);
+#endif
+    if (job.wide) {
+      pack_pixels<std::uint16_t>(job, src, dst, x);
+    } else {
+      pack_pixels<std::uint8_t>(job, src, dst, x);
+    }
+  }
+}
+
+}  // namespace
