@@ -354,6 +354,15 @@ BAD_INPUTS = [
 
 
 @pytest.mark.parametrize("module", [ops, reference])
+@pytest.mark.parametrize(("name", "args", "option"), [("blend", (RGB, GREY), "mode"), ("minmax", (RAMP,), "resample")])
+def test_a_wrong_word_is_told_with_its_option(
+    module: ModuleType, name: str, args: tuple[Any, ...], option: str
+) -> None:
+    with pytest.raises(errors.OptionError, match=f"^{option} must be one of .*, not 'over'"):
+        getattr(module, name)(*args, **{option: "over"})
+
+
+@pytest.mark.parametrize("module", [ops, reference])
 @pytest.mark.parametrize(("name", "args", "options", "error"), BAD_INPUTS)
 def test_bad_input(module: ModuleType, name: str, args: tuple[Any, ...], options: dict[str, Any], error: type) -> None:
     with pytest.raises(error) as caught:

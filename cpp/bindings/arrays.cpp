@@ -1,6 +1,7 @@
 #include "bindings/arrays.hpp"
 
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -31,6 +32,11 @@ bool rows_packed(const py::array& array) {
   }
   const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
   return aligned || array.itemsize() == 1;
+}
+
+// Of an array with packed rows.
+bool rows_overlap(const py::array& array) {
+  return array.shape(0) > 1 && std::abs(array.strides(0)) * array.shape(0) < array.nbytes();
 }
 
 py::array packed(const py::array& array) {
@@ -68,7 +74,8 @@ ImageInput image_input(const py::array& array) {
   const py::ssize_t channels = array.ndim() == 3 ? array.shape(2) : 1;
   const bool shaped = (array.ndim() == 2 || array.ndim() == 3) && (channels == 1 || channels == 3 || channels == 4);
   if (!shaped || !(is<std::uint8_t>(array) || is<std::uint16_t>(array))) {
-    throw Error(ErrorKind::image, "an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4), not " + describe(array));
+    throw Error(ErrorKind::image,
+                "an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4), not " + describe(array));
   }
   check_size(array.shape(1), array.shape(0));
   const py::array rows = packed(array);
@@ -111,9 +118,11 @@ py::array output_array(const py::object& out, const py::dtype& dtype, const std:
   wanted += ") with packed pixels";
   if (!py::isinstance<py::array>(out)) throw Error(ErrorKind::option, wanted);
   py::array array = py::reinterpret_borrow<py::array>(out);
-  bool fits = array.writeable() && array.dtype().equal(dtype) && array.ndim() == static_cast<py::ssize_t>(shape.size());
+  if (!array.writeable()) throw Error(ErrorKind::option, "`out` is read-only: give memory that may be written");
+  bool fits = array.dtype().equal(dtype) && array.ndim() == static_cast<py::ssize_t>(shape.size());
   for (std::size_t i = 0; fits && i < shape.size(); ++i) fits = array.shape(static_cast<py::ssize_t>(i)) == shape[i];
   if (!fits || !rows_packed(array)) throw Error(ErrorKind::option, wanted + ", not " + describe(array));
+  if (rows_overlap(array)) throw Error(ErrorKind::option, "the rows of `out` overlap each other in memory");
   if (overlap(array, input)) throw Error(ErrorKind::option, "`out` overlaps the input in memory");
   return array;
 }

@@ -32,8 +32,8 @@ MaskInput mask_input(const py::array& array);
 // uint8 or uint16 (H, W). Throws Error(image).
 PlaneInput alpha_input(const py::array& array);
 
-// The caller's `out`, or a new array where it is None. `out` must be writable, of exactly this dtype and shape, with packed pixels
-// and rows at any stride, and must not overlap `input`. Throws Error(option).
+// The caller's `out`, or a new array where it is None. `out` must be writable, of exactly this dtype and shape, with
+// packed pixels and rows at any stride that do not overlap each other or `input`. Throws Error(option).
 py::array output_array(const py::object& out, const py::dtype& dtype, const std::vector<py::ssize_t>& shape,
                        const py::array& input);
 

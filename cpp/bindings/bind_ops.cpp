@@ -7,6 +7,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
 #include "bindings/choices.hpp"
+#include "bindings/dlpack.hpp"
 #include "core/error.hpp"
 #include "pipeline/foreground.hpp"
 
@@ -112,7 +113,7 @@ py::array blend_arrays(const py::array& image, const py::array& alpha, const std
   const ImageInput input = image_input(image);
   const PlaneInput plane = alpha_input(alpha);
   check_same_picture(input, plane);
-  const BlendOptions options = blend_options(mode, background, threshold, input.view.sample);
+  const BlendOptions options = blend_options("mode", mode, background, threshold, input.view.sample);
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps alpha in memory");
   const MutableImageView target = image_output(result);
@@ -129,7 +130,7 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, const std
   check_threads(threads);
   const ImageInput input = image_input(image);
   const MaskInput plane = mask_input(mask);
-  const BlendOptions options = blend_options(mode, background, threshold, input.view.sample);
+  const BlendOptions options = blend_options("mode", mode, background, threshold, input.view.sample);
   const MinMaxOrder order = minmax_order_of(minmax);
   MaskOptions mask_options{mask_resample_of(resample), mask_rounds(rounding), {}};
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
@@ -176,6 +177,7 @@ py::array estimate_foreground_array(const py::array& image, const py::array& alp
 
 void bind_ops(py::module_& m) {
   using py::arg;
+  m.def("from_dlpack", &from_dlpack, arg("value"));
   m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"),
         arg("rounding"), arg("divide_by_max"), arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("minmax", &minmax_array, arg("mask"), arg("size").none(true), arg("resample"), arg("threads"));

@@ -77,7 +77,7 @@ py::tuple remove(Remover& remover, const py::array& image, const std::string& al
                  const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
                  const std::string& foreground, bool strict, const py::object& out) {
   const ImageInput input = image_input(image);
-  const BlendOptions options = blend_options(alpha, background, threshold, input.view.sample);
+  const BlendOptions options = blend_options("alpha", alpha, background, threshold, input.view.sample);
   const bool estimate = estimates_foreground(foreground);
   const py::ssize_t channels = options.mode == kernels::BlendMode::over ? 3 : 4;
   const py::array result =

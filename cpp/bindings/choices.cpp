@@ -60,13 +60,14 @@ bool mask_rounds(const std::string& word) {
   return choose<bool>("rounding", word, {{"nearest", true}, {"truncate", false}});
 }
 
-BlendOptions blend_options(const std::string& mode, const std::optional<std::array<int, 3>>& background,
-                           std::optional<int> threshold, Sample sample) {
+BlendOptions blend_options(const char* option, const std::string& mode,
+                           const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
+                           Sample sample) {
   using kernels::BlendMode;
   const int unit = sample == Sample::u16 ? 257 : 1;
   BlendOptions options;
-  options.mode = choose<BlendMode>("alpha", mode,
-                                   {{"straight", BlendMode::straight}, {"premultiplied", BlendMode::premultiplied}});
+  options.mode =
+      choose<BlendMode>(option, mode, {{"straight", BlendMode::straight}, {"premultiplied", BlendMode::premultiplied}});
   if (threshold) {
     if (*threshold < 1 || *threshold > 255) {
       throw Error(ErrorKind::option, "threshold must be from 1 to 255, not " + std::to_string(*threshold));

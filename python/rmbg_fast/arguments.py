@@ -1,6 +1,6 @@
 """What the kernels are called with, brought to plain numbers: the same errors from `ops` and from `reference`.
 
-Each function raises ImageError or OptionError.
+Each function raises OptionError.
 """
 
 from __future__ import annotations
@@ -10,16 +10,8 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .errors import ImageError, OptionError
-
-
-def array_of(value: Any, what: str) -> NDArray[Any]:
-    """An array, whose shape and dtype are checked by who takes it."""
-    if not isinstance(value, np.ndarray):
-        raise ImageError(f"{what} must be a numpy array, not {type(value).__name__}")
-    return value
+from .errors import OptionError
 
 
 def size_of(size: Any) -> tuple[int, int]:

@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from . import files, png16
+from .buffers import SupportsDLPack, array_of
 from .errors import ImageError, ImageTooLargeError, OptionError, OutputError
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Kind: TypeAlias = Literal["path", "pil", "array", "bytes"]
-ImageInput: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any]
+ImageInput: TypeAlias = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | SupportsDLPack
+)
 
 _ORIENTATION = 0x0112
 _TRANSPOSES = {
@@ -52,7 +55,7 @@ class Source:
 
 
 def read(image: ImageInput, *, deep: bool | None = None) -> Source:
-    """Turn a path, image bytes, a binary file object, a PIL image or an ndarray into pixels.
+    """Turn a path, image bytes, a binary file object, a PIL image or an array (NumPy, DLPack) into pixels.
 
     Arrays are passed on without a copy; PIL images are not changed and files are left open. The first frame of an
     animation is taken. `deep` says whether the 16 bits of a PNG file are kept; None: those of bytes are, which give
@@ -60,8 +63,8 @@ def read(image: ImageInput, *, deep: bool | None = None) -> Source:
     of 16 bits in other formats (TIFF) are cut down to 8: Pillow decodes no more; give an array to keep them. Raises
     ImageError, or ImageTooLargeError beyond Pillow's guard against decompression bombs.
     """
-    if isinstance(image, np.ndarray):
-        return Source(_check_array(image), "array", None)
+    if hasattr(image, "__dlpack__"):
+        return Source(_check_array(array_of(image, "the array")), "array", None)
     if isinstance(image, Image.Image):
         return _from_pil(image, "pil", "the PIL image")
     if isinstance(image, (bytes, bytearray, memoryview)):
@@ -76,7 +79,7 @@ def read(image: ImageInput, *, deep: bool | None = None) -> Source:
         return _from_file(image, "path", "the file object", bool(deep))
     raise ImageError(
         f"{type(image).__module__}.{type(image).__qualname__} is no image: give a path, image bytes, "
-        "a binary file object, a PIL image or a numpy array of uint8 or uint16"
+        "a binary file object, a PIL image or an array (NumPy, torch, DLPack) of uint8 or uint16"
     )
 
 
@@ -121,7 +124,8 @@ def _check_array(array: NDArray[Any]) -> Pixels:
         raise ImageError("the array is bool: convert it with array.astype(numpy.uint8) * 255")
     if dtype.kind == "f":
         raise ImageError(
-            f"the array is {dtype}: convert it to uint8, values of 0..1 with (array * 255).round().astype(numpy.uint8)"
+            f"the array is {dtype}: convert it to uint8, values of 0..1 with (array * 255).round().astype(numpy.uint8) "
+            "or (tensor * 255).round().to(torch.uint8)"
         )
     if dtype.kind != "u" or dtype.itemsize > 2:
         raise ImageError(f"the array is {dtype}: convert it to uint8 or uint16")
@@ -130,7 +134,9 @@ def _check_array(array: NDArray[Any]) -> Pixels:
     if len(shape) == 3 and shape[2] == 1:
         array = array[:, :, 0]
     elif len(shape) == 3 and shape[0] in (1, 3, 4) and shape[2] not in (3, 4):
-        raise ImageError(f"the array has shape {shape}, channels first: use array.transpose(1, 2, 0)")
+        raise ImageError(
+            f"the array has shape {shape}, channels first: use array.transpose(1, 2, 0) or tensor.permute(1, 2, 0)"
+        )
     elif len(shape) == 4:
         raise ImageError(f"the array has shape {shape}: give one image at a time, of shape (H, W, 3)")
     elif len(shape) != 2 and not (len(shape) == 3 and shape[2] in (3, 4)):

@@ -1,10 +1,17 @@
 """The kernels on NumPy arrays. `rmbg_fast.reference` has the same functions in pure NumPy.
 
 Sizes are (height, width). Images are uint8 or uint16, shape (H, W), (H, W, 3) RGB or (H, W, 4) RGBA with straight
-alpha, at any strides. `out` takes the result where it is given: a writable array of exactly the result's shape and
-dtype, with packed pixels, that does not overlap the input; it is also what is returned. `threads` is how many threads
-share the rows. Every function releases the GIL while it works. Errors: `ImageError` for an array that is no image,
-mask or alpha, `OptionError` for any other value, `ModelOutputError` for a mask that cannot be stretched.
+alpha, at any strides. `out` takes the result where it is given: writable memory of exactly the result's shape and
+dtype, with packed pixels, that does not overlap the input; it is also what is returned, as the object that it is.
+
+Inputs and `out` are NumPy arrays (`numpy.memmap` among them) or other arrays in the CPU's memory, pinned memory too,
+that are used where they lie: objects with `__dlpack__`, such as torch tensors, and with the buffer protocol, such as a
+`memoryview` with a shape. A tensor that requires grad is to be detached first. Results are NumPy arrays, whose memory
+`torch.from_dlpack(result)` shares.
+
+`threads` is how many threads share the rows. Every function releases the GIL while it works. Errors: `ImageError` for
+an array that is no image, mask or alpha, `OptionError` for any other value, `ModelOutputError` for a mask that cannot
+be stretched.
 """
 
 from __future__ import annotations
@@ -17,7 +24,6 @@ from numpy.typing import NDArray
 
 from . import _core
 from .arguments import (
-    array_of,
     colour_of,
     dtype_name,
     pair_of,
@@ -27,6 +33,7 @@ from .arguments import (
     whole_of,
     word_of,
 )
+from .buffers import Buffer, array_of, given, out_of
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 Resample = Literal["bilinear", "bilinear-topleft", "triangle", "pillow-bilinear", "pillow-bicubic", "pillow-lanczos"]
@@ -64,7 +71,7 @@ class MinMax(NamedTuple):
 
 
 def preprocess(
-    image: Image,
+    image: Image | Buffer,
     *,
     size: tuple[int, int],
     mean: Sequence[float] = (0.5, 0.5, 0.5),
@@ -74,7 +81,7 @@ def preprocess(
     divide_by_max: bool = False,
     bgr: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> NDArray[Any]:
     """Resize and normalise an image to the tensor that a model reads: (v / 255 - mean) / std, shape (1, 3, height,
@@ -89,7 +96,7 @@ def preprocess(
     keeps 255). `bgr` swaps the first and the third channel. Alpha is ignored, grey becomes three equal planes, 16-bit
     samples are first rounded to 8 bits. Sides of `size` are from 1 to 16383.
     """
-    return _core.preprocess(
+    result = _core.preprocess(
         array_of(image, "an image"),
         size_of(size),
         three_of(mean, "mean"),
@@ -99,13 +106,14 @@ def preprocess(
         bool(divide_by_max),
         bool(bgr),
         dtype_name(dtype),
-        out,
+        out_of(out),
         whole_of(threads, "threads"),
     )
+    return given(result, out)
 
 
 def minmax(
-    mask: NDArray[np.float32],
+    mask: NDArray[np.float32] | Buffer,
     *,
     size: tuple[int, int] | None = None,
     resample: MaskResample = "bilinear",
@@ -128,14 +136,14 @@ def minmax(
 
 
 def resize_mask(
-    mask: NDArray[np.float32],
+    mask: NDArray[np.float32] | Buffer,
     size: tuple[int, int],
     *,
     range: tuple[float, float] | None = None,
     resample: MaskResample = "bilinear",
     rounding: MaskRounding = "nearest",
     dtype: Literal["uint8", "uint16", "float32"] = "uint8",
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> NDArray[Any]:
     """Resize a float32 mask of shape (H, W) to `size`, scaled to 0..255, 0..65535 or 0..1 as `dtype` says.
@@ -149,26 +157,27 @@ def resize_mask(
     resampler, bit for bit; for the other dtypes they are the same filters in float.
     """
     pair = None if range is None else pair_of(range)
-    return _core.resize_mask(
+    result = _core.resize_mask(
         array_of(mask, "a mask"),
         size_of(size),
         pair,
         word_of(resample, "resample"),
         word_of(rounding, "rounding"),
         dtype_name(dtype),
-        out,
+        out_of(out),
         whole_of(threads, "threads"),
     )
+    return given(result, out)
 
 
 def blend(
-    image: Image,
-    alpha: Image,
+    image: Image | Buffer,
+    alpha: Image | Buffer,
     *,
     mode: Alpha = "straight",
     background: tuple[int, int, int] | None = None,
     threshold: int | None = None,
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> Image:
     """Join an image and its alpha, shape (H, W) of the image's dtype, to RGBA of the image's dtype.
@@ -178,20 +187,21 @@ def blend(
     `background`, three values 0..255, the result is RGB over that colour. For uint16 images both are scaled by 257.
     All roundings are to nearest.
     """
-    return _core.blend(
+    result = _core.blend(
         array_of(image, "an image"),
         array_of(alpha, "alpha"),
         word_of(mode, "mode"),
         colour_of(background),
         _level(threshold),
-        out,
+        out_of(out),
         whole_of(threads, "threads"),
     )
+    return given(result, out)
 
 
 def cutout(
-    image: Image,
-    mask: NDArray[np.float32],
+    image: Image | Buffer,
+    mask: NDArray[np.float32] | Buffer,
     *,
     minmax: MinMaxOrder = "before",
     resample: MaskResample = "bilinear",
@@ -199,12 +209,12 @@ def cutout(
     mode: Alpha = "straight",
     background: tuple[int, int, int] | None = None,
     threshold: int | None = None,
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> Image:
     """`minmax` (before or after the mask is resized; none: it is on 0..1), `resize_mask` to the image's size, `blend`:
     fused by bands of rows."""
-    return _core.cutout(
+    result = _core.cutout(
         array_of(image, "an image"),
         array_of(mask, "a mask"),
         word_of(minmax, "minmax"),
@@ -213,17 +223,18 @@ def cutout(
         word_of(mode, "mode"),
         colour_of(background),
         _level(threshold),
-        out,
+        out_of(out),
         whole_of(threads, "threads"),
     )
+    return given(result, out)
 
 
 def estimate_foreground(
-    image: Image,
-    alpha: Image,
+    image: Image | Buffer,
+    alpha: Image | Buffer,
     *,
     radii: tuple[int, int, int] = (45, 12, 3),
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> Image:
     """The subject's own colour, RGB of shape (H, W, 3), where the background shines through soft edges.
@@ -233,9 +244,14 @@ def estimate_foreground(
     "Approximate Fast Foreground Colour Estimation", ICIP 2021) over boxes that reach `radii` pixels, 0 to 90, to each
     side. The first radius should reach from soft pixels to opaque ones, the others refine what it found.
     """
-    return _core.estimate_foreground(
-        array_of(image, "an image"), array_of(alpha, "alpha"), radii_of(radii), out, whole_of(threads, "threads")
+    result = _core.estimate_foreground(
+        array_of(image, "an image"),
+        array_of(alpha, "alpha"),
+        radii_of(radii),
+        out_of(out),
+        whole_of(threads, "threads"),
     )
+    return given(result, out)
 
 
 def _level(threshold: int | None) -> int | None:

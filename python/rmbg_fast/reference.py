@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import colour_of, pair_of, radii_of, size_of, three_of
+from .buffers import Buffer
 from .errors import ModelOutputError, OptionError
 from .ops import Alpha, Image, MaskResample, MaskRounding, MinMax, MinMaxOrder, Resample, Rounding
 from .reference_axes import (
@@ -47,7 +48,7 @@ Floats = NDArray[np.float32]
 
 
 def preprocess(
-    image: Image,
+    image: Image | Buffer,
     *,
     size: tuple[int, int],
     mean: Sequence[float] = (0.5, 0.5, 0.5),
@@ -57,12 +58,12 @@ def preprocess(
     divide_by_max: bool = False,
     bgr: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> NDArray[Any]:
     """As `ops.preprocess`."""
     check_threads(threads)
-    check_image(image)
+    image = check_image(image)
     height, width = size_of(size)
     if not (1 <= height <= _MAX_MODEL_SIDE and 1 <= width <= _MAX_MODEL_SIDE):
         raise OptionError(f"size must be (height, width), each from 1 to {_MAX_MODEL_SIDE}, not {size}")
@@ -91,7 +92,7 @@ def preprocess(
 
 
 def minmax(
-    mask: NDArray[np.float32],
+    mask: NDArray[np.float32] | Buffer,
     *,
     size: tuple[int, int] | None = None,
     resample: MaskResample = "bilinear",
@@ -99,7 +100,7 @@ def minmax(
 ) -> MinMax:
     """As `ops.minmax`; with `size` the whole resized mask is made and looked at."""
     check_threads(threads)
-    check_mask(mask)
+    mask = check_mask(mask)
     check_choice("resample", resample, _MASK_RESAMPLES)
     if size is not None:
         height, width = size_of(size)
@@ -115,19 +116,19 @@ _minmax = minmax  # `cutout` has an option of that name
 
 
 def resize_mask(
-    mask: NDArray[np.float32],
+    mask: NDArray[np.float32] | Buffer,
     size: tuple[int, int],
     *,
     range: tuple[float, float] | None = None,
     resample: MaskResample = "bilinear",
     rounding: MaskRounding = "nearest",
     dtype: Literal["uint8", "uint16", "float32"] = "uint8",
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> NDArray[Any]:
     """As `ops.resize_mask`."""
     check_threads(threads)
-    check_mask(mask)
+    mask = check_mask(mask)
     height, width = size_of(size)
     check_size(height, width)
     check_choice("resample", resample, _MASK_RESAMPLES)
@@ -151,19 +152,19 @@ def resize_mask(
 
 
 def blend(
-    image: Image,
-    alpha: Image,
+    image: Image | Buffer,
+    alpha: Image | Buffer,
     *,
     mode: Alpha = "straight",
     background: tuple[int, int, int] | None = None,
     threshold: int | None = None,
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> Image:
     """As `ops.blend`."""
     check_threads(threads)
-    check_image(image)
-    check_alpha(alpha, image)
+    image = check_image(image)
+    alpha = check_alpha(alpha, image)
     background = colour_of(background)
     check_blend(mode, background, threshold)
     height, width = image.shape[:2]
@@ -174,8 +175,8 @@ def blend(
 
 
 def cutout(
-    image: Image,
-    mask: NDArray[np.float32],
+    image: Image | Buffer,
+    mask: NDArray[np.float32] | Buffer,
     *,
     minmax: MinMaxOrder = "before",
     resample: MaskResample = "bilinear",
@@ -183,11 +184,12 @@ def cutout(
     mode: Alpha = "straight",
     background: tuple[int, int, int] | None = None,
     threshold: int | None = None,
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> Image:
     """As `ops.cutout`."""
-    check_image(image)
+    image = check_image(image)
+    mask = check_mask(mask)
     background = colour_of(background)
     check_blend(mode, background, threshold)
     check_choice("minmax", minmax, ("none", "before", "after"))
@@ -201,17 +203,17 @@ def cutout(
 
 
 def estimate_foreground(
-    image: Image,
-    alpha: Image,
+    image: Image | Buffer,
+    alpha: Image | Buffer,
     *,
     radii: tuple[int, int, int] = (45, 12, 3),
-    out: NDArray[Any] | None = None,
+    out: NDArray[Any] | Buffer | None = None,
     threads: int = 1,
 ) -> Image:
     """As `ops.estimate_foreground`."""
     check_threads(threads)
-    check_image(image)
-    check_alpha(alpha, image)
+    image = check_image(image)
+    alpha = check_alpha(alpha, image)
     radii = radii_of(radii)
     if not all(0 <= radius <= 90 for radius in radii):
         raise OptionError(f"radii must be three values from 0 to 90, not {radii}")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import array_of, whole_of
+from .arguments import whole_of
+from .buffers import Buffer, array_of, given, out_of
 from .errors import ImageError, ImageTooLargeError, OptionError
 from .ops import Image
 
@@ -35,33 +36,36 @@ def check_size(height: int, width: int) -> None:
         raise ImageTooLargeError(f"the image has {width} x {height} pixels; no side may be longer than {_MAX_SIDE}")
 
 
-def check_image(image: Image) -> None:
+def check_image(value: Image | Buffer) -> Image:
     """Raises ImageError or ImageTooLargeError."""
-    array_of(image, "an image")
+    image: Image = array_of(value, "an image")
     shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
     if not shaped or image.dtype not in (np.uint8, np.uint16):
         raise ImageError("an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
     check_size(image.shape[0], image.shape[1])
+    return image
 
 
-def check_alpha(alpha: Image, image: Image) -> None:
+def check_alpha(value: Image | Buffer, image: Image) -> Image:
     """Raises ImageError."""
-    array_of(alpha, "alpha")
+    alpha: Image = array_of(value, "alpha")
     if alpha.dtype != image.dtype or alpha.shape != image.shape[:2]:
         raise ImageError("alpha must have the image's height, width and dtype")
+    return alpha
 
 
-def check_mask(mask: NDArray[np.float32]) -> None:
+def check_mask(value: NDArray[np.float32] | Buffer) -> NDArray[np.float32]:
     """Raises ImageError or ImageTooLargeError."""
-    array_of(mask, "a mask")
+    mask: NDArray[np.float32] = array_of(value, "a mask")
     if mask.ndim != 2 or mask.dtype != np.float32:
         raise ImageError("a mask must be float32 of shape (H, W)")
     check_size(mask.shape[0], mask.shape[1])
+    return mask
 
 
 def check_blend(mode: str, background: Sequence[int] | None, threshold: int | None) -> None:
     """Raises OptionError."""
-    check_choice("alpha", mode, ("straight", "premultiplied"))
+    check_choice("mode", mode, ("straight", "premultiplied"))
     if threshold is not None and not 1 <= whole_of(threshold, "threshold") <= 255:
         raise OptionError(f"threshold must be from 1 to 255, not {threshold}")
     if background is None:
@@ -73,25 +77,27 @@ def check_blend(mode: str, background: Sequence[int] | None, threshold: int | No
 
 
 def _rows_packed(array: NDArray[Any]) -> bool:
+    """Samples of a row lie one behind the other, and no two rows in the same place."""
     wanted = array.itemsize
     for side, stride in zip(array.shape[:0:-1], array.strides[:0:-1], strict=True):
         if side != 1 and stride != wanted:
             return False
         wanted *= side
-    return True
+    return len(array) == 1 or abs(array.strides[0]) >= wanted
 
 
 def deliver(
-    result: NDArray[Any], out: NDArray[Any] | None, *inputs: NDArray[Any], contiguous: bool = False
+    result: NDArray[Any], out: NDArray[Any] | Buffer | None, *inputs: NDArray[Any], contiguous: bool = False
 ) -> NDArray[Any]:
     """`result`, or `out` with it. Raises OptionError for an `out` that cannot take it."""
-    if out is None:
+    target = out_of(out)
+    if target is None:
         return result
-    alike = isinstance(out, np.ndarray) and out.dtype == result.dtype and out.shape == result.shape
-    usable = alike and out.flags.writeable and out.flags.aligned and _rows_packed(out)
-    if not usable or (contiguous and not out.flags.c_contiguous):
+    alike = target.dtype == result.dtype and target.shape == result.shape
+    usable = alike and target.flags.writeable and target.flags.aligned and _rows_packed(target)
+    if not usable or (contiguous and not target.flags.c_contiguous):
         raise OptionError(f"`out` must be a writable {result.dtype} array of shape {result.shape} with packed pixels")
-    if any(np.may_share_memory(out, array) for array in inputs):
+    if any(np.may_share_memory(target, array) for array in inputs):
         raise OptionError("`out` overlaps the input in memory")
-    out[...] = result
-    return out
+    target[...] = result
+    return given(target, out)

@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from . import _core, images, models, runtime
 from . import threads as thread_count
 from .arguments import dtype_name, whole_of, word_of
+from .buffers import Buffer, given, out_of
 from .errors import DeviceError, ModelError, OptionError
 from .models import ModelSpec
 
@@ -118,20 +119,20 @@ class Session:
         threshold: int | None = None,
         foreground: Literal["keep", "estimate"] = "keep",
         on_empty: OnEmpty = "warn",
-        out: NDArray[Any] | None = None,
+        out: NDArray[Any] | Buffer | None = None,
     ) -> Any:
         """Cut the subject out. The result is of the kind that came in: a path, file or PIL image gives a PIL image, an
-        array an array (uint8 or uint16, as it came), bytes give PNG bytes, of 16 bits where a 16-bit PNG came in (a PIL
-        image holds 8 bits a channel).
+        array or a tensor a NumPy array (uint8 or uint16, as it came), bytes give PNG bytes, of 16 bits where a 16-bit
+        PNG came in (a PIL image holds 8 bits a channel).
 
         RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
         but for "rembg"); RGB over `background` where one is given (a name, "#rrggbb" or three values 0..255).
         `threshold`, 1..255, makes alpha binary. `foreground="estimate"` takes the background's colour out of soft edges
         (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent (or
         opaque, as its row says, and where the mask is of about one value above 0.5), with an `EmptyMaskWarning` or
-        without; or `ModelOutputError` is raised and `out` stays as it is. `out`, for an array in, takes the result: (H,
-        W, 4), or (H, W, 3) with a background. Raises `ImageError`, `OptionError`, `ModelOutputError` and
-        `InferenceError`.
+        without; or `ModelOutputError` is raised and `out` stays as it is. `out`, for an array in, takes the result and
+        is what is returned: an array or tensor as in `rmbg_fast.ops`, (H, W, 4), or (H, W, 3) with a background. Raises
+        `ImageError`, `OptionError`, `ModelOutputError` and `InferenceError`.
         """
         strict = _strict(on_empty)
         self._last.timings, self._last.scene = {}, {}
@@ -146,9 +147,10 @@ class Session:
         word_of(alpha, "alpha")
         word_of(foreground, "foreground")
         limit = None if threshold is None else whole_of(threshold, "threshold")
-        pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, limit, foreground, strict, out)
+        target = out_of(out)
+        pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, limit, foreground, strict, target)
         done = time.perf_counter()
-        result = images.finish(source, pixels)
+        result = given(images.finish(source, pixels), out)
         self._last.scene = scene
         self._last.timings = {
             "decode": (decoded - start) * 1e3,
@@ -164,24 +166,24 @@ class Session:
         *,
         dtype: DTypeLike = "uint8",
         on_empty: OnEmpty = "warn",
-        out: NDArray[Any] | None = None,
+        out: NDArray[Any] | Buffer | None = None,
     ) -> NDArray[Any]:
         """The subject's alpha as an array of the image's height and width: 0..255, 0..65535 or 0..1 as `dtype`,
         uint8, uint16 or float32, says.
 
-        It is the model's own: an alpha that the image brings is not multiplied in. `on_empty` is `remove`'s. Raises as
-        that does.
+        It is the model's own: an alpha that the image brings is not multiplied in. `on_empty` and `out` are `remove`'s,
+        `out` for an image of any kind. Raises as that does.
         """
         strict = _strict(on_empty)
         self._last.timings, self._last.scene = {}, {}
         start = time.perf_counter()
         source = images.read(image)
         decoded = time.perf_counter()
-        plane, timings, scene = self._remover.mask(source.pixels, dtype_name(dtype), strict, out)
+        plane, timings, scene = self._remover.mask(source.pixels, dtype_name(dtype), strict, out_of(out))
         self._last.timings = {"decode": (decoded - start) * 1e3, **timings}
         self._last.scene = scene
         _tell(scene, on_empty)
-        return plane
+        return given(plane, out)
 
 
 def remove(image: images.ImageInput, *, model: Model = "isnet-general-use", **options: Any) -> Any:

@@ -1,0 +1,15 @@
+// DLPack's capsules: memory of another library's array, without a copy.
+#pragma once
+
+#include <pybind11/numpy.h>
+
+namespace rmbg::bindings {
+
+namespace py = pybind11;
+
+// An array over the memory of an object with `__dlpack__`; it keeps that memory alive. It can be written to unless the
+// object says that it must not be. Raises BufferError for memory that the CPU cannot reach or a dtype that NumPy does
+// not have, and whatever the object's own `__dlpack__` raises.
+py::array from_dlpack(const py::object& value);
+
+}  // namespace rmbg::bindings
