@@ -78,14 +78,13 @@ ImageInput image_input(const py::array& array) {
                 "an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4), not " + describe(array));
   }
   check_size(array.shape(1), array.shape(0));
-  const py::array rows = packed(array);
-  const ImageView view{rows.data(),
-                       static_cast<std::int32_t>(rows.shape(1)),
-                       static_cast<std::int32_t>(rows.shape(0)),
-                       static_cast<std::int32_t>(channels),
-                       rows.strides(0),
-                       sample_of(rows)};
-  return {rows, view};
+  ImageView view =
+      packed_view(array.data(), static_cast<std::int32_t>(array.shape(1)), static_cast<std::int32_t>(array.shape(0)),
+                  static_cast<std::int32_t>(channels), array.strides(0), sample_of(array));
+  // strides along sides of length 1 say nothing
+  if (channels > 1) view.channel_stride = array.strides(2);
+  if (view.width > 1) view.pixel_stride = array.strides(1);
+  return {array, view};
 }
 
 MaskInput mask_input(const py::array& array) {

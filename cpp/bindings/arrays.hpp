@@ -11,7 +11,7 @@ namespace rmbg::bindings {
 
 namespace py = pybind11;
 
-// An input array (packed first if its samples are not) and the view of it. The array must outlive the view.
+// An input array and the view of it (a copy where a mask or an alpha was not packed). The array must outlive the view.
 struct ImageInput {
   py::array array;
   ImageView view;

@@ -80,9 +80,10 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
   std::uint16_t behind_words[16];
   for (int i = 0; i < 16; ++i) behind_words[i] = i % 4 == 3 ? 0 : job.background[i % 4];
   const __m256i behind = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(behind_words));
-  const auto over = [behind](__m256i colour, __m256i a) {
-    const __m256i rest = _mm256_sub_epi16(_mm256_set1_epi16(255), a);
-    return divide_by_255(_mm256_add_epi16(_mm256_mullo_epi16(colour, a), _mm256_mullo_epi16(behind, rest)));
+  const __m256i behind_255 = _mm256_mullo_epi16(behind, _mm256_set1_epi16(255));
+  const auto over = [behind, behind_255](__m256i colour, __m256i a) {
+    // colour * a + behind * (255 - a) fits 16 bits, whatever overflows on the way
+    return divide_by_255(_mm256_add_epi16(_mm256_mullo_epi16(_mm256_sub_epi16(colour, behind), a), behind_255));
   };
   std::int32_t x = begin;
   for (; x + 8 <= end && x + kAhead <= job.width; x += 8) {
@@ -116,6 +117,79 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
 }
 #endif
 
+#ifdef __AVX512F__
+struct ByteOrder {
+  alignas(64) std::uint8_t from[64];
+};
+
+// Of 16 packed pixels: bytes of four a pixel, R G B and any.
+template <int kChannels>
+constexpr ByteOrder spread_order() {
+  ByteOrder order{};
+  for (int i = 0; i < 64; ++i) {
+    const int c = i % 4;
+    order.from[i] = static_cast<std::uint8_t>(i / 4 * kChannels + (kChannels == 1 || c == 3 ? 0 : c));
+  }
+  return order;
+}
+
+// And of four a pixel: the first three, packed.
+constexpr ByteOrder close_order() {
+  ByteOrder order{};
+  for (int i = 0; i < 48; ++i) order.from[i] = static_cast<std::uint8_t>(i / 3 * 4 + i % 3);
+  return order;
+}
+
+// Sixteen pixels a step.
+template <int kChannels, BlendMode kMode>
+inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const std::uint8_t* alpha, std::uint8_t* dst,
+                             std::int32_t begin, std::int32_t end) {
+  constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
+  static constexpr ByteOrder kSpread = spread_order<kChannels>();
+  static constexpr ByteOrder kClose = close_order();
+  const __m512i spread = _mm512_load_si512(kSpread.from);
+  const __m512i close = _mm512_load_si512(kClose.from);
+  const __m512i to_lanes = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0);
+  const __m512i zero = _mm512_setzero_si512();
+  const auto divide = [](__m512i products) {
+    const __m512i t = _mm512_add_epi16(products, _mm512_set1_epi16(128));
+    return _mm512_srli_epi16(_mm512_add_epi16(t, _mm512_srli_epi16(t, 8)), 8);
+  };
+  const auto word = [&](int c) { return static_cast<long long>(job.background[c]); };
+  const __m512i behind = _mm512_set1_epi64(word(0) | word(1) << 16 | word(2) << 32);
+  const __m512i behind_255 = _mm512_mullo_epi16(behind, _mm512_set1_epi16(255));
+  const auto mixed = [&](__m512i colour, __m512i a) {
+    if (kMode == BlendMode::premultiplied) return divide(_mm512_mullo_epi16(colour, a));
+    // colour * a + behind * (255 - a) fits 16 bits, whatever overflows on the way
+    return divide(_mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(colour, behind), a), behind_255));
+  };
+  for (std::int32_t x = begin; x < end; x += 16) {
+    const std::int32_t n = end - x < 16 ? end - x : 16;
+    const __mmask64 all = ~std::uint64_t{0};
+    __m512i pixels = _mm512_maskz_loadu_epi8(all >> (64 - n * kChannels), src + x * kChannels);
+    if (kChannels != 4) pixels = _mm512_maskz_permutexvar_epi8(0x7777777777777777, spread, pixels);
+    const __m128i levels = _mm_maskz_loadu_epi8(static_cast<__mmask16>(0xffff >> (16 - n)), alpha + (x - begin));
+    __m512i a = _mm512_cvtepu8_epi32(levels);
+    if (kChannels == 4) a = divide(_mm512_mullo_epi16(a, _mm512_srli_epi32(pixels, 24)));
+    if (job.threshold) {
+      const __mmask16 opaque = _mm512_cmpge_epi32_mask(a, _mm512_set1_epi32(job.threshold));
+      a = _mm512_maskz_set1_epi32(opaque, 255);
+    }
+    __m512i result = _mm512_and_si512(pixels, _mm512_set1_epi32(0x00ffffff));
+    if (kMode == BlendMode::straight) {
+      result = _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(a, a), result);
+    } else {
+      const __m512i factors = _mm512_shuffle_epi8(a, to_lanes);
+      const __m512i low = mixed(_mm512_unpacklo_epi8(result, zero), _mm512_unpacklo_epi8(factors, zero));
+      const __m512i high = mixed(_mm512_unpackhi_epi8(result, zero), _mm512_unpackhi_epi8(factors, zero));
+      result = _mm512_packus_epi16(low, high);
+    }
+    result = kOut == 4 ? _mm512_or_si512(result, _mm512_slli_epi32(a, 24)) : _mm512_permutexvar_epi8(close, result);
+    _mm512_mask_storeu_epi8(dst + x * kOut, all >> (64 - n * kOut), result);
+  }
+}
+#endif
+
 template <int kChannels, BlendMode kMode>
 inline void blend_row(const Blend& job, const char* src, const char* alpha, char* dst, std::int32_t begin,
                       std::int32_t end) {
@@ -128,11 +202,15 @@ inline void blend_row(const Blend& job, const char* src, const char* alpha, char
   const auto* p = reinterpret_cast<const std::uint8_t*>(src);
   const auto* a = reinterpret_cast<const std::uint8_t*>(alpha);
   auto* out = reinterpret_cast<std::uint8_t*>(dst);
+#ifdef __AVX512F__
+  blend_row_avx512<kChannels, kMode>(job, p, a, out, begin, end);
+#else
   std::int32_t done = begin;
 #ifdef __AVX2__
   done = blend_row_avx2<kChannels, kMode>(job, p, a, out, begin, end);
 #endif
   blend_row_plain<std::uint8_t, kChannels, kMode>(job, p, a, out, begin, done, end);
+#endif
 }
 
 template <int kChannels>

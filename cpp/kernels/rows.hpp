@@ -15,7 +15,7 @@ namespace {
 
 using namespace rmbg::kernels;
 
-constexpr std::int32_t kHalfChunk = 256;  // floats converted at a time on their way to binary16
+constexpr std::int32_t kHalfChunk = 64;  // floats converted at a time on their way to binary16
 
 inline std::int32_t padded(std::int32_t n) { return (n + 31) & ~31; }
 
@@ -28,13 +28,12 @@ inline std::int32_t source_plane(const Picture8& src, std::int32_t plane) {
 
 inline void half_row(const float* src, std::int32_t n, std::uint16_t* dst) {
   std::int32_t x = 0;
-#ifdef __AVX512F__
+#if defined(__AVX512F__)
   for (; x + 16 <= n; x += 16) {
     const __m256i h = _mm512_cvtps_ph(_mm512_loadu_ps(src + x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x), h);
   }
-#endif
-#ifdef __AVX2__
+#elif defined(__AVX2__)
   for (; x + 8 <= n; x += 8) {
     const __m128i h = _mm256_cvtps_ph(_mm256_loadu_ps(src + x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x), h);
@@ -51,12 +50,15 @@ inline void write_row(const NormalizedPlanes& out, std::int32_t plane, std::int3
     formula(0, out.width, static_cast<float*>(out.dst) + at);
     return;
   }
+  std::uint16_t* to = static_cast<std::uint16_t*>(out.dst) + at;
   float chunk[kHalfChunk];
-  for (std::int32_t x = 0; x < out.width; x += kHalfChunk) {
-    const std::int32_t n = out.width - x < kHalfChunk ? out.width - x : kHalfChunk;
-    formula(x, n, chunk);
-    half_row(chunk, n, static_cast<std::uint16_t*>(out.dst) + at + x);
+  std::int32_t x = 0;
+  for (; x + kHalfChunk <= out.width; x += kHalfChunk) {  // of a length that the compiler knows
+    formula(x, kHalfChunk, chunk);
+    half_row(chunk, kHalfChunk, to + x);
   }
+  formula(x, out.width - x, chunk);
+  half_row(chunk, out.width - x, to + x);
 }
 
 #ifdef __AVX2__

@@ -5,6 +5,7 @@
 #include "core/buffer.hpp"
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
+#include "pipeline/packed_rows.hpp"
 #include "pipeline/preprocess.hpp"
 
 namespace rmbg {
@@ -50,6 +51,19 @@ void cut_by_bands(const MaskResizer& resizer, kernels::Blend mix, std::int32_t b
   }
 }
 
+// Calls work(job, begin, end) with the job's picture packed.
+template <typename Work>
+void with_packed(const ImageView& image, const kernels::Blend& job, std::int32_t begin, std::int32_t end, Work work) {
+  with_packed_rows(
+      image, image.sample, begin, end, [](std::int32_t y) { return y; }, [](std::int32_t) { return 1; },
+      [&](const ImageView& view, std::int32_t from, std::int32_t upto) {
+        kernels::Blend part = job;
+        part.src = view.data;
+        part.src_stride = view.stride;
+        work(part, from, upto);
+      });
+}
+
 }  // namespace
 
 void resize_mask(const Mask& mask, const MaskOptions& options, const Plane& dst, int threads) {
@@ -67,8 +81,9 @@ void blend(const ImageView& image, const Plane& alpha, const BlendOptions& optio
   kernels::Blend job = blend_job(image, options, dst);
   job.alpha = alpha.data;
   job.alpha_stride = alpha.stride;
-  parallel_rows(threads, image.height,
-                [&](std::int32_t begin, std::int32_t end) { kernels::active().blend(job, begin, end); });
+  parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
+    with_packed(image, job, begin, end, kernels::active().blend);
+  });
 }
 
 void cutout(const ImageView& image, const Mask& mask, const MaskOptions& mask_options, const BlendOptions& options,
@@ -79,11 +94,13 @@ void cutout(const ImageView& image, const Mask& mask, const MaskOptions& mask_op
   const kernels::Blend mix = blend_job(image, options, dst);
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(resizer.scratch_bytes());
-    if (resizer.fuses()) {
-      resizer.cut(mix, begin, end, scratch.data());
-    } else {
-      cut_by_bands(resizer, mix, begin, end, scratch.data());
-    }
+    with_packed(image, mix, begin, end, [&](const kernels::Blend& part, std::int32_t from, std::int32_t upto) {
+      if (resizer.fuses()) {
+        resizer.cut(part, from, upto, scratch.data());
+      } else {
+        cut_by_bands(resizer, part, from, upto, scratch.data());
+      }
+    });
   });
 }
 

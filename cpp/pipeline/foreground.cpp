@@ -4,6 +4,7 @@
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/divide.hpp"
+#include "pipeline/packed_rows.hpp"
 #include "pipeline/preprocess.hpp"
 
 namespace rmbg {
@@ -33,8 +34,10 @@ void multiply_by_own(const ImageView& image, const Plane& alpha, int threads) {
 
 }  // namespace
 
-void estimate_foreground(const ImageView& image, const Plane& alpha, const ForegroundRadii& radii,
+void estimate_foreground(const ImageView& any, const Plane& alpha, const ForegroundRadii& radii,
                          const MutableImageView& dst, int threads) {
+  Buffer packed;
+  const ImageView image = packed_picture(any, packed, threads);
   const kernels::EstimateForeground job{image.data,
                                         image.stride,
                                         image.channels,
@@ -52,9 +55,11 @@ void estimate_foreground(const ImageView& image, const Plane& alpha, const Foreg
   });
 }
 
-void cutout_estimated(const ImageView& image, const Mask& mask, const MaskOptions& mask_options,
+void cutout_estimated(const ImageView& any, const Mask& mask, const MaskOptions& mask_options,
                       const BlendOptions& options, const MutableImageView& dst, int threads) {
-  check_size(image.width, image.height);
+  check_size(any.width, any.height);
+  Buffer packed;
+  const ImageView image = packed_picture(any, packed, threads);
   const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(image.width) * (image.sample == Sample::u16 ? 2 : 1);
   Buffer alpha(static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
   Buffer colours(3 * static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
@@ -64,7 +69,8 @@ void cutout_estimated(const ImageView& image, const Mask& mask, const MaskOption
   if (image.channels == 4) multiply_by_own(image, plane, threads);
   const MutableImageView own{colours.data(), image.width, image.height, 3, 3 * row, image.sample};
   estimate_foreground(image, plane, ForegroundRadii{}, own, threads);
-  blend({own.data, own.width, own.height, own.channels, own.stride, own.sample}, plane, options, dst, threads);
+  blend(packed_view(own.data, own.width, own.height, own.channels, own.stride, own.sample), plane, options, dst,
+        threads);
 }
 
 }  // namespace rmbg

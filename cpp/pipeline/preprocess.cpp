@@ -7,36 +7,30 @@
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 #include "pipeline/axis.hpp"
+#include "pipeline/packed_rows.hpp"
 #include "pipeline/scaling.hpp"
 #include "pipeline/tables.hpp"
 
 namespace rmbg {
 namespace {
 
-// round(v / 257): 65535 becomes 255.
-ImageView narrowed(const ImageView& image, Buffer& buffer, int threads) {
-  const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(image.width) * image.channels;
-  buffer.reserve(static_cast<std::size_t>(stride) * static_cast<std::size_t>(image.height));
-  auto* to = static_cast<std::uint8_t*>(buffer.data());
-  parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
-    for (std::int32_t y = begin; y < end; ++y) {
-      const auto* row = reinterpret_cast<const std::uint16_t*>(static_cast<const char*>(image.data) + y * image.stride);
-      for (std::ptrdiff_t i = 0; i < stride; ++i)
-        to[y * stride + i] = static_cast<std::uint8_t>((row[i] * 255u + 32767u) / 65535u);
-    }
-  });
-  return {to, image.width, image.height, image.channels, stride, Sample::u8};
-}
-
 kernels::Picture8 picture_of(const ImageView& view, bool bgr) {
   return {static_cast<const std::uint8_t*>(view.data), view.stride, view.width, view.height, view.channels, bgr};
 }
 
-template <typename Job, typename Kernel>
-void run_bands(const Job& job, Kernel kernel, int threads) {
+// Runs the job, whose picture is `image`, by bands for threads; count(y) source rows from job.rows.first[y] on make row
+// y.
+template <typename Job, typename Count, typename Kernel>
+void run_bands(const ImageView& image, const Job& job, Count count, Kernel kernel, int threads) {
   parallel_rows(threads, job.out.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(kernels::scratch_bytes(job));
-    kernel(job, begin, end, scratch.data());
+    const auto first = [&](std::int32_t y) { return job.rows.first[y]; };
+    with_packed_rows(image, Sample::u8, begin, end, first, count,
+                     [&](const ImageView& view, std::int32_t from, std::int32_t upto) {
+                       Job part = job;
+                       part.src = picture_of(view, job.src.bgr);
+                       kernel(part, from, upto, scratch.data());
+                     });
   });
 }
 
@@ -54,22 +48,33 @@ ImageView resized_levels(const ImageView& image, Filter filter, const kernels::N
   const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(planes.width) * image.channels;
   buffer.reserve(static_cast<std::size_t>(stride) * static_cast<std::size_t>(planes.height));
   auto* levels = static_cast<std::uint8_t*>(buffer.data());
-  const kernels::ResizeLevels job{static_cast<const std::uint8_t*>(image.data),
-                                  image.stride,
-                                  image.width,
-                                  image.height,
-                                  image.channels,
-                                  columns->view(),
-                                  rows->view(),
-                                  planes.width,
-                                  planes.height,
-                                  levels,
-                                  stride};
+  const kernels::ResizeLevels job{
+      nullptr,       0,      image.width, image.height, image.channels, columns->view(), rows->view(), planes.width,
+      planes.height, levels, stride};
   parallel_rows(threads, planes.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(kernels::scratch_bytes(job));
-    kernels::active().resize_levels(job, begin, end, scratch.data());
+    const auto first = [&](std::int32_t y) { return job.rows.first[y]; };
+    const auto count = [&](std::int32_t y) { return job.rows.count[y]; };
+    with_packed_rows(image, Sample::u8, begin, end, first, count,
+                     [&](const ImageView& view, std::int32_t from, std::int32_t upto) {
+                       kernels::ResizeLevels part = job;
+                       part.src = static_cast<const std::uint8_t*>(view.data);
+                       part.src_stride = view.stride;
+                       kernels::active().resize_levels(part, from, upto, scratch.data());
+                     });
   });
-  return {levels, planes.width, planes.height, image.channels, stride, Sample::u8};
+  return packed_view(levels, planes.width, planes.height, image.channels, stride, Sample::u8);
+}
+
+// Channels in reverse are those of a BGR picture, or of one that was said to be.
+ImageView in_order(ImageView image, bool& bgr) {
+  const std::ptrdiff_t size = bytes_of(image.sample);
+  if (image.channels == 3 && image.channel_stride == -size && image.pixel_stride == 3 * size) {
+    image.data = static_cast<const char*>(image.data) - 2 * size;
+    image.channel_stride = size;
+    bgr = !bgr;
+  }
+  return image;
 }
 
 }  // namespace
@@ -90,13 +95,12 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
     throw Error(ErrorKind::option, "size must be from 1 to " + std::to_string(kMaxModelSide) + " pixels a side, not " +
                                        std::to_string(planes.height) + " x " + std::to_string(planes.width));
   }
-  Buffer narrow;
-  ImageView view = image.sample == Sample::u16 ? narrowed(image, narrow, threads) : image;
+  ImageView view = in_order(image, bgr);
   if (resample == Resample::triangle) {
     const auto columns = kept_triangle(view.width, planes.width);
     const auto rows = kept_triangle(view.height, planes.height);
-    run_bands(kernels::ResizeTriangle{picture_of(view, bgr), columns->view(), rows->view(), planes},
-              kernels::active().resize_triangle, threads);
+    const kernels::ResizeTriangle job{picture_of(view, bgr), columns->view(), rows->view(), planes};
+    run_bands(view, job, [&](std::int32_t y) { return job.rows.count[y]; }, kernels::active().resize_triangle, threads);
     return;
   }
   kernels::NormalizedPlanes out = planes;
@@ -108,8 +112,10 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
   const Centres centres = resample == Resample::bilinear_topleft ? Centres::topleft : Centres::half_pixel;
   const auto columns = kept_bilinear(view.width, planes.width, centres);
   const auto rows = kept_bilinear(view.height, planes.height, centres);
-  run_bands(kernels::ResizeBilinear{picture_of(view, bgr), columns->view(), rows->view(), out},
-            kernels::active().resize_bilinear, threads);
+  const kernels::ResizeBilinear job{picture_of(view, bgr), columns->view(), rows->view(), out};
+  run_bands(
+      view, job, [&](std::int32_t y) { return job.rows.weight[y] ? 2 : 1; }, kernels::active().resize_bilinear,
+      threads);
 }
 
 double largest_value(const ImageView& image, Resample resample, const kernels::NormalizedPlanes& planes, int threads) {

@@ -1,0 +1,56 @@
+#include "pipeline/packed_rows.hpp"
+
+#include "core/parallel.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace rmbg {
+namespace {
+
+std::ptrdiff_t packed_bytes(const ImageView& image, Sample sample) {
+  return image.width * image.channels * bytes_of(sample);
+}
+
+kernels::Pack pack_job(const ImageView& image, Sample sample, void* dst) {
+  return {image.data,
+          image.stride,
+          image.pixel_stride,
+          image.channel_stride,
+          image.width,
+          image.channels,
+          image.sample == Sample::u16,
+          image.sample != sample,
+          dst,
+          packed_bytes(image, sample)};
+}
+
+}  // namespace
+
+PackedRows::PackedRows(const ImageView& image, Sample sample)
+    : image_(image), sample_(sample), row_bytes_(packed_bytes(image, sample)) {}
+
+ImageView PackedRows::open(std::int32_t first, std::int32_t last) {
+  rows_.reserve(static_cast<std::size_t>(row_bytes_) * static_cast<std::size_t>(last - first));
+  first_ = done_ = first;
+  const char* row_0 = static_cast<const char*>(rows_.data()) - first * row_bytes_;
+  return packed_view(row_0, image_.width, image_.height, image_.channels, row_bytes_, sample_);
+}
+
+void PackedRows::need(std::int32_t row) {
+  if (row < done_) return;
+  kernels::Pack job = pack_job(image_, sample_, static_cast<char*>(rows_.data()) + (row - first_) * row_bytes_);
+  job.src = static_cast<const char*>(job.src) + row * job.src_stride;
+  kernels::active().pack(job, 0, 1);
+  done_ = row + 1;
+}
+
+ImageView packed_picture(const ImageView& image, Buffer& buffer, int threads) {
+  if (is_packed(image)) return image;
+  const std::ptrdiff_t row = packed_bytes(image, image.sample);
+  buffer.reserve(static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
+  const kernels::Pack job = pack_job(image, image.sample, buffer.data());
+  parallel_rows(threads, image.height,
+                [&](std::int32_t begin, std::int32_t end) { kernels::active().pack(job, begin, end); });
+  return packed_view(buffer.data(), image.width, image.height, image.channels, row, image.sample);
+}
+
+}  // namespace rmbg

@@ -1,0 +1,67 @@
+// Pictures whose samples are not what the kernels read (16-bit ones where 8-bit are wanted, every second pixel,
+// channels in reverse): brought together by windows of rows that stay in the second-level cache.
+#pragma once
+
+#include <algorithm>
+
+#include "core/buffer.hpp"
+#include "core/image.hpp"
+
+namespace rmbg {
+
+class PackedRows {
+ public:
+  static constexpr std::ptrdiff_t kWindowBytes = 256 << 10;
+
+  // Rows of `image` in `sample`s: its own, or narrower ones (v / 257, rounded).
+  PackedRows(const ImageView& image, Sample sample);
+
+  std::ptrdiff_t row_bytes() const { return row_bytes_; }
+  // A view of the picture in which only rows [first, last) may be read, and of those the ones that are then asked for,
+  // in rising order.
+  ImageView open(std::int32_t first, std::int32_t last);
+  void need(std::int32_t row);
+
+ private:
+  ImageView image_;
+  Sample sample_;
+  std::ptrdiff_t row_bytes_;
+  Buffer rows_;
+  std::int32_t first_ = 0;
+  std::int32_t done_ = 0;
+};
+
+// Calls run(view, y, next) for stretches of the output rows [begin, end); view is a packed picture of `sample`s, in
+// which the source rows [first(i), first(i) + count(i)) of these outputs i can be read. first must not fall.
+template <typename First, typename Count, typename Run>
+void with_packed_rows(const ImageView& image, Sample sample, std::int32_t begin, std::int32_t end, First first,
+                      Count count, Run run) {
+  if (image.sample == sample && is_packed(image)) {
+    run(image, begin, end);
+    return;
+  }
+  PackedRows rows(image, sample);
+  for (std::int32_t y = begin, next = begin; y < end; y = next) {
+    const std::int32_t from = first(y);
+    std::int32_t upto = from;
+    // a kernel that filters sideways first does the rows that two windows share twice
+    const std::int32_t least = from + 4 * count(y);
+    const auto fits = [&](std::int32_t last) {
+      return last <= least || (last - from) * rows.row_bytes() <= PackedRows::kWindowBytes;
+    };
+    do {
+      upto = std::max(upto, first(next) + count(next));
+      ++next;
+    } while (next < end && fits(first(next) + count(next)));
+    const ImageView view = rows.open(from, upto);
+    for (std::int32_t i = y; i < next; ++i) {
+      for (std::int32_t t = 0; t < count(i); ++t) rows.need(first(i) + t);
+    }
+    run(view, y, next);
+  }
+}
+
+// The whole picture, packed; in `buffer` where it is not yet.
+ImageView packed_picture(const ImageView& image, Buffer& buffer, int threads);
+
+}  // namespace rmbg
