@@ -9,7 +9,7 @@ import kernel_cases
 import rivals
 from kernel_cases import Case
 from tables import number, picture, table
-from timing import floor, medians
+from timing import Call, floor, medians
 
 Row = dict[str, Any]
 SIZES = [(512, 512), (1080, 1920), (3000, 4000), (6000, 8000)]
@@ -48,8 +48,8 @@ def measured(case: Case, rounds: int) -> list[Row]:
                 "ms": medians(calls, rounds),
             }
         )
-    alone = {OURS: partial(case.ours, 1, case.out), FLOOR: floors[1]}
-    both = {f"{OURS}, 2": partial(case.ours, 2, case.out), f"{FLOOR}, 2": floors[2]}
+    alone: dict[str, Call] = {OURS: partial(case.ours, 1, case.out), FLOOR: floors[1]}
+    both: dict[str, Call] = {f"{OURS}, 2": partial(case.ours, 2, case.out), f"{FLOOR}, 2": floors[2]}
     ms = medians({**alone, **both}, rounds)
     rows[1]["gain"] = {who: ms[who] / ms[f"{who}, 2"] for who in alone}
     return rows
@@ -60,9 +60,9 @@ def markdown(rows: list[Row]) -> str:
         "RGB uint8 pictures of noise, a network of 1024 x 1024, float32; ms, and in brackets how many times as long as "
         "ours. Our result goes to a buffer that is reused (`out=`), or with `fresh` to a new one at each call, as that "
         "of the rivals does but for fast_image_resize (the resize alone) and for OpenCV's cut-out, which is given in "
-        "both ways: `OpenCV, fresh` is to be read beside `ours, fresh`. torch resizes uint8, as it is fastest at. Pillow "
-        "and NumPy have one thread; NumPy is `rmbg_fast.reference`, with equal bits. The floor is memcpy of what is read "
-        "and of what is written."
+        "both ways: `OpenCV, fresh` is to be read beside `ours, fresh`. torch resizes uint8, as it is fastest at. "
+        "Pillow and NumPy have one thread; NumPy is `rmbg_fast.reference`, with equal bits. The floor is memcpy of "
+        "what is read and of what is written."
     ]
     for kernel in dict.fromkeys(row["kernel"] for row in rows):
         for threads in (1, 2):

@@ -196,8 +196,8 @@ def measured(family: Family, plain: Array, rounds: int) -> list[Row]:
 def markdown(rows: list[Row]) -> str:
     parts = [
         "One thread, `out=`. MB are those that have to move: the source rows that the filter touches, with what lies "
-        "between the pixels of a view, the mask, and the result. `per byte` is the time for each of them beside that of "
-        "the first line."
+        "between the pixels of a view, the mask, and the result. `per byte` is the time for each of them beside that "
+        "of the first line."
     ]
     for kernel in dict.fromkeys(row["kernel"] for row in rows):
         own = [row for row in rows if row["kernel"] == kernel]
