@@ -32,6 +32,7 @@ def draw(report: dict[str, Any], folder: Path) -> list[Path]:
 def sizes(rows: list[Row], path: Path) -> Path:
     """The ratio to the floor, and the time per byte, by the size of the picture."""
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
 
     figure, panels = pyplot.subplots(2, 1, figsize=(7.5, 7), sharex=True, layout="constrained")
     for colour, kernel in zip(COLOURS, dict.fromkeys(row["kernel"] for row in rows), strict=False):
@@ -49,13 +50,14 @@ def sizes(rows: list[Row], path: Path) -> Path:
     panels[0].set(
         yscale="log",
         ylabel="times the memory floor",
-        title="One thread, buffers reused; diamonds: very long or high pictures",
+        title="One thread, buffers reused; diamonds: very wide or very high pictures",
     )
     panels[1].set(xscale="log", yscale="log", xlabel="megapixels", ylabel="picoseconds per byte that has to move")
     for axes in panels:
-        axes.grid(axis="y", which="both", linewidth=0.3)
+        axes.grid(axis="y", linewidth=0.3)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.minorticks_off()
     panels[0].legend(frameon=False)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
@@ -75,7 +77,7 @@ def stages(rows: list[Row], path: Path) -> Path:
         left = [0.0] * len(own)
         for colour, stage in zip(COLOURS, whole_calls.STAGES, strict=True):
             seconds = [row["ms"][stage] / 1e3 for row in own]
-            axes.barh([row["who"] for row in own], seconds, left=left, color=colour, label=stage, height=0.6)
+            axes.barh([label(row) for row in own], seconds, left=left, color=colour, label=stage, height=0.6)
             left = [a + b for a, b in zip(left, seconds, strict=True)]
         for y, end in enumerate(left):
             axes.annotate(f"{end:.2f} s", (end, y), (4, 0), textcoords="offset points", va="center")
@@ -86,6 +88,10 @@ def stages(rows: list[Row], path: Path) -> Path:
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
     return path
+
+
+def label(row: Row) -> str:
+    return f"{row['who']}\n(PNG level {whole_calls.PNG_LEVELS[row['who']]})"
 
 
 def megapixels(row: Row) -> float:

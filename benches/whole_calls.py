@@ -59,19 +59,15 @@ def measure(*, quick: bool) -> list[Row]:
 
 
 def medians(programs: dict[str, Callable[[bytes], Stages]], jpeg: bytes, rounds: int) -> dict[str, Row]:
+    """The stages of the call of median length, after one that warms up."""
     taken: dict[str, list[Stages]] = {who: [] for who in programs}
-    for _ in range(rounds + 1):
+    for turn in range(rounds + 1):
         for who, program in programs.items():
-            taken[who].append(program(jpeg))
-    return {
-        who: {
-            "ms": {
-                stage: float(np.median([one[stage] for one in spent[1:]])) for stage in STAGES
-            },  # the first warms up
-            "whole": float(np.median([sum(one.values()) for one in spent[1:]])),
-        }
-        for who, spent in taken.items()
-    }
+            stages = program(jpeg)
+            if turn:
+                taken[who].append(stages)
+    calls = {who: sorted(calls, key=lambda ms: sum(ms.values()))[rounds // 2] for who, calls in taken.items()}
+    return {who: {"ms": {stage: ms[stage] for stage in STAGES}, "whole": sum(ms.values())} for who, ms in calls.items()}
 
 
 def compared(spec: ModelSpec, rembg: Rembg, jpeg: bytes, *, trained: bool) -> dict[str, float]:
