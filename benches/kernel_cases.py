@@ -122,7 +122,7 @@ def triangle(image: Array) -> Case:
 def cutout(image: Array, mask: Array) -> Case:
     """Min-max, the mask to the picture's size, RGBA with zeroed colour."""
     result = np.empty((*image.shape[:2], 4), np.uint8)
-    theirs = np.empty_like(result)
+    scratch = np.empty_like(result)
     enlarged = image.shape[0] >= mask.shape[0] and image.shape[1] >= mask.shape[1]
 
     def ours(threads: int, out: Array | None) -> Array:
@@ -131,8 +131,7 @@ def cutout(image: Array, mask: Array) -> Case:
     def others(threads: int) -> dict[str, Rival]:
         found = {}
         if rivals.HAS_OPENCV:
-            found["OpenCV"] = Rival(lambda: rivals.opencv_cutout(image, mask, theirs), 1, alpha, alpha)
-            found["OpenCV, fresh"] = Rival(lambda: rivals.opencv_cutout(image, mask), 1, alpha, alpha)
+            found["OpenCV"] = Rival(lambda: rivals.opencv_cutout(image, mask, scratch), 1, alpha, alpha)
         if threads == 1:
             if enlarged:  # Pillow's filter grows wider where the mask shrinks
                 found["Pillow + NumPy"] = Rival(lambda: rivals.pillow_cutout(image, mask), 1, alpha, alpha)

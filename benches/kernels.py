@@ -58,11 +58,10 @@ def measured(case: Case, rounds: int) -> list[Row]:
 def markdown(rows: list[Row]) -> str:
     parts = [
         "RGB uint8 pictures of noise, a network of 1024 x 1024, float32; ms, and in brackets how many times as long as "
-        "ours. Our result goes to a buffer that is reused (`out=`), or with `fresh` to a new one at each call, as that "
-        "of the rivals does but for fast_image_resize (the resize alone) and for OpenCV's cut-out, which is given in "
-        "both ways: `OpenCV, fresh` is to be read beside `ours, fresh`. torch resizes uint8, as it is fastest at. "
-        "Pillow and NumPy have one thread; NumPy is `rmbg_fast.reference`, with equal bits. The floor is memcpy of "
-        "what is read and of what is written."
+        "ours. Our result goes to a buffer that is reused (`out=`), or with `fresh` to a new one at each call, as the "
+        "rivals' does but for fast_image_resize (the resize alone). torch resizes uint8, as it is fastest at. Pillow "
+        "and NumPy have one thread; NumPy is `rmbg_fast.reference`, with equal bits. The floor is memcpy of what is "
+        "read and of what is written."
     ]
     for kernel in dict.fromkeys(row["kernel"] for row in rows):
         for threads in (1, 2):
@@ -86,11 +85,8 @@ def beside(row: Row) -> dict[str, Any]:
         "times the floor": f"{ms[OURS] / ms[FLOOR]:.2f}",
         "ours, fresh": ms[FRESH],
     }
-    for name in ms:
-        if name not in line:
-            own = ms[FRESH] if name.endswith("fresh") else ms[OURS]
-            line[name] = f"{number(ms[name])} ({number(ms[name] / own)}x)"
-    return line
+    others = [name for name in ms if name not in line]
+    return line | {name: f"{number(ms[name])} ({number(ms[name] / ms[OURS])}x)" for name in others}
 
 
 def gain(row: Row) -> dict[str, Any]:

@@ -81,14 +81,17 @@ def fast_image_resize(image: NDArray[Any], threads: int) -> tuple[Callable[[], A
     return lambda: resizer.resize(source, target, how), result
 
 
-def opencv_cutout(image: NDArray[Any], mask: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+def opencv_cutout(image: NDArray[Any], mask: NDArray[Any], scratch: NDArray[Any] | None = None) -> NDArray[Any]:
+    """The fastest of the ways that were tried: levels of 8 bits, and colour zeroed by copying under the mask. `scratch`
+    is (height, width, 4) uint8; the result is always a new array, for what is not copied has to be 0.
+    """
     import cv2
 
-    levels = cv2.normalize(mask, None, 0, 255, cv2.NORM_MINMAX)
-    alpha = cv2.resize(levels, image.shape[1::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-    rgba = cv2.merge([*cv2.split(image), alpha], out)
-    rgba[alpha == 0] = 0
-    return rgba
+    levels = cv2.normalize(mask, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
+    alpha = cv2.resize(levels, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    rgba = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA, scratch)
+    cv2.insertChannel(alpha, rgba, 3)
+    return cv2.copyTo(rgba, alpha)
 
 
 def pillow_cutout(image: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
