@@ -5,7 +5,7 @@
 All rivals that are installed take part; results are compared before anything is timed. What is compared with what takes
 turns in one process, and figures are medians. The folder (`report` by default) gets report.md, which is printed too,
 report.json with every figure, and the plots sizes.png and stages.png, for which matplotlib is needed. `--quick`
-measures little, to see that it runs. All of it takes about ten minutes, 4 GB of memory, and the model.
+measures little, to see that it runs. All of it takes about five minutes, 4 GB of memory, and the model.
 """
 
 from __future__ import annotations
