@@ -1,0 +1,102 @@
+"""How long calls take: medians of calls that take turns, and the floor, which is how long the memory alone takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Call = Callable[[], Any]
+PATIENCE = 2.0
+"""Seconds for all rounds of one call: what is slow gets fewer."""
+LONG = 0.2
+"""Seconds of a call that is not made twice: what the caches hold makes no difference to it."""
+BLOCK = 128 << 10
+"""Bytes that a copy takes at a time: they stay in the second-level cache and make the cost of a step vanish."""
+
+
+def medians(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
+    """Milliseconds of each call. They take turns, so that all meet the same load. In its turn a call is made twice and
+    the second counts: else it would matter who came before and what that left in the caches. The first turn warms up,
+    but counts for a call that alone takes more than PATIENCE.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    wanted = dict.fromkeys(calls, rounds)
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            if turn > wanted[name]:
+                continue
+            seconds = timed(call)
+            if seconds < LONG:
+                seconds = timed(call)
+            if turn or seconds > PATIENCE:
+                taken[name].append(seconds * 1e3)
+            if turn == 0:
+                wanted[name] = min(rounds, int(PATIENCE / max(seconds, 1e-9)))
+    return {name: float(np.median(values)) for name, values in taken.items()}
+
+
+def timed(call: Call) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def floor(read: list[Array], written: Array, threads: int = 1) -> Call:
+    """What no kernel can do without: memcpy of the bytes that are read, and of as many as are written.
+
+    What is read goes block after block to one place that stays in the cache, and what is written comes from one; so the
+    memory sees the one reading and the one writing, and no more. Each is a single call of NumPy, which copies a block
+    with memcpy and does not hold the GIL meanwhile. With two threads each copies a half at the same time: the
+    difference is what the memory allows a second thread. `written` is not changed; a copy of its size is.
+    """
+    copies: list[list[tuple[Array, Array]]] = [[] for _ in range(threads)]
+    for source in read:
+        for own, share in zip(copies, _shares(source, threads), strict=True):
+            own += _reading(share)
+    for own, share in zip(copies, _shares(np.empty_like(written), threads), strict=True):
+        own += _writing(share)
+    pool = ThreadPoolExecutor(max(1, threads - 1))
+
+    def copy(pairs: list[tuple[Array, Array]]) -> None:
+        for target, source in pairs:
+            np.copyto(target, source)
+
+    def run() -> None:
+        others = [pool.submit(copy, pairs) for pairs in copies[1:]]
+        copy(copies[0])
+        for other in others:
+            other.result()
+
+    return run
+
+
+def _shares(array: Array, count: int) -> list[Array]:
+    return np.array_split(np.ascontiguousarray(array).reshape(-1).view(np.uint8), count)
+
+
+def _reading(memory: Array) -> list[tuple[Array, Array]]:
+    blocks, rest = _blocks(memory)
+    step = 64  # a cache line further for each block: NumPy would take targets at one place in another order
+    place = np.zeros(step * len(blocks) + BLOCK, np.uint8)
+    return [(as_strided(place, blocks.shape, (step, 1)), blocks), (place[: rest.size], rest)]
+
+
+def _writing(memory: Array) -> list[tuple[Array, Array]]:
+    blocks, rest = _blocks(memory)
+    place = np.ones(BLOCK, np.uint8)
+    return [(blocks, place[: blocks.shape[1]]), (rest, place[: rest.size])]
+
+
+def _blocks(memory: Array) -> tuple[Array, Array]:
+    """Bytes as rows of a block each, and the bytes that are left over."""
+    size = max(1, min(BLOCK, memory.size))
+    whole = memory.size // size * size
+    return memory[:whole].reshape(-1, size), memory[whole:]
