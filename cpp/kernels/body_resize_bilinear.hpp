@@ -11,7 +11,7 @@ struct BilinearRows {
   float* slot[2];
   std::int32_t row[2] = {-1, -1};  // which source row a slot holds
 #ifdef __AVX512F__
-  GatheredPixels* plan;
+  PlannedPixels* plan;
   int loads;  // for eight columns, 0: more than can be
 #endif
 };
@@ -19,7 +19,7 @@ struct BilinearRows {
 #ifdef __AVX512F__
 template <int kLoads>  // the row `ahead` (none: -1) is fetched meanwhile
 inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t row, std::int32_t ahead,
-                                      const GatheredPixels* plan, float* dst) {
+                                      const PlannedPixels* plan, float* dst) {
   const Gather<1, kLoads> gather(job.src.channels, 0);
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::ptrdiff_t plane = padded(job.out.width);
@@ -224,12 +224,12 @@ void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int
   rows.slot[0] = static_cast<float*>(scratch);
   rows.slot[1] = rows.slot[0] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width));
 #ifdef __AVX512F__
-  rows.plan = reinterpret_cast<GatheredPixels*>(rows.slot[1] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width)));
+  rows.plan = reinterpret_cast<PlannedPixels*>(rows.slot[1] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width)));
   const auto weights = [&](std::int32_t x, std::int32_t pair) {
     const std::int32_t second = job.columns.weight[x];
     return pair ? 0 : second << 16 | (job.columns.denominator - second);
   };
-  rows.loads = plan_gather(job.src, job.columns.first, 2, job.out.width, weights, rows.plan);
+  rows.loads = plan_pixels(job.src, job.columns.first, 2, job.out.width, weights, rows.plan);
 #endif
   const std::int32_t last = job.src.height - 1;
   const bool far = job.src.height >= 2 * job.out.height;  // else the next row is one of these two, or near them

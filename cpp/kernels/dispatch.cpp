@@ -70,7 +70,7 @@ void set_active(const std::string& name) { chosen.store(find(name), std::memory_
 
 namespace {
 
-constexpr std::size_t kPlanBytes = 128 / 8;  // of a column, in AVX-512's GatheredPixels
+constexpr std::size_t kPlanBytes = 192 / 8;  // of a column, in PlannedPixels
 
 std::size_t plane_words(const NormalizedPlanes& out) { return (static_cast<std::size_t>(out.width) + 31) / 32 * 32; }
 
@@ -84,8 +84,9 @@ std::size_t scratch_bytes(const ResizeTriangle& job) {
   const std::size_t plane = plane_words(job.out);
   const std::size_t rows = static_cast<std::size_t>(job.rows.stride);
   const std::size_t sums = 3 * sizeof(std::int32_t) * plane;
-  if (triangle_columns_first(job)) return sums + rows * 3 * sizeof(std::int16_t) * plane + kPlanBytes * plane;
-  return sums + sizeof(std::int16_t) * static_cast<std::size_t>(triangle_row_words(job)) + 2 * (rows + 4);
+  const std::size_t row = sizeof(std::int16_t) * static_cast<std::size_t>(triangle_row_words(job));
+  if (triangle_columns_first(job)) return sums + rows * 3 * sizeof(std::int16_t) * plane + kPlanBytes * plane + row;
+  return sums + row + 2 * (rows + 4);
 }
 
 std::size_t scratch_bytes(const ResizeMask& job) {

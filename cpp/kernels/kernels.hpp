@@ -223,14 +223,16 @@ struct EstimateForeground {
 // cutout: resize_mask and blend of the same rows in one; the alpha, 16-bit where the blend is wide, is nowhere stored.
 // Of the mask's job type, dst and dst_stride are not read, nor the blend's alpha and alpha_stride. Scratch: the mask's.
 
-// Columns first is less work where few taps make one column, and worth it where few rows must be kept for it.
+// Columns first is less work where few taps make one column, or few rows are there; and few rows must be kept for it.
 constexpr std::int32_t kTriangleRingRows = 8;
+constexpr std::int32_t kTriangleFewTaps = 6;
 inline bool triangle_columns_first(const ResizeTriangle& job) {
-  return job.columns.stride <= 4 && job.rows.stride <= kTriangleRingRows;
+  const bool less = job.columns.stride <= kTriangleFewTaps || 2 * job.src.height <= job.out.height;
+  return less && job.rows.stride <= kTriangleRingRows;
 }
 
-// Words of one vertically filtered row, with what a filter that starts at the last pixel, or a full register, may touch
-// beyond it.
+// Words of one row on its way, with what a filter that starts at the last pixel, or a full register, may touch beyond
+// it.
 inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
   return (job.src.width + job.columns.stride) * job.src.channels + 64;
 }

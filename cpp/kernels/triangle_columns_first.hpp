@@ -6,99 +6,97 @@
 
 #include "kernels/gather.hpp"
 #include "kernels/rows.hpp"
+#include "kernels/triangle_words.hpp"
 
 namespace {
 
 #ifdef __AVX2__
-// Eight output pixels of a 3- or 4-channel row, from 16 bytes each.
+inline __m256i two_lanes(const void* low, const void* high) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(low))),
+                                 _mm_loadu_si128(static_cast<const __m128i*>(high)), 1);
+}
+
+inline __m256i to_q7(__m256i sum) { return _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(64)), 7); }
+
+// Eight output pixels of a 3- or 4-channel row, from 16 bytes for each two pairs of taps. 16 bytes of weights are
+// loaded for each pixel, and may be the next pixels'.
 template <int kChannels, int kPairs>
 inline void triangle_columns8(const ResizeTriangle& job, const std::uint8_t* p, std::int32_t x, std::int16_t* dst,
                               std::ptrdiff_t plane) {
   // bytes of two pixels -> words a0 b0 a1 b1 a2 b2 . .
   constexpr char c = kChannels;
   constexpr char z = -1;
-  const __m256i spread =
+  const __m256i even =
       _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, c, z, 1, z, c + 1, z, 2, z, c + 2, z, z, z, z, z));
-  const __m256i spread_next = _mm256_broadcastsi128_si256(
+  const __m256i odd = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(2 * c, z, 3 * c, z, 2 * c + 1, z, 3 * c + 1, z, 2 * c + 2, z, 3 * c + 2, z, z, z, z, z));
   const std::int32_t* first = job.columns.first + x;
-  const std::int16_t* w = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
-  const auto both = [](const void* low, const void* high) {
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(low))),
-                                   _mm_loadu_si128(static_cast<const __m128i*>(high)), 1);
-  };
-  // pairs of weights: a dword a column, or two; columns 0..3 in the low lane, 4..7 in the high one
-  const __m256i near = both(w, w + 8 * kPairs);
-  __m256i weights[kPairs][4];
-  if constexpr (kPairs == 1) {
-    weights[0][0] = _mm256_shuffle_epi32(near, 0x00);
-    weights[0][1] = _mm256_shuffle_epi32(near, 0x55);
-    weights[0][2] = _mm256_shuffle_epi32(near, 0xaa);
-    weights[0][3] = _mm256_shuffle_epi32(near, 0xff);
-  } else {
-    const __m256i far = both(w + 8, w + 24);
-    weights[0][0] = _mm256_shuffle_epi32(near, 0x00);
-    weights[1][0] = _mm256_shuffle_epi32(near, 0x55);
-    weights[0][1] = _mm256_shuffle_epi32(near, 0xaa);
-    weights[1][1] = _mm256_shuffle_epi32(near, 0xff);
-    weights[0][2] = _mm256_shuffle_epi32(far, 0x00);
-    weights[1][2] = _mm256_shuffle_epi32(far, 0x55);
-    weights[0][3] = _mm256_shuffle_epi32(far, 0xaa);
-    weights[1][3] = _mm256_shuffle_epi32(far, 0xff);
-  }
+  const std::ptrdiff_t stride = job.columns.stride;
+  const std::int16_t* w = job.columns.weights + x * stride;
   __m256i sums[4];
   for (int k = 0; k < 4; ++k) {
-    const __m256i bytes = both(p + first[k] * kChannels, p + first[k + 4] * kChannels);
-    sums[k] = _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, spread), weights[0][k]);
-    if constexpr (kPairs == 2) {
-      sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, spread_next), weights[1][k]));
+    const __m256i weights = two_lanes(w + k * stride, w + (k + 4) * stride);
+    const std::uint8_t* low = p + first[k] * kChannels;
+    const std::uint8_t* high = p + first[k + 4] * kChannels;
+    const __m256i near = two_lanes(low, high);
+    __m256i sum = _mm256_madd_epi16(_mm256_shuffle_epi8(near, even), _mm256_shuffle_epi32(weights, 0x00));
+    const auto add = [&](__m256i taps, __m256i by) { sum = _mm256_add_epi32(sum, _mm256_madd_epi16(taps, by)); };
+    if constexpr (kPairs > 1) add(_mm256_shuffle_epi8(near, odd), _mm256_shuffle_epi32(weights, 0x55));
+    if constexpr (kPairs > 2) {
+      const __m256i far = two_lanes(low + 4 * kChannels, high + 4 * kChannels);
+      add(_mm256_shuffle_epi8(far, even), _mm256_shuffle_epi32(weights, 0xaa));
     }
+    sums[k] = sum;
   }
   __m256i planes[3];
   transpose_rgbx(sums, planes);
-  for (auto& sum : planes) sum = _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(64)), 7);
-  const __m256i red_green = _mm256_permute4x64_epi64(_mm256_packs_epi32(planes[0], planes[1]), 0xd8);
-  const __m256i blue = _mm256_permute4x64_epi64(_mm256_packs_epi32(planes[2], planes[2]), 0xd8);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x), _mm256_castsi256_si128(red_green));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + plane + x), _mm256_extracti128_si256(red_green, 1));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + 2 * plane + x), _mm256_castsi256_si128(blue));
+  const __m256i red_green = _mm256_packs_epi32(to_q7(planes[0]), to_q7(planes[1]));
+  const __m256i blue = _mm256_packs_epi32(to_q7(planes[2]), _mm256_setzero_si256());
+  const auto store = [&](std::int16_t* to, __m128i words) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + x), words);
+  };
+  const __m256i straight = _mm256_permute4x64_epi64(red_green, 0xd8);
+  store(dst, _mm256_castsi256_si128(straight));
+  store(dst + plane, _mm256_extracti128_si256(straight, 1));
+  store(dst + 2 * plane, _mm256_castsi256_si128(_mm256_permute4x64_epi64(blue, 0xd8)));
 }
 
-// Eight output pixels of a grey row.
+// Eight output pixels of a grey row, from 4 bytes for each two pairs of taps.
 template <int kPairs>
-inline void triangle_grey8(const ResizeTriangle& job, const std::uint8_t* p, std::int32_t x, std::int16_t* dst) {
+inline void triangle_grey8(const ResizeTriangle& job, const std::uint8_t* p, std::int32_t x, const PlannedPixels& plan,
+                           std::int16_t* dst) {
   constexpr char z = -1;
-  const __m256i near = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, 1, z, 4, z, 5, z, 8, z, 9, z, 12, z, 13, z));
-  const __m256i far = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, z, 3, z, 6, z, 7, z, 10, z, 11, z, 14, z, 15, z));
+  const __m256i even = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, 1, z, 4, z, 5, z, 8, z, 9, z, 12, z, 13, z));
+  const __m256i odd = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, z, 3, z, 6, z, 7, z, 10, z, 11, z, 14, z, 15, z));
   const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(job.columns.first + x));
-  const __m256i bytes = _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), first, 1);
-  const auto* w = reinterpret_cast<const __m256i*>(job.columns.weights + static_cast<std::ptrdiff_t>(x) * 2 * kPairs);
-  __m256i sum;
-  if constexpr (kPairs == 1) {
-    sum = _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, near), _mm256_loadu_si256(w));
-  } else {
-    // each column's first pair, then each column's second
-    const __m256 low = _mm256_castsi256_ps(_mm256_loadu_si256(w));
-    const __m256 high = _mm256_castsi256_ps(_mm256_loadu_si256(w + 1));
-    const __m256i firsts = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88)), 0xd8);
-    const __m256i seconds = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xdd)), 0xd8);
-    sum = _mm256_add_epi32(_mm256_madd_epi16(_mm256_shuffle_epi8(bytes, near), firsts),
-                           _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, far), seconds));
+  __m256i sum = _mm256_setzero_si256();
+  for (int pair = 0; pair < kPairs; pair += 2) {
+    const __m256i bytes = _mm256_i32gather_epi32(reinterpret_cast<const int*>(p + 2 * pair), first, 1);
+    const auto add = [&](__m256i order, const std::int32_t* weights) {
+      const __m256i by = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, order), by));
+    };
+    add(even, plan.weights[pair]);
+    if (pair + 1 < kPairs) add(odd, plan.weights[pair + 1]);
   }
-  sum = _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(64)), 7);
+  sum = to_q7(sum);
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(sum, sum), 0xd8);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x), _mm256_castsi256_si128(words));
 }
 
 template <int kPairs>
-inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::uint8_t* p, std::int16_t* dst) {
+inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::uint8_t* p, const PlannedPixels* plan,
+                                          std::int16_t* dst) {
   const std::ptrdiff_t plane = padded(job.out.width);
   const std::int32_t channels = job.src.channels;
-  const std::int32_t last = job.src.width * channels - (channels == 1 ? 4 : 16);  // byte that can be loaded from
+  const std::int32_t pixels = kPairs > 2 ? 4 : 0;  // before the second load for one output
+  const std::int32_t loaded = channels == 1 ? 4 : 16;
+  const std::int32_t last = (job.src.width - pixels) * channels - loaded;  // byte that can be loaded from
   std::int32_t x = 0;
-  for (; x + 8 <= job.out.width && job.columns.first[x + 7] * channels <= last; x += 8) {
+  // three more pixels have the 12 bytes of weights that may be read beyond the last
+  for (; x + 8 + 3 <= job.out.width && job.columns.first[x + 7] * channels <= last; x += 8) {
     if (channels == 1) {
-      triangle_grey8<kPairs>(job, p, x, dst);
+      triangle_grey8<kPairs>(job, p, x, plan[x / 8], dst);
     } else if (channels == 3) {
       triangle_columns8<3, kPairs>(job, p, x, dst, plane);
     } else {
@@ -109,14 +107,18 @@ inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::
 }
 #endif
 
-inline void triangle_columns(const ResizeTriangle& job, std::int32_t row, std::int16_t* dst) {
+// A row by up to kTriangleFewTaps taps.
+inline void triangle_few_taps(const ResizeTriangle& job, std::int32_t row, [[maybe_unused]] const PlannedPixels* plan,
+                              std::int16_t* dst) {
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::int32_t channels = job.src.channels;
   const std::int32_t used = planes_of(job.src);
   const std::ptrdiff_t plane = padded(job.out.width);
   std::int32_t x = 0;
 #ifdef __AVX2__
-  x = job.columns.stride == 2 ? triangle_columns_by_8<1>(job, p, dst) : triangle_columns_by_8<2>(job, p, dst);
+  using ByEight = std::int32_t (*)(const ResizeTriangle&, const std::uint8_t*, const PlannedPixels*, std::int16_t*);
+  constexpr ByEight kByEight[] = {triangle_columns_by_8<1>, triangle_columns_by_8<2>, triangle_columns_by_8<3>};
+  x = kByEight[job.columns.stride / 2 - 1](job, p, plan, dst);
 #endif
   for (; x < job.out.width; ++x) {
     const std::int16_t* weights = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
@@ -129,9 +131,20 @@ inline void triangle_columns(const ResizeTriangle& job, std::int32_t row, std::i
   }
 }
 
+// A row by any number of taps: `words` has triangle_row_words, `sums` three planes.
+inline void triangle_many_taps(const ResizeTriangle& job, std::int32_t row, std::int16_t* words, std::int32_t* sums,
+                               std::int16_t* dst) {
+  const std::uint8_t* p = job.src.data + row * job.src.stride;
+  const std::int32_t n = job.src.width * job.src.channels;
+  for (std::int32_t i = 0; i < n; ++i) words[i] = p[i];
+  triangle_words(job, words, sums);
+  const std::ptrdiff_t count = planes_of(job.src) * static_cast<std::ptrdiff_t>(padded(job.out.width));
+  for (std::ptrdiff_t i = 0; i < count; ++i) dst[i] = static_cast<std::int16_t>((sums[i] + 64) >> 7);
+}
+
 #ifdef __AVX512F__
 template <int kPairs, int kLoads>
-inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t row, const GatheredPixels* plan,
+inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t row, const PlannedPixels* plan,
                                       std::int16_t* dst) {
   const Gather<kPairs, kLoads> gather(job.src.channels, 64);
   const __m512i straight = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
@@ -149,6 +162,14 @@ inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t ro
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + plane + x), _mm512_extracti64x4_epi64(red_green, 1));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + 2 * plane + x), _mm512_cvtepi32_epi16(blue));
   }
+}
+
+template <int kLoads>
+inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t row, const PlannedPixels* plan,
+                                      std::int16_t* dst) {
+  constexpr decltype(&triangle_columns_gathered<1, kLoads>) kByPairs[] = {
+      triangle_columns_gathered<1, kLoads>, triangle_columns_gathered<2, kLoads>, triangle_columns_gathered<3, kLoads>};
+  kByPairs[job.columns.stride / 2 - 1](job, row, plan, dst);
 }
 #endif
 
@@ -208,19 +229,22 @@ inline void triangle_mix(const std::int16_t* const* rows, const std::int16_t* we
 
 class TriangleColumnsFirst {
  public:
-  TriangleColumnsFirst(const ResizeTriangle& job, void* scratch) : job_(job) {
-    plane_ = padded(job.out.width);
+  TriangleColumnsFirst(const ResizeTriangle& job, void* scratch)
+      : job_(job), plane_(padded(job.out.width)), few_taps_(job.columns.stride <= kTriangleFewTaps) {
     sums_ = static_cast<std::int32_t*>(scratch);
     ring_ = reinterpret_cast<std::int16_t*>(sums_ + 3 * plane_);
-#ifdef __AVX512F__
-    plan_ = reinterpret_cast<GatheredPixels*>(ring_ + job.rows.stride * 3 * plane_);
+    plan_ = reinterpret_cast<PlannedPixels*>(ring_ + job.rows.stride * 3 * plane_);
+    words_ = reinterpret_cast<std::int16_t*>(plan_ + plane_ / 8);
+#ifdef __AVX2__
     const auto weights = [&](std::int32_t x, std::int32_t pair) {
       std::int32_t two = 0;
       const std::int16_t* from = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
       if (2 * pair < job.columns.stride) std::memcpy(&two, from + 2 * pair, sizeof(two));
       return two;
     };
-    loads_ = plan_gather(job.src, job.columns.first, job.columns.stride, job.out.width, weights, plan_);
+    if (few_taps_) {
+      loads_ = plan_pixels(job.src, job.columns.first, job.columns.stride, job.out.width, weights, plan_);
+    }
 #endif
   }
 
@@ -244,25 +268,26 @@ class TriangleColumnsFirst {
   void columns(std::int32_t row, std::int16_t* dst) const {
 #ifdef __AVX512F__
     if (loads_ != 0) {
-      const auto by =
-          loads_ == 1 ? (job_.columns.stride == 2 ? triangle_columns_gathered<1, 1> : triangle_columns_gathered<2, 1>)
-                      : (job_.columns.stride == 2 ? triangle_columns_gathered<1, 2> : triangle_columns_gathered<2, 2>);
-      by(job_, row, plan_, dst);
+      (loads_ == 1 ? triangle_columns_gathered<1> : triangle_columns_gathered<2>)(job_, row, plan_, dst);
       return;
     }
 #endif
-    triangle_columns(job_, row, dst);
+    if (few_taps_) {
+      triangle_few_taps(job_, row, plan_, dst);
+    } else {
+      triangle_many_taps(job_, row, words_, sums_, dst);
+    }
   }
 
   const ResizeTriangle& job_;
   std::ptrdiff_t plane_;
+  bool few_taps_;
   std::int32_t* sums_;
   std::int16_t* ring_;
+  PlannedPixels* plan_;
+  std::int16_t* words_;  // of one source row, where there are many taps
+  [[maybe_unused]] int loads_ = 0;
   std::int32_t done_ = 0;  // source rows before this one are in the ring, as far as they are needed
-#ifdef __AVX512F__
-  GatheredPixels* plan_;
-  int loads_;  // for eight columns, 0: more than can be
-#endif
 };
 
 }  // namespace

@@ -265,7 +265,8 @@ def _preprocess_bilinear(
 def _preprocess_triangle(picture: Image, height: int, width: int, rounding: str, scale: Floats, bias: Floats) -> Floats:
     columns = window(picture.shape[1], width, TRIANGLE)
     rows = window(picture.shape[0], height, TRIANGLE)
-    if columns.length.max() <= 4 and rows.length.max() <= 8:  # cpp/kernels/kernels.hpp, triangle_columns_first
+    few = columns.length.max() <= 6 or 2 * picture.shape[0] <= height
+    if few and rows.length.max() <= 8:  # cpp/kernels/kernels.hpp, triangle_columns_first
         total = _filtered(rows, (_filtered(columns, picture.swapaxes(0, 1)).swapaxes(0, 1) + 64) >> 7)
     else:
         total = _filtered(columns, ((_filtered(rows, picture) + 64) >> 7).swapaxes(0, 1)).swapaxes(0, 1)
