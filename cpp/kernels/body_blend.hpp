@@ -163,8 +163,7 @@ inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const st
     // colour * a + behind * (255 - a) fits 16 bits, whatever overflows on the way
     return divide(_mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(colour, behind), a), behind_255));
   };
-  for (std::int32_t x = begin; x < end; x += 16) {
-    const std::int32_t n = end - x < 16 ? end - x : 16;
+  const auto step = [&](std::int32_t x, std::int32_t n) {
     const __mmask64 all = ~std::uint64_t{0};
     __m512i pixels = _mm512_maskz_loadu_epi8(all >> (64 - n * kChannels), src + x * kChannels);
     if (kChannels != 4) pixels = _mm512_maskz_permutexvar_epi8(0x7777777777777777, spread, pixels);
@@ -186,7 +185,10 @@ inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const st
     }
     result = kOut == 4 ? _mm512_or_si512(result, _mm512_slli_epi32(a, 24)) : _mm512_permutexvar_epi8(close, result);
     _mm512_mask_storeu_epi8(dst + x * kOut, all >> (64 - n * kOut), result);
-  }
+  };
+  std::int32_t x = begin;
+  for (; x + 16 <= end; x += 16) step(x, 16);
+  if (x < end) step(x, end - x);
 }
 #endif
 
