@@ -35,6 +35,7 @@ CASES = {
     "browser-guide": "rmbg-1.4",
     "rust": "rmbg-2.0",
     "rembg": "u2net",
+    "rembg-2.0.63": "isnet-general-use",
 }
 ODD = [(1, 9), (97, 301), (301, 203), (333, 777), (720, 1281), (2001, 1333)]
 

@@ -73,7 +73,7 @@ def medians(programs: dict[str, Callable[[bytes], Stages]], jpeg: bytes, rounds:
 def compared(spec: ModelSpec, rembg: Rembg, jpeg: bytes, *, trained: bool) -> dict[str, float]:
     """How far rembg's mask is from ours: as the model's authors feed it, and as rembg does."""
     theirs = rembg.mask(jpeg).astype(float)
-    ways = {"own": spec, "rembg": spec.with_recipe("rembg").with_recipe({"mean": spec.mean})}
+    ways = {"own": spec, "rembg": spec.with_recipe("rembg")}
     apart = {}
     for way, fed in ways.items():
         mask = Session(fed, device="cpu").mask(jpeg, on_empty="ignore")

@@ -160,9 +160,11 @@ def _u2net_finish(alpha: torch.Tensor, shape: Size) -> Bytes:
 # rembg: Lanczos both ways, the photo's own maximum for white, min-max for every model.
 
 
-def _rembg_prepare(image: Bytes, size: Size, dtype: torch.dtype, *, std: tuple[float, ...] = STD) -> torch.Tensor:
+def _rembg_prepare(
+    image: Bytes, size: Size, dtype: torch.dtype, *, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD
+) -> torch.Tensor:
     resized = pillow(image, size, Image.Resampling.LANCZOS)
-    return planes((resized / max(resized.max(), 1e-6) - MEAN) / std, dtype)
+    return planes((resized / max(resized.max(), 1e-6) - mean) / std, dtype)
 
 
 def _rembg_finish(alpha: torch.Tensor, shape: Size) -> Bytes:
@@ -234,7 +236,8 @@ RECIPES = {
     "browser-guide": Official((1024, 1024), _guide_prepare, _guide_finish),
     "rust": Official((1024, 1024), _rust_prepare, _rust_finish),
     "rembg": Official((1024, 1024), _rembg_prepare, _rembg_finish),
-    "rembg/isnet": Official((1024, 1024), partial(_rembg_prepare, std=ONE), _rembg_finish),
+    "rembg/isnet": Official((1024, 1024), partial(_rembg_prepare, mean=HALF, std=ONE), _rembg_finish),
+    "rembg-2.0.63": Official((1024, 1024), partial(_rembg_prepare, std=ONE), _rembg_finish),
     "rembg/u2net": Official((320, 320), _rembg_prepare, _rembg_finish),
     "rembg/birefnet": Official((1024, 1024), _rembg_prepare, _rembg_finish, logits=True),
 }

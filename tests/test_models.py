@@ -79,7 +79,9 @@ def test_a_model_takes_another_recipe():
     spec = models.get("isnet-general-use")
     theirs = spec.with_recipe("rembg")
     assert (theirs.resample, theirs.alpha, theirs.recipe) == ("pillow-lanczos", "premultiplied", "rembg")
-    assert (theirs.mean, theirs.std) == ((0.485, 0.456, 0.406), (1, 1, 1))  # std is the model's own
+    assert (theirs.mean, theirs.std) == ((0.5, 0.5, 0.5), (1, 1, 1))  # the model's own
+    older = spec.with_recipe("rembg-2.0.63")
+    assert (older.mean, older.std) == ((0.485, 0.456, 0.406), (1, 1, 1))
     assert (theirs.size, theirs.files, theirs.activation) == (spec.size, spec.files, spec.activation)
     mixed = spec.with_recipe({"recipe": "rembg", "alpha": "straight", "minmax": "after"})
     assert (mixed.resample, mixed.alpha, mixed.minmax) == ("pillow-lanczos", "straight", "after")

@@ -34,6 +34,7 @@ CASES = {  # recipe: (the official code's name, the model whose row it goes with
     "rembg": ("rembg/u2net", "u2net"),
     "rembg of IS-Net": ("rembg/isnet", "isnet-general-use"),
     "rembg of BiRefNet": ("rembg/birefnet", "birefnet-general"),
+    "rembg-2.0.63": ("rembg-2.0.63", "isnet-general-use"),
 }
 SIZES = [(1, 1), (1, 77), (90, 1), (31, 47), (64, 64), (127, 83), (97, 301), (300, 451), (512, 512)]
 

@@ -108,13 +108,47 @@ inline std::int32_t pack_shuffled(const Pack& job, const char* src, char* dst) {
   }
   return x;
 }
+
+// Planes, 16 bytes of each a step: gives how far it came.
+template <typename T>
+inline std::int32_t pack_planes(const Pack& job, const char* src, char* dst) {
+  constexpr std::int32_t sample = sizeof(T);
+  constexpr std::int32_t pixels = 16 / sample;
+  const std::int32_t channels = job.channels;
+  // Byte i of the `part`-th 16 that are stored comes from one plane; the other planes have 0 there.
+  std::int8_t from[4][4][16];
+  for (std::int32_t part = 0; part < channels; ++part) {
+    for (std::int32_t i = 0; i < 16; ++i) {
+      const std::int32_t at = 16 * part + i;
+      const std::int32_t plane = at / sample % channels;
+      for (std::int32_t c = 0; c < channels; ++c) {
+        from[part][c][i] = static_cast<std::int8_t>(c == plane ? at / (channels * sample) * sample + i % sample : -1);
+      }
+    }
+  }
+  std::int32_t x = 0;
+  for (; x + pixels <= job.width; x += pixels) {
+    for (std::int32_t part = 0; part < channels; ++part) {
+      __m128i bytes = _mm_setzero_si128();
+      for (std::int32_t c = 0; c < channels; ++c) {
+        const char* plane = src + c * job.channel_stride + x * sample;
+        const __m128i order = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from[part][c]));
+        const __m128i own = _mm_loadu_si128(reinterpret_cast<const __m128i*>(plane));
+        bytes = _mm_or_si128(bytes, _mm_shuffle_epi8(own, order));
+      }
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * channels * sample + 16 * part), bytes);
+    }
+  }
+  return x;
+}
 #endif
 
 template <typename T>
 inline void pack_row(const Pack& job, const char* src, char* dst) {
   std::int32_t x = 0;
 #ifdef __AVX2__
-  if (!job.narrow) x = pack_shuffled<T>(job, src, dst);
+  const bool planes = job.channels > 1 && job.pixel_stride == static_cast<std::ptrdiff_t>(sizeof(T));
+  if (!job.narrow) x = planes ? pack_planes<T>(job, src, dst) : pack_shuffled<T>(job, src, dst);
 #endif
   pack_pixels<T>(job, src, dst, x, job.width);
 }

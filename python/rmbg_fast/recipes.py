@@ -15,7 +15,7 @@ DEFAULTS: dict[str, Any] = {
     "divide_by_max": False, "alpha": "straight", "empty_below": 0.05, "empty": "transparent",
 }  # fmt: skip
 FIELDS = (*REQUIRED, *DEFAULTS)
-"""Of a recipe; `rembg` leaves std to the model."""
+"""Of a recipe; those of rembg leave std, and the newer one mean, to the model."""
 
 
 def names() -> list[str]:

@@ -228,9 +228,12 @@ void check_pack(Random& random, const Tiers& tiers) {
   const bool wide = random.one_in(2);
   const bool narrow = wide && random.one_in(2);
   const std::int32_t sample = wide ? 2 : 1;
-  // Channels at any distance, in either order; pixels at any distance, overlapping or not, in either order.
-  const std::int32_t channel = random.pick({sample, sample, random.between(-5, 5), -sample});
-  const std::int32_t pixel = random.pick({channels * sample, -channels * sample, random.between(-20, 20)});
+  // Channels at any distance, in either order; pixels at any distance, overlapping or not, in either order; planes.
+  const bool planes = random.one_in(4);
+  const std::int32_t channel =
+      planes ? size.width * sample + random.between(0, 9) : random.pick({sample, random.between(-5, 5), -sample});
+  const std::int32_t pixel =
+      planes ? sample : random.pick({channels * sample, -channels * sample, random.between(-20, 20)});
   const std::int32_t span = (channels - 1) * std::abs(channel) + (size.width - 1) * std::abs(pixel) + sample;
   Rows src(random, {span, size.height}, 1, 1, 0);  // bytes: no sample need be aligned
   const std::int32_t at = (channel < 0 ? (channels - 1) * -channel : 0) + (pixel < 0 ? (size.width - 1) * -pixel : 0);
