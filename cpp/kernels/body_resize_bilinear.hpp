@@ -17,15 +17,23 @@ struct BilinearRows {
 };
 
 #ifdef __AVX512F__
+// `ahead` (none: -1) is fetched meanwhile.
 template <int kLoads>
-inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t row, const PlannedPixels* plan,
-                                      float* dst) {
+inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t row, std::int32_t ahead,
+                                      const PlannedPixels* plan, float* dst) {
   const Gather<1, kLoads> gather(job.src.channels, 0);
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::ptrdiff_t plane = padded(job.out.width);
   for (std::int32_t x = 0; x < job.out.width; x += 16, plan += 2) {
     const GatheredSums a = gather.sums(plan[0], p);
     const GatheredSums b = gather.sums(plan[1], p);
+    if (ahead >= 0) {
+      for (int k = 0; k < 2; ++k) {
+        const std::uint8_t* next = job.src.data + ahead * job.src.stride + plan[k].begin;
+        _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T0);
+        if (kLoads == 2) _mm_prefetch(reinterpret_cast<const char*>(next + 64), _MM_HINT_T0);
+      }
+    }
     const __m512i red = _mm512_shuffle_i64x2(a.red_green, b.red_green, 0x44);
     _mm512_storeu_ps(dst + x, _mm512_cvtepi32_ps(red));
     if (job.src.channels == 1) continue;
@@ -138,8 +146,8 @@ inline const float* bilinear_row(const ResizeBilinear& job, BilinearRows& rows, 
   if (rows.row[1] == row) return rows.slot[1];
   const int free = rows.row[0] == keep ? 1 : 0;
 #ifdef __AVX512F__
-  if (rows.loads != 0 && ahead < 0) {  // with rows to fetch, the smaller steps are faster
-    (rows.loads == 1 ? bilinear_columns_gathered<1> : bilinear_columns_gathered<2>)(job, row, rows.plan,
+  if (rows.loads != 0) {
+    (rows.loads == 1 ? bilinear_columns_gathered<1> : bilinear_columns_gathered<2>)(job, row, ahead, rows.plan,
                                                                                     rows.slot[free]);
     rows.row[free] = row;
     return rows.slot[free];

@@ -29,6 +29,15 @@ inline void mask_columns_bilinear(const ResizeMask& job, const float* p, float* 
     const __m512 step = _mm512_mul_ps(_mm512_sub_ps(b, a), _mm512_loadu_ps(fraction + x));
     _mm512_storeu_ps(dst + x, _mm512_add_ps(a, step));
   }
+  // Shrinking to no less than half, they look at 33.
+  for (; x + 16 <= job.width && first[x] + 33 <= job.src_width && first[x + 15] - first[x] < 32; x += 16) {
+    const __m512i at = _mm512_sub_epi32(_mm512_loadu_si512(first + x), _mm512_set1_epi32(first[x]));
+    const float* near = p + first[x];
+    const __m512 a = _mm512_permutex2var_ps(_mm512_loadu_ps(near), at, _mm512_loadu_ps(near + 16));
+    const __m512 b = _mm512_permutex2var_ps(_mm512_loadu_ps(near + 1), at, _mm512_loadu_ps(near + 17));
+    const __m512 step = _mm512_mul_ps(_mm512_sub_ps(b, a), _mm512_loadu_ps(fraction + x));
+    _mm512_storeu_ps(dst + x, _mm512_add_ps(a, step));
+  }
 #endif
 #ifdef __AVX2__
   // Enlarging, eight columns look at no more than nine neighbours: two loads and a permutation each instead of gathers.
@@ -37,6 +46,13 @@ inline void mask_columns_bilinear(const ResizeMask& job, const float* p, float* 
         _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x)), _mm256_set1_epi32(first[x]));
     const __m256 a = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + first[x]), at);
     const __m256 b = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + first[x] + 1), at);
+    const __m256 step = _mm256_mul_ps(_mm256_sub_ps(b, a), _mm256_loadu_ps(fraction + x));
+    _mm256_storeu_ps(dst + x, _mm256_add_ps(a, step));
+  }
+  for (; x + 8 <= job.width && first[x + 7] + 2 <= job.src_width; x += 8) {
+    const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x));
+    const __m256 a = _mm256_i32gather_ps(p, at, 4);
+    const __m256 b = _mm256_i32gather_ps(p + 1, at, 4);
     const __m256 step = _mm256_mul_ps(_mm256_sub_ps(b, a), _mm256_loadu_ps(fraction + x));
     _mm256_storeu_ps(dst + x, _mm256_add_ps(a, step));
   }
