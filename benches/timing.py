@@ -15,16 +15,16 @@ Array = NDArray[Any]
 Call = Callable[[], Any]
 PATIENCE = 2.0
 """Seconds for all rounds of one call: what is slow gets fewer."""
-LONG = 0.2
-"""Seconds of a call that is not made twice: what the caches hold makes no difference to it."""
+REPEATS = ((0.02, 4), (0.2, 2))
+"""Below so many seconds a call is made so often in its turn: what the caches hold makes a difference to it."""
 BLOCK = 128 << 10
 """Bytes that a copy takes at a time: they stay in the second-level cache and make the cost of a step vanish."""
 
 
 def medians(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
-    """Milliseconds of each call. They take turns, so that all meet the same load. In its turn a call is made twice and
-    the second counts: else it would matter who came before and what that left in the caches. The first turn warms up,
-    but counts for a call that alone takes more than PATIENCE.
+    """Milliseconds of each call. They take turns, so that all meet the same load. In its turn a call is repeated and
+    the last counts: else it would matter who came before and what that left in the caches. The first turn warms up, but
+    counts for a call that alone takes more than PATIENCE.
     """
     taken: dict[str, list[float]] = {name: [] for name in calls}
     wanted = dict.fromkeys(calls, rounds)
@@ -33,7 +33,7 @@ def medians(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
             if turn > wanted[name]:
                 continue
             seconds = timed(call)
-            if seconds < LONG:
+            for _ in range(next((count - 1 for limit, count in REPEATS if seconds < limit), 0)):
                 seconds = timed(call)
             if turn or seconds > PATIENCE:
                 taken[name].append(seconds * 1e3)

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Builds and runs the checkers of the kernels and of the network: every tier against the reference, then under the
 # sanitizers, then on old CPUs and on AArch64 where an emulator is installed. What cannot run says so.
-#   CXX=g++ ROUNDS=200 EMULATED_ROUNDS=10 SEED=1 scripts/check_cpp.sh
+#   CXX=g++ ROUNDS=200 EMULATED_ROUNDS=10 SEED=1 FUZZ_SECONDS=20 FUZZ_SEED=1 scripts/check_cpp.sh
+# Rounds have the same seed each time, so that a run can be repeated; the fuzzing has another each time, and prints it.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 rounds=${ROUNDS:-200}
 emulated_rounds=${EMULATED_ROUNDS:-10}
 seed=${SEED:-1}
+fuzz_seconds=${FUZZ_SECONDS:-20}
+fuzz_seed=${FUZZ_SEED:-$(date +%s)}
 emulated_side=20  # of the pictures: the network's reference has no fused multiply-add there, and is slow
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -32,10 +35,13 @@ build release -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="${CXX:-g++}"
 echo "== run: release"
 "$work/release/check_kernels" "$rounds" "$seed"
 "$work/release/check_network" "$rounds" "$seed"
+echo "== fuzz: the kernels' tiers, ${fuzz_seconds} s each, FUZZ_SEED=$fuzz_seed"
+"$work/release/check_kernels" "${fuzz_seconds}s" "$fuzz_seed"
 
 build sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=address,undefined
 echo "== run: address and undefined-behaviour sanitizers"
 "$work/sanitize/check_kernels" "$rounds" "$seed"
+"$work/sanitize/check_kernels" "${fuzz_seconds}s" "$fuzz_seed"
 "$work/sanitize/check_network" $((rounds / 2)) "$seed"
 
 targets=check_network build thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=thread
