@@ -14,4 +14,6 @@ LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "every second column": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
     "crop": lambda a: np.pad(a, [(1, 2), (3, 1)] + [(0, 0)] * (a.ndim - 2))[1:-2, 3:-1],
     "fortran": np.asfortranarray,
+    "channels in reverse": lambda a: a[..., ::-1].copy()[..., ::-1] if a.ndim == 3 else a,
+    "planes": lambda a: np.moveaxis(np.moveaxis(a, -1, 0).copy(), 0, -1) if a.ndim == 3 else a,
 }

@@ -81,6 +81,17 @@ def test_layouts(tier: str, channels: int, dtype: str, layout: str) -> None:
     same("cutout", image, mask)
 
 
+@pytest.mark.parametrize("layout", ["packed", "mirrored", "channels in reverse", "planes"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_pictures_of_many_windows(tier: str, dtype: str, layout: str) -> None:
+    """What is not packed 8-bit is brought together a quarter of a megabyte at a time."""
+    image = LAYOUTS[layout](picture(431, 401, 4, dtype)[..., :3])
+    for resample in ("bilinear", "triangle", "pillow-lanczos"):
+        same("preprocess", image, size=(150, 64), resample=resample, rounding="nearest")
+    same("cutout", image, matte(31, 20))
+    same("blend", image, picture(431, 401, 1, dtype), mode="premultiplied")
+
+
 @pytest.mark.parametrize("rounding", ["truncate", "nearest"])
 @pytest.mark.parametrize("resample", MASK_RESAMPLES)
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])

@@ -61,6 +61,7 @@ struct Size {
 Size random_size(Random& random) {
   if (random.one_in(8)) return {random.between(150, 300), 3};
   if (random.one_in(12)) return {3, random.between(150, 300)};
+  if (random.one_in(40)) return {random.between(300, 3000), random.between(1, 4)};
   return {random.side(), random.side()};
 }
 
