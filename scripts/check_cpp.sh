@@ -41,6 +41,7 @@ echo "== fuzz: the kernels' tiers, ${fuzz_seconds} s each, FUZZ_SEED=$fuzz_seed"
 build sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=address,undefined
 echo "== run: address and undefined-behaviour sanitizers"
 "$work/sanitize/check_kernels" "$rounds" "$seed"
+echo "== fuzz, sanitized: FUZZ_SEED=$fuzz_seed"
 "$work/sanitize/check_kernels" "${fuzz_seconds}s" "$fuzz_seed"
 "$work/sanitize/check_network" $((rounds / 2)) "$seed"
 

@@ -39,6 +39,7 @@ bool rows_overlap(const py::array& array) {
   return array.shape(0) > 1 && std::abs(array.strides(0)) * array.shape(0) < array.nbytes();
 }
 
+// Of an alpha; images may lie as they like.
 py::array packed(const py::array& array) {
   if (rows_packed(array)) return array;
   return py::module_::import("numpy").attr("require")(array, py::none(), "CA");

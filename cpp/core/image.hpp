@@ -19,8 +19,8 @@ struct ImageView {
   std::int32_t channels;  // 1 grey, 3 RGB, 4 RGBA (straight alpha)
   std::ptrdiff_t stride;  // bytes from one row to the next
   Sample sample;
-  std::ptrdiff_t pixel_stride;  // bytes from one pixel to the next, and from one of its samples to the next
-  std::ptrdiff_t channel_stride;
+  std::ptrdiff_t pixel_stride;    // bytes from one pixel to the next
+  std::ptrdiff_t channel_stride;  // bytes from one of its samples to the next
 };
 
 // With the samples of a row one behind the other.
@@ -44,7 +44,7 @@ struct MutableImageView {
   std::int32_t height;
   std::int32_t channels;
   std::ptrdiff_t stride;  // its rows are packed
-  Sample sample = Sample::u8;
+  Sample sample;
 };
 
 }  // namespace rmbg

@@ -115,32 +115,6 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
   }
   return x;
 }
-#endif
-
-#ifdef __AVX2__
-// 32-bit numbers in two words.
-struct Products {
-  __m256i high;
-  __m256i low;
-};
-
-inline __m256i less_than(__m256i a, __m256i b) {  // -1 where it is, without a sign
-  return _mm256_xor_si256(_mm256_cmpeq_epi16(_mm256_max_epu16(a, b), a), _mm256_set1_epi16(-1));
-}
-
-inline Products multiply_words(__m256i a, __m256i b) { return {_mm256_mulhi_epu16(a, b), _mm256_mullo_epi16(a, b)}; }
-
-inline Products add_words(const Products& a, const Products& b) {
-  const __m256i low = _mm256_add_epi16(a.low, b.low);
-  return {_mm256_sub_epi16(_mm256_add_epi16(a.high, b.high), less_than(low, a.low)), low};
-}
-
-// As divide_by_top does it: the high word of t + (t >> 16), where t has 1/2 more.
-inline __m256i divide_by_65535(const Products& p) {
-  const __m256i high = _mm256_add_epi16(p.high, _mm256_srli_epi16(p.low, 15));
-  const __m256i low = _mm256_add_epi16(_mm256_xor_si256(p.low, _mm256_set1_epi16(-32768)), high);
-  return _mm256_sub_epi16(high, less_than(low, high));
-}
 
 // Of 16-bit samples four pixels a step, as words R G B A. Gives how far it came; what it reads and writes beyond `end`
 // lies in the row.
@@ -220,7 +194,7 @@ constexpr ByteOrder close_order() {
   return order;
 }
 
-// Sixteen pixels a step.
+// Sixteen pixels a step, the last masked: nothing outside is touched. The sums are those of blend_row_avx2.
 template <int kChannels, BlendMode kMode>
 inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const std::uint8_t* alpha, std::uint8_t* dst,
                              std::int32_t begin, std::int32_t end) {
@@ -231,17 +205,12 @@ inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const st
   const __m512i close = _mm512_load_si512(kClose.from);
   const __m512i to_lanes = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0);
   const __m512i zero = _mm512_setzero_si512();
-  const auto divide = [](__m512i products) {
-    const __m512i t = _mm512_add_epi16(products, _mm512_set1_epi16(128));
-    return _mm512_srli_epi16(_mm512_add_epi16(t, _mm512_srli_epi16(t, 8)), 8);
-  };
   const auto word = [&](int c) { return static_cast<long long>(job.background[c]); };
   const __m512i behind = _mm512_set1_epi64(word(0) | word(1) << 16 | word(2) << 32);
   const __m512i behind_255 = _mm512_mullo_epi16(behind, _mm512_set1_epi16(255));
   const auto mixed = [&](__m512i colour, __m512i a) {
-    if (kMode == BlendMode::premultiplied) return divide(_mm512_mullo_epi16(colour, a));
-    // colour * a + behind * (255 - a) fits 16 bits, whatever overflows on the way
-    return divide(_mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(colour, behind), a), behind_255));
+    if (kMode == BlendMode::premultiplied) return divide_by_255(_mm512_mullo_epi16(colour, a));
+    return divide_by_255(_mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(colour, behind), a), behind_255));
   };
   const auto step = [&](std::int32_t x, std::int32_t n) {
     const __mmask64 all = ~std::uint64_t{0};
@@ -249,7 +218,7 @@ inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const st
     if (kChannels != 4) pixels = _mm512_maskz_permutexvar_epi8(0x7777777777777777, spread, pixels);
     const __m128i levels = _mm_maskz_loadu_epi8(static_cast<__mmask16>(0xffff >> (16 - n)), alpha + (x - begin));
     __m512i a = _mm512_cvtepu8_epi32(levels);
-    if (kChannels == 4) a = divide(_mm512_mullo_epi16(a, _mm512_srli_epi32(pixels, 24)));
+    if (kChannels == 4) a = divide_by_255(_mm512_mullo_epi16(a, _mm512_srli_epi32(pixels, 24)));
     if (job.threshold) {
       const __mmask16 opaque = _mm512_cmpge_epi32_mask(a, _mm512_set1_epi32(job.threshold));
       a = _mm512_maskz_set1_epi32(opaque, 255);

@@ -1,7 +1,6 @@
 // pack: rows of pixels from anywhere, brought together.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -30,12 +29,7 @@ inline void pack_pixels(const Pack& job, const char* src, char* dst, std::int32_
   for (std::int32_t x = begin; x < end; ++x) {
     for (std::int32_t c = 0; c < job.channels; ++c) {
       const T v = sample_at<T>(src + x * job.pixel_stride + c * job.channel_stride);
-      const std::ptrdiff_t at = std::ptrdiff_t{x} * job.channels + c;
-      if (job.narrow) {
-        dst[at] = static_cast<char>(narrowed(v));
-      } else {
-        std::memcpy(dst + at * static_cast<std::ptrdiff_t>(sizeof(T)), &v, sizeof(T));
-      }
+      std::memcpy(dst + (std::ptrdiff_t{x} * job.channels + c) * static_cast<std::ptrdiff_t>(sizeof(T)), &v, sizeof(T));
     }
   }
 }
@@ -97,10 +91,14 @@ inline std::int32_t pack_shuffled(const Pack& job, const char* src, char* dst) {
     pack_pixels<T>(job, src, dst, x, x + 1);  // of a row that runs backwards
   }
   // The first pixel that a step may not begin with.
-  const auto steps = [](std::ptrdiff_t room, std::ptrdiff_t size) { return room < 0 ? 0 : room / size + 1; };
-  std::ptrdiff_t upto = steps(job.width * packed - 16, packed);
-  if (job.pixel_stride > 0) upto = std::min(upto, steps(row_end - 16 - low, job.pixel_stride));
-  if (job.pixel_stride < 0) upto = std::min(upto, steps(low - row_begin, -job.pixel_stride));
+  std::ptrdiff_t upto = job.width;
+  const auto limit = [&](std::ptrdiff_t room, std::ptrdiff_t size) {
+    const std::ptrdiff_t most = room < 0 ? 0 : room / size + 1;
+    upto = most < upto ? most : upto;
+  };
+  limit(job.width * packed - 16, packed);
+  if (job.pixel_stride > 0) limit(row_end - 16 - low, job.pixel_stride);
+  if (job.pixel_stride < 0) limit(low - row_begin, -job.pixel_stride);
   if (job.pixel_stride == 0 && low + 16 > row_end) upto = 0;
   for (; x < upto; x += static_cast<std::int32_t>(pixels)) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(src + x * job.pixel_stride + low));
@@ -148,9 +146,22 @@ inline void pack_row(const Pack& job, const char* src, char* dst) {
   std::int32_t x = 0;
 #ifdef __AVX2__
   const bool planes = job.channels > 1 && job.pixel_stride == static_cast<std::ptrdiff_t>(sizeof(T));
-  if (!job.narrow) x = planes ? pack_planes<T>(job, src, dst) : pack_shuffled<T>(job, src, dst);
+  x = planes ? pack_planes<T>(job, src, dst) : pack_shuffled<T>(job, src, dst);
 #endif
   pack_pixels<T>(job, src, dst, x, job.width);
+}
+
+// Some pixels at a time: packed as words, which are then narrowed.
+inline void pack_narrow_row(Pack job, const char* src, std::uint8_t* dst) {
+  constexpr std::int32_t kPixels = 256;
+  std::uint16_t words[4 * kPixels];
+  const std::int32_t width = job.width;
+  for (std::int32_t x = 0; x < width; x += kPixels) {
+    job.width = width - x < kPixels ? width - x : kPixels;
+    pack_row<std::uint16_t>(job, src + x * job.pixel_stride, reinterpret_cast<char*>(words));
+    narrow_row(reinterpret_cast<const char*>(words), std::ptrdiff_t{job.width} * job.channels,
+               dst + std::ptrdiff_t{x} * job.channels);
+  }
 }
 
 void pack(const Pack& job, std::int32_t row_begin, std::int32_t row_end) {
@@ -160,9 +171,9 @@ void pack(const Pack& job, std::int32_t row_begin, std::int32_t row_end) {
     char* dst = static_cast<char*>(job.dst) + y * job.dst_stride;
     if (job.narrow && together) {
       narrow_row(src, std::ptrdiff_t{job.width} * job.channels, reinterpret_cast<std::uint8_t*>(dst));
-      continue;
-    }
-    if (job.wide) {
+    } else if (job.narrow) {
+      pack_narrow_row(job, src, reinterpret_cast<std::uint8_t*>(dst));
+    } else if (job.wide) {
       pack_row<std::uint16_t>(job, src, dst);
     } else {
       pack_row<std::uint8_t>(job, src, dst);

@@ -11,8 +11,8 @@ struct BilinearRows {
   float* slot[2];
   std::int32_t row[2] = {-1, -1};  // which source row a slot holds
 #ifdef __AVX512F__
-  PlannedPixels* plan;
-  int loads;  // for eight columns, 0: more than can be
+  PlannedPixels* plan = nullptr;
+  int loads = 0;  // of 64 bytes for eight columns; 0: not gathered
 #endif
 };
 
@@ -23,7 +23,7 @@ inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t ro
                                       const PlannedPixels* plan, float* dst) {
   const Gather<1, kLoads> gather(job.src.channels, 0);
   const std::uint8_t* p = job.src.data + row * job.src.stride;
-  const std::ptrdiff_t plane = padded(job.out.width);
+  const std::ptrdiff_t plane = padded_width(job.out.width);
   for (std::int32_t x = 0; x < job.out.width; x += 16, plan += 2) {
     const GatheredSums a = gather.sums(plan[0], p);
     const GatheredSums b = gather.sums(plan[1], p);
@@ -111,7 +111,7 @@ inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, [[mayb
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::int32_t channels = job.src.channels;
   const std::int32_t used = planes_of(job.src);
-  const std::ptrdiff_t plane = padded(job.out.width);
+  const std::ptrdiff_t plane = padded_width(job.out.width);
   std::int32_t x = 0;
 #ifdef __AVX2__
   const std::int32_t last = job.src.width * channels - (channels == 1 ? 4 : 8);  // byte that can be loaded from
@@ -180,7 +180,7 @@ inline void bilinear_mix(const ResizeBilinear& job, std::int32_t y, const float*
   // reach it.
   const double per_whole = 1.0 / static_cast<double>(whole);
   for (std::int32_t c = 0; c < 3; ++c) {
-    const std::ptrdiff_t plane = source_plane(job.src, c) * static_cast<std::ptrdiff_t>(padded(job.out.width));
+    const std::ptrdiff_t plane = source_plane(job.src, c) * static_cast<std::ptrdiff_t>(padded_width(job.out.width));
     const float* __restrict a = upper + plane;
     const float* __restrict b = lower + plane;
     const float scale = job.out.scale[c];
@@ -221,9 +221,10 @@ inline void bilinear_mix(const ResizeBilinear& job, std::int32_t y, const float*
 void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
   BilinearRows rows;
   rows.slot[0] = static_cast<float*>(scratch);
-  rows.slot[1] = rows.slot[0] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width));
+  rows.slot[1] = rows.slot[0] + 3 * static_cast<std::ptrdiff_t>(padded_width(job.out.width));
 #ifdef __AVX512F__
-  rows.plan = reinterpret_cast<PlannedPixels*>(rows.slot[1] + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width)));
+  rows.plan =
+      reinterpret_cast<PlannedPixels*>(rows.slot[1] + 3 * static_cast<std::ptrdiff_t>(padded_width(job.out.width)));
   const auto weights = [&](std::int32_t x, std::int32_t pair) {
     const std::int32_t second = job.columns.weight[x];
     return pair ? 0 : second << 16 | (job.columns.denominator - second);

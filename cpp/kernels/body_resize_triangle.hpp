@@ -10,7 +10,7 @@ inline void triangle_write(const ResizeTriangle& job, std::int32_t y, const std:
   const std::int32_t half = job.out.rounding == Rounding::nearest ? 1 << 20 : 0;
   for (std::int32_t c = 0; c < 3; ++c) {
     const std::int32_t* __restrict from =
-        sums + source_plane(job.src, c) * static_cast<std::ptrdiff_t>(padded(job.out.width));
+        sums + source_plane(job.src, c) * static_cast<std::ptrdiff_t>(padded_width(job.out.width));
     const float scale = job.out.scale[c];
     const float bias = job.out.bias[c];
     if (job.out.rounding == Rounding::none) {

@@ -68,25 +68,17 @@ const KernelTable& active() {
 
 void set_active(const std::string& name) { chosen.store(find(name), std::memory_order_release); }
 
-namespace {
-
-constexpr std::size_t kPlanBytes = 192 / 8;  // of a column, in PlannedPixels
-
-std::size_t plane_words(const NormalizedPlanes& out) { return (static_cast<std::size_t>(out.width) + 31) / 32 * 32; }
-
-}  // namespace
-
 std::size_t scratch_bytes(const ResizeBilinear& job) {
-  return plane_words(job.out) * (2 * 3 * sizeof(float) + kPlanBytes);
+  return static_cast<std::size_t>(padded_width(job.out.width)) * (2 * 3 * sizeof(float) + kPlannedColumnBytes);
 }
 
 std::size_t scratch_bytes(const ResizeTriangle& job) {
-  const std::size_t plane = plane_words(job.out);
-  const std::size_t rows = static_cast<std::size_t>(job.rows.stride);
+  const auto plane = static_cast<std::size_t>(padded_width(job.out.width));
   const std::size_t sums = 3 * sizeof(std::int32_t) * plane;
   const std::size_t row = sizeof(std::int16_t) * static_cast<std::size_t>(triangle_row_words(job));
-  if (triangle_columns_first(job)) return sums + rows * 3 * sizeof(std::int16_t) * plane + kPlanBytes * plane + row;
-  return sums + row + 2 * (rows + 4);
+  if (!triangle_columns_first(job)) return sums + row + triangle_part_bytes(job);
+  const std::size_t ring = static_cast<std::size_t>(job.rows.stride) * 3 * sizeof(std::int16_t) * plane;
+  return sums + ring + kPlannedColumnBytes * plane + row;
 }
 
 std::size_t scratch_bytes(const ResizeMask& job) {

@@ -2,9 +2,9 @@
 // permutation of bytes brings two taps of a colour into the two words of a lane, which are multiplied and added.
 #pragma once
 
-#include <algorithm>
-
 #include "kernels/rows.hpp"
+
+#ifdef __AVX512F__
 
 namespace {
 
@@ -12,35 +12,37 @@ struct alignas(64) PlannedPixels {
   std::int32_t taps[8];        // the first tap, in bytes from `begin`, in both words
   std::int32_t weights[4][8];  // two words each: of taps 0 and 1, 2 and 3, 4 and 5, and zeros
   std::ptrdiff_t begin;        // bytes into the row
-  std::uint64_t inside[2];     // which of the 128 bytes belong to the row
+  std::uint64_t inside[2];     // which of the 128 bytes from `begin` on belong to the row
 };
+static_assert(sizeof(PlannedPixels) == 8 * kPlannedColumnBytes);
 
-// Plans padded(width) columns of an axis with up to `taps` taps; weights(x, pair) is a PlannedPixels::weights. Gives
-// how many loads of 64 bytes it takes, 1 or 2; 0 where that would not be enough.
+// Plans padded_width(width) columns of an axis with up to `taps` taps; weights(x, pair) is a PlannedPixels::weights.
+// Gives how many loads of 64 bytes eight columns take, 1 or 2; 0 where that would not be enough, and the plan is
+// unfinished.
 template <typename Weights>
 inline int plan_pixels(const Picture8& src, const std::int32_t* first, std::int32_t taps, std::int32_t width,
                        Weights weights, PlannedPixels* plan) {
   const std::int32_t channels = src.channels;
-  std::int32_t widest = 0;
-  for (std::int32_t x = 0; x < padded(width); x += 8, ++plan) {
+  int loads = 1;
+  for (std::int32_t x = 0; x < padded_width(width); x += 8, ++plan) {
     const auto column = [&](std::int32_t i) { return x + i < width ? x + i : width - 1; };
     const std::int32_t begin = first[column(0)];
-    widest = std::max(widest, (first[column(7)] - begin + taps) * channels);
-    if (widest > 128) return 0;
+    const std::int32_t span = (first[column(7)] - begin + taps) * channels;
+    if (span > 128) return 0;
+    if (span > 64) loads = 2;
     for (std::int32_t i = 0; i < 8; ++i) {
       plan->taps[i] = (first[column(i)] - begin) * channels * 0x10001;
       for (std::int32_t pair = 0; pair < 4; ++pair) plan->weights[pair][i] = weights(column(i), pair);
     }
     plan->begin = static_cast<std::ptrdiff_t>(begin) * channels;
     for (std::int32_t load = 0; load < 2; ++load) {
-      const std::int32_t left = std::max((src.width - begin) * channels - 64 * load, 0);
-      plan->inside[load] = left < 64 ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0};
+      const std::int32_t left = (src.width - begin) * channels - 64 * load;
+      plan->inside[load] = left >= 64 ? ~std::uint64_t{0} : left > 0 ? (std::uint64_t{1} << left) - 1 : 0;
     }
   }
-  return widest > 64 ? 2 : 1;
+  return loads;
 }
 
-#ifdef __AVX512F__
 struct GatheredSums {
   __m512i red_green;  // 8 reds, 8 greens
   __m512i blue;       // 8 blues of the even pairs of taps, 8 of the odd ones: still to be added
@@ -110,6 +112,6 @@ class Gather {
   __m512i blue_[(kPairs + 1) / 2];
 };
 
-#endif
-
 }  // namespace
+
+#endif

@@ -49,8 +49,8 @@ struct Pack {
   std::ptrdiff_t channel_stride;
   std::int32_t width;
   std::int32_t channels;
-  bool wide;    // 16-bit samples in, and out unless
-  bool narrow;  // (only if wide)
+  bool wide;    // samples are 16-bit
+  bool narrow;  // of 16-bit samples: bytes out
   void* dst;
   std::ptrdiff_t dst_stride;
 };
@@ -229,6 +229,17 @@ constexpr std::int32_t kTriangleFewTaps = 6;
 inline bool triangle_columns_first(const ResizeTriangle& job) {
   const bool less = job.columns.stride <= kTriangleFewTaps || 2 * job.src.height <= job.out.height;
   return less && job.rows.stride <= kTriangleRingRows;
+}
+
+// Samples of a row that a tier works on: full registers, whatever the width.
+inline std::int32_t padded_width(std::int32_t width) { return (width + 31) & ~31; }
+
+// What a tier may keep for each padded column: where it reads, and with what weights.
+constexpr std::size_t kPlannedColumnBytes = 24;
+
+// Bytes of the weights of one output row, in two parts each, in fours.
+inline std::size_t triangle_part_bytes(const ResizeTriangle& job) {
+  return 2 * (static_cast<std::size_t>(job.rows.stride) + 4);
 }
 
 // Words of one row on its way, with what a filter that starts at the last pixel, or a full register, may touch beyond

@@ -17,8 +17,6 @@ using namespace rmbg::kernels;
 
 constexpr std::int32_t kHalfChunk = 64;  // floats converted at a time on their way to binary16
 
-inline std::int32_t padded(std::int32_t n) { return (n + 31) & ~31; }
-
 inline std::int32_t planes_of(const Picture8& src) { return src.channels == 1 ? 1 : 3; }
 
 inline std::int32_t source_plane(const Picture8& src, std::int32_t plane) {

@@ -63,21 +63,22 @@ inline void triangle_columns8(const ResizeTriangle& job, const std::uint8_t* p, 
 
 // Eight output pixels of a grey row, from 4 bytes for each two pairs of taps.
 template <int kPairs>
-inline void triangle_grey8(const ResizeTriangle& job, const std::uint8_t* p, std::int32_t x, const PlannedPixels& plan,
-                           std::int16_t* dst) {
+inline void triangle_grey8(const ResizeTriangle& job, const std::uint8_t* p, std::int32_t x, std::int16_t* dst) {
   constexpr char z = -1;
   const __m256i even = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, 1, z, 4, z, 5, z, 8, z, 9, z, 12, z, 13, z));
   const __m256i odd = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, z, 3, z, 6, z, 7, z, 10, z, 11, z, 14, z, 15, z));
   const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(job.columns.first + x));
+  const auto* w = reinterpret_cast<const int*>(job.columns.weights + std::ptrdiff_t{x} * 2 * kPairs);
+  const __m256i pixels = _mm256_mullo_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(kPairs));
   __m256i sum = _mm256_setzero_si256();
   for (int pair = 0; pair < kPairs; pair += 2) {
     const __m256i bytes = _mm256_i32gather_epi32(reinterpret_cast<const int*>(p + 2 * pair), first, 1);
-    const auto add = [&](__m256i order, const std::int32_t* weights) {
-      const __m256i by = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
+    const auto add = [&](__m256i order, const int* weights) {
+      const __m256i by = _mm256_i32gather_epi32(weights, pixels, 4);
       sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, order), by));
     };
-    add(even, plan.weights[pair]);
-    if (pair + 1 < kPairs) add(odd, plan.weights[pair + 1]);
+    add(even, w + pair);
+    if (pair + 1 < kPairs) add(odd, w + pair + 1);
   }
   sum = to_q7(sum);
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(sum, sum), 0xd8);
@@ -85,9 +86,8 @@ inline void triangle_grey8(const ResizeTriangle& job, const std::uint8_t* p, std
 }
 
 template <int kPairs>
-inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::uint8_t* p, const PlannedPixels* plan,
-                                          std::int16_t* dst) {
-  const std::ptrdiff_t plane = padded(job.out.width);
+inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::uint8_t* p, std::int16_t* dst) {
+  const std::ptrdiff_t plane = padded_width(job.out.width);
   const std::int32_t channels = job.src.channels;
   const std::int32_t pixels = kPairs > 2 ? 4 : 0;  // before the second load for one output
   const std::int32_t loaded = channels == 1 ? 4 : 16;
@@ -96,7 +96,7 @@ inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::
   // three more pixels have the 12 bytes of weights that may be read beyond the last
   for (; x + 8 + 3 <= job.out.width && job.columns.first[x + 7] * channels <= last; x += 8) {
     if (channels == 1) {
-      triangle_grey8<kPairs>(job, p, x, plan[x / 8], dst);
+      triangle_grey8<kPairs>(job, p, x, dst);
     } else if (channels == 3) {
       triangle_columns8<3, kPairs>(job, p, x, dst, plane);
     } else {
@@ -108,17 +108,16 @@ inline std::int32_t triangle_columns_by_8(const ResizeTriangle& job, const std::
 #endif
 
 // A row by up to kTriangleFewTaps taps.
-inline void triangle_few_taps(const ResizeTriangle& job, std::int32_t row, [[maybe_unused]] const PlannedPixels* plan,
-                              std::int16_t* dst) {
+inline void triangle_few_taps(const ResizeTriangle& job, std::int32_t row, std::int16_t* dst) {
   const std::uint8_t* p = job.src.data + row * job.src.stride;
   const std::int32_t channels = job.src.channels;
   const std::int32_t used = planes_of(job.src);
-  const std::ptrdiff_t plane = padded(job.out.width);
+  const std::ptrdiff_t plane = padded_width(job.out.width);
   std::int32_t x = 0;
 #ifdef __AVX2__
-  using ByEight = std::int32_t (*)(const ResizeTriangle&, const std::uint8_t*, const PlannedPixels*, std::int16_t*);
+  using ByEight = std::int32_t (*)(const ResizeTriangle&, const std::uint8_t*, std::int16_t*);
   constexpr ByEight kByEight[] = {triangle_columns_by_8<1>, triangle_columns_by_8<2>, triangle_columns_by_8<3>};
-  x = kByEight[job.columns.stride / 2 - 1](job, p, plan, dst);
+  x = kByEight[job.columns.stride / 2 - 1](job, p, dst);
 #endif
   for (; x < job.out.width; ++x) {
     const std::int16_t* weights = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
@@ -138,8 +137,12 @@ inline void triangle_many_taps(const ResizeTriangle& job, std::int32_t row, std:
   const std::int32_t n = job.src.width * job.src.channels;
   for (std::int32_t i = 0; i < n; ++i) words[i] = p[i];
   triangle_words(job, words, sums);
-  const std::ptrdiff_t count = planes_of(job.src) * static_cast<std::ptrdiff_t>(padded(job.out.width));
-  for (std::ptrdiff_t i = 0; i < count; ++i) dst[i] = static_cast<std::int16_t>((sums[i] + 64) >> 7);
+  const std::ptrdiff_t plane = padded_width(job.out.width);
+  for (std::int32_t c = 0; c < planes_of(job.src); ++c) {
+    for (std::int32_t x = 0; x < job.out.width; ++x) {
+      dst[c * plane + x] = static_cast<std::int16_t>((sums[c * plane + x] + 64) >> 7);
+    }
+  }
 }
 
 #ifdef __AVX512F__
@@ -149,7 +152,7 @@ inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t ro
   const Gather<kPairs, kLoads> gather(job.src.channels, 64);
   const __m512i straight = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
   const std::uint8_t* p = job.src.data + row * job.src.stride;
-  const std::ptrdiff_t plane = padded(job.out.width);
+  const std::ptrdiff_t plane = padded_width(job.out.width);
   for (std::int32_t x = 0; x < job.out.width; x += 16, plan += 2) {
     const GatheredSums a = gather.sums(plan[0], p);
     const GatheredSums b = gather.sums(plan[1], p);
@@ -165,7 +168,7 @@ inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t ro
 }
 
 template <int kLoads>
-inline void triangle_columns_gathered(const ResizeTriangle& job, std::int32_t row, const PlannedPixels* plan,
+inline void triangle_columns_by_loads(const ResizeTriangle& job, std::int32_t row, const PlannedPixels* plan,
                                       std::int16_t* dst) {
   constexpr decltype(&triangle_columns_gathered<1, kLoads>) kByPairs[] = {
       triangle_columns_gathered<1, kLoads>, triangle_columns_gathered<2, kLoads>, triangle_columns_gathered<3, kLoads>};
@@ -230,12 +233,13 @@ inline void triangle_mix(const std::int16_t* const* rows, const std::int16_t* we
 class TriangleColumnsFirst {
  public:
   TriangleColumnsFirst(const ResizeTriangle& job, void* scratch)
-      : job_(job), plane_(padded(job.out.width)), few_taps_(job.columns.stride <= kTriangleFewTaps) {
+      : job_(job), plane_(padded_width(job.out.width)), few_taps_(job.columns.stride <= kTriangleFewTaps) {
     sums_ = static_cast<std::int32_t*>(scratch);
     ring_ = reinterpret_cast<std::int16_t*>(sums_ + 3 * plane_);
-    plan_ = reinterpret_cast<PlannedPixels*>(ring_ + job.rows.stride * 3 * plane_);
+    words_ = ring_ + job.rows.stride * 3 * plane_;
+#ifdef __AVX512F__
+    plan_ = reinterpret_cast<PlannedPixels*>(words_);
     words_ = reinterpret_cast<std::int16_t*>(plan_ + plane_ / 8);
-#ifdef __AVX2__
     const auto weights = [&](std::int32_t x, std::int32_t pair) {
       std::int32_t two = 0;
       const std::int16_t* from = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
@@ -268,12 +272,12 @@ class TriangleColumnsFirst {
   void columns(std::int32_t row, std::int16_t* dst) const {
 #ifdef __AVX512F__
     if (loads_ != 0) {
-      (loads_ == 1 ? triangle_columns_gathered<1> : triangle_columns_gathered<2>)(job_, row, plan_, dst);
+      (loads_ == 1 ? triangle_columns_by_loads<1> : triangle_columns_by_loads<2>)(job_, row, plan_, dst);
       return;
     }
 #endif
     if (few_taps_) {
-      triangle_few_taps(job_, row, plan_, dst);
+      triangle_few_taps(job_, row, dst);
     } else {
       triangle_many_taps(job_, row, words_, sums_, dst);
     }
@@ -284,10 +288,12 @@ class TriangleColumnsFirst {
   bool few_taps_;
   std::int32_t* sums_;
   std::int16_t* ring_;
-  PlannedPixels* plan_;
   std::int16_t* words_;  // of one source row, where there are many taps
-  [[maybe_unused]] int loads_ = 0;
-  std::int32_t done_ = 0;  // source rows before this one are in the ring, as far as they are needed
+#ifdef __AVX512F__
+  PlannedPixels* plan_;
+  int loads_ = 0;  // of 64 bytes for eight columns; 0: not gathered
+#endif
+  std::int32_t done_ = 0;  // source rows before this one were filtered, or are needed no more
 };
 
 }  // namespace

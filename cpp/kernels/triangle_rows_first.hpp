@@ -115,7 +115,7 @@ class TriangleRowsFirst {
  public:
   TriangleRowsFirst(const ResizeTriangle& job, void* scratch) : job_(job) {
     sums_ = static_cast<std::int32_t*>(scratch);
-    words_ = reinterpret_cast<std::int16_t*>(sums_ + 3 * static_cast<std::ptrdiff_t>(padded(job.out.width)));
+    words_ = reinterpret_cast<std::int16_t*>(sums_ + 3 * static_cast<std::ptrdiff_t>(padded_width(job.out.width)));
     parts_ = reinterpret_cast<std::uint8_t*>(words_ + triangle_row_words(job));
   }
 

@@ -144,7 +144,7 @@ inline std::int32_t triangle_words_by_8(const ResizeTriangle& job, const std::in
 // The row has triangle_row_words; what lies beyond its pixels is multiplied by 0. Planes are padded.
 inline void triangle_words(const ResizeTriangle& job, std::int16_t* row, std::int32_t* sums) {
   const std::int32_t channels = job.src.channels;
-  const std::ptrdiff_t plane = padded(job.out.width);
+  const std::ptrdiff_t plane = padded_width(job.out.width);
   std::int32_t x = 0;
 #ifdef __AVX2__
   if (channels == 1) x = triangle_words_by_8<1>(job, row, sums, plane);

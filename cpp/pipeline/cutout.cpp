@@ -37,12 +37,13 @@ kernels::Blend from_row(kernels::Blend job, std::int32_t y) {
 }
 
 // By way of an alpha that holds some rows.
-void cut_by_bands(const MaskResizer& resizer, kernels::Blend mix, std::int32_t begin, std::int32_t end, void* scratch) {
+void cut_by_bands(const MaskResizer& resizer, kernels::Blend mix, std::int32_t begin, std::int32_t end, Buffer& alpha,
+                  void* scratch) {
   mix.alpha_stride = static_cast<std::ptrdiff_t>(mix.width) * (mix.wide ? 2 : 1);
   const auto stride = static_cast<std::size_t>(mix.alpha_stride);
   const auto band =
       static_cast<std::int32_t>(std::clamp<std::size_t>(kBandBytes / stride, 1, static_cast<std::size_t>(mix.height)));
-  Buffer alpha(stride * static_cast<std::size_t>(band));
+  alpha.reserve(stride * static_cast<std::size_t>(band));
   mix.alpha = alpha.data();
   for (std::int32_t y = begin; y < end; y += band) {
     const std::int32_t rows = std::min(end - y, band);
@@ -94,11 +95,12 @@ void cutout(const ImageView& image, const Mask& mask, const MaskOptions& mask_op
   const kernels::Blend mix = blend_job(image, options, dst);
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(resizer.scratch_bytes());
+    Buffer alpha;
     with_packed(image, mix, begin, end, [&](const kernels::Blend& part, std::int32_t from, std::int32_t upto) {
       if (resizer.fuses()) {
         resizer.cut(part, from, upto, scratch.data());
       } else {
-        cut_by_bands(resizer, part, from, upto, scratch.data());
+        cut_by_bands(resizer, part, from, upto, alpha, scratch.data());
       }
     });
   });

@@ -60,7 +60,7 @@ void cutout_estimated(const ImageView& any, const Mask& mask, const MaskOptions&
   check_size(any.width, any.height);
   Buffer packed;
   const ImageView image = packed_picture(any, packed, threads);
-  const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(image.width) * (image.sample == Sample::u16 ? 2 : 1);
+  const std::ptrdiff_t row = image.width * bytes_of(image.sample);
   Buffer alpha(static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
   Buffer colours(3 * static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
   const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;

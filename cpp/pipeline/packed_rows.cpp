@@ -35,12 +35,13 @@ ImageView PackedRows::open(std::int32_t first, std::int32_t last) {
   return packed_view(row_0, image_.width, image_.height, image_.channels, row_bytes_, sample_);
 }
 
-void PackedRows::need(std::int32_t row) {
-  if (row < done_) return;
-  kernels::Pack job = pack_job(image_, sample_, static_cast<char*>(rows_.data()) + (row - first_) * row_bytes_);
-  job.src = static_cast<const char*>(job.src) + row * job.src_stride;
-  kernels::active().pack(job, 0, 1);
-  done_ = row + 1;
+void PackedRows::need(std::int32_t first, std::int32_t last) {
+  first = std::max(first, done_);
+  if (first >= last) return;
+  kernels::Pack job = pack_job(image_, sample_, static_cast<char*>(rows_.data()) + (first - first_) * row_bytes_);
+  job.src = static_cast<const char*>(job.src) + first * job.src_stride;
+  kernels::active().pack(job, 0, last - first);
+  done_ = last;
 }
 
 ImageView packed_picture(const ImageView& image, Buffer& buffer, int threads) {

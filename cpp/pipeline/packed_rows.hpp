@@ -1,5 +1,6 @@
 // Pictures whose samples are not what the kernels read (16-bit ones where 8-bit are wanted, every second pixel,
-// channels in reverse): brought together by windows of rows that stay in the second-level cache.
+// channels in reverse): brought together by windows of rows, so small that they stay in a cache, or large enough that
+// kernels lose little by beginning anew at each.
 #pragma once
 
 #include <algorithm>
@@ -17,10 +18,10 @@ class PackedRows {
   PackedRows(const ImageView& image, Sample sample);
 
   std::ptrdiff_t row_bytes() const { return row_bytes_; }
-  // A view of the picture in which only rows [first, last) may be read, and of those the ones that are then asked for,
-  // in rising order.
+  // A view of the picture in which only rows [first, last) may be read (row 0 is not where it points to), and of those
+  // the ones that `need` then brings, in rising order.
   ImageView open(std::int32_t first, std::int32_t last);
-  void need(std::int32_t row);
+  void need(std::int32_t first, std::int32_t last);
 
  private:
   ImageView image_;
@@ -44,8 +45,8 @@ void with_packed_rows(const ImageView& image, Sample sample, std::int32_t begin,
   for (std::int32_t y = begin, next = begin; y < end; y = next) {
     const std::int32_t from = first(y);
     std::int32_t upto = from;
-    // a kernel that filters sideways first does the rows that two windows share twice
-    const std::int32_t least = from + 4 * count(y);
+    const std::int32_t least =
+        from + 4 * count(y);  // rows that two windows share are packed, and maybe filtered, twice
     const auto fits = [&](std::int32_t last) {
       return last <= least || (last - from) * rows.row_bytes() <= PackedRows::kWindowBytes;
     };
@@ -54,9 +55,7 @@ void with_packed_rows(const ImageView& image, Sample sample, std::int32_t begin,
       ++next;
     } while (next < end && fits(first(next) + count(next)));
     const ImageView view = rows.open(from, upto);
-    for (std::int32_t i = y; i < next; ++i) {
-      for (std::int32_t t = 0; t < count(i); ++t) rows.need(first(i) + t);
-    }
+    for (std::int32_t i = y; i < next; ++i) rows.need(first(i), first(i) + count(i));
     run(view, y, next);
   }
 }

@@ -66,7 +66,7 @@ ImageView resized_levels(const ImageView& image, Filter filter, const kernels::N
   return packed_view(levels, planes.width, planes.height, image.channels, stride, Sample::u8);
 }
 
-// Channels in reverse are those of a BGR picture, or of one that was said to be.
+// A view with its channels in reverse is read forwards, and `bgr` then says the opposite.
 ImageView in_order(ImageView image, bool& bgr) {
   const std::ptrdiff_t size = bytes_of(image.sample);
   if (image.channels == 3 && image.channel_stride == -size && image.pixel_stride == 3 * size) {
