@@ -65,6 +65,7 @@ def planes(image: Array) -> Array:
 LAYOUTS = {
     "a crop of a larger picture": Variant(cropped),
     "a mirrored view": Variant(mirrored),
+    "uint16, a mirrored view": Variant(lambda image: mirrored(wide(image))),
     "every second column": Variant(every_second),
     "a view of BGR as RGB": Variant(reversed_channels),
     "a view of three planes": Variant(planes),
