@@ -60,6 +60,11 @@ inline void write_row(const NormalizedPlanes& out, std::int32_t plane, std::int3
 }
 
 #ifdef __AVX2__
+inline __m256i two_lanes(const void* low, const void* high) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(low))),
+                                 _mm_loadu_si128(static_cast<const __m128i*>(high)), 1);
+}
+
 // v[k] holds pixel k in its low lane and pixel k + 4 in its high lane, as R G B x. Out: 8 reds, 8 greens, 8 blues.
 inline void transpose_rgbx(const __m256i v[4], __m256i planes[3]) {
   const __m256i rg01 = _mm256_unpacklo_epi32(v[0], v[1]);  // r0 r1 g0 g1 | r4 r5 g4 g5

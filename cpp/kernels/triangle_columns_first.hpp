@@ -11,11 +11,6 @@
 namespace {
 
 #ifdef __AVX2__
-inline __m256i two_lanes(const void* low, const void* high) {
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(low))),
-                                 _mm_loadu_si128(static_cast<const __m128i*>(high)), 1);
-}
-
 inline __m256i to_q7(__m256i sum) { return _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(64)), 7); }
 
 // Eight output pixels of a 3- or 4-channel row, from 16 bytes for each two pairs of taps. 16 bytes of weights are
@@ -176,59 +171,58 @@ inline void triangle_columns_by_loads(const ResizeTriangle& job, std::int32_t ro
 }
 #endif
 
-// sums[x] = the sum over t < count of weights[t] * rows[t][x], for a padded row. weights has an even number of words.
+// sums[x] = the sum over t < count of weights[t] * rows[t][x], for a padded row. weights has an even number of words,
+// and where count is odd the one behind the last is 0.
+#if defined(__AVX512F__)
 inline void triangle_mix(const std::int16_t* const* rows, const std::int16_t* weights, std::int32_t count,
-                         std::int32_t n, std::int32_t* __restrict sums) {
-#ifdef __AVX2__
-#ifdef __AVX512F__
-  using Lanes = __m512i;
-  const Lanes low_half = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-  const Lanes high_half = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-#else
-  using Lanes = __m256i;
-#endif
-  constexpr std::int32_t step = sizeof(Lanes) / sizeof(std::int16_t);
-  const auto load = [](const std::int16_t* p) {
-#ifdef __AVX512F__
-    return _mm512_loadu_si512(p);
-#else
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-#endif
-  };
-  for (std::int32_t x = 0; x < n; x += step) {
-    Lanes low{};
-    Lanes high{};
+                         std::int32_t n, std::int32_t* sums) {
+  const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+  const __m512i last = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  for (std::int32_t x = 0; x < n; x += 32) {
+    __m512i low = _mm512_setzero_si512();
+    __m512i high = _mm512_setzero_si512();
     for (std::int32_t t = 0; t < count; t += 2) {
-      const Lanes a = load(rows[t] + x);
-      const Lanes b = load(rows[t + 1 < count ? t + 1 : t] + x);
-#ifdef __AVX512F__
-      const Lanes w = _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(weights + t)));
+      const __m512i a = _mm512_loadu_si512(rows[t] + x);
+      const __m512i b = _mm512_loadu_si512(rows[t + 1 < count ? t + 1 : t] + x);
+      const __m512i w = _mm512_broadcastd_epi32(_mm_loadu_si32(weights + t));
       low = _mm512_dpwssd_epi32(low, _mm512_unpacklo_epi16(a, b), w);
       high = _mm512_dpwssd_epi32(high, _mm512_unpackhi_epi16(a, b), w);
-#else
-      const Lanes w = _mm256_broadcastd_epi32(_mm_loadu_si32(weights + t));
-      low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), w));
-      high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), w));
-#endif
     }
     // unpacking works within lanes
-#ifdef __AVX512F__
-    _mm512_storeu_si512(sums + x, _mm512_permutex2var_epi64(low, low_half, high));
-    _mm512_storeu_si512(sums + x + 16, _mm512_permutex2var_epi64(low, high_half, high));
-#else
+    _mm512_storeu_si512(sums + x, _mm512_permutex2var_epi64(low, first, high));
+    _mm512_storeu_si512(sums + x + 16, _mm512_permutex2var_epi64(low, last, high));
+  }
+}
+#elif defined(__AVX2__)
+inline void triangle_mix(const std::int16_t* const* rows, const std::int16_t* weights, std::int32_t count,
+                         std::int32_t n, std::int32_t* sums) {
+  const auto load = [](const std::int16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); };
+  for (std::int32_t x = 0; x < n; x += 16) {
+    __m256i low = _mm256_setzero_si256();
+    __m256i high = _mm256_setzero_si256();
+    for (std::int32_t t = 0; t < count; t += 2) {
+      const __m256i a = load(rows[t] + x);
+      const __m256i b = load(rows[t + 1 < count ? t + 1 : t] + x);
+      const __m256i w = _mm256_broadcastd_epi32(_mm_loadu_si32(weights + t));
+      low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), w));
+      high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), w));
+    }
+    // unpacking works within lanes
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + x), _mm256_permute2x128_si256(low, high, 0x20));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + x + 8), _mm256_permute2x128_si256(low, high, 0x31));
-#endif
   }
+}
 #else
+inline void triangle_mix(const std::int16_t* const* rows, const std::int16_t* weights, std::int32_t count,
+                         std::int32_t n, std::int32_t* __restrict sums) {
   for (std::int32_t x = 0; x < n; ++x) sums[x] = 0;
   for (std::int32_t t = 0; t < count; ++t) {
     const std::int16_t* __restrict row = rows[t];
     const std::int32_t w = weights[t];
     for (std::int32_t x = 0; x < n; ++x) sums[x] += w * row[x];
   }
-#endif
 }
+#endif
 
 class TriangleColumnsFirst {
  public:

@@ -29,9 +29,7 @@ inline void triangle_words8(const ResizeTriangle& job, const std::int16_t* row, 
     const std::int32_t count = axis.count[x + k] > axis.count[x + k + 4] ? axis.count[x + k] : axis.count[x + k + 4];
     __m256i sum = _mm256_setzero_si256();
     for (std::int32_t t = 0; t < count; t += 2) {
-      const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + t * kChannels));
-      const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(q + t * kChannels));
-      const __m256i taps = _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), spread);
+      const __m256i taps = _mm256_shuffle_epi8(two_lanes(p + t * kChannels, q + t * kChannels), spread);
       const __m256i w = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_broadcastd_epi32(_mm_loadu_si32(wp + t))),
                                                 _mm_broadcastd_epi32(_mm_loadu_si32(wq + t)), 1);
       sum = _mm256_add_epi32(sum, _mm256_madd_epi16(taps, w));
@@ -97,10 +95,6 @@ inline void triangle_grey_words8(const ResizeTriangle& job, const std::int16_t* 
                                  std::int32_t* dst) {
   alignas(32) static constexpr std::int16_t kOnes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
   const FilterAxis& axis = job.columns;
-  const auto both = [](const std::int16_t* low, const std::int16_t* high) {
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))),
-                                   _mm_loadu_si128(reinterpret_cast<const __m128i*>(high)), 1);
-  };
   __m256i sums[4];
   for (int k = 0; k < 4; ++k) {
     const std::int16_t* p = row + axis.first[x + k];
@@ -110,8 +104,8 @@ inline void triangle_grey_words8(const ResizeTriangle& job, const std::int16_t* 
     __m256i sum = _mm256_setzero_si256();
     for (std::int32_t t = 0; t < axis.stride; t += 8) {
       const std::int16_t* ones = kOnes + (axis.stride - t < 8 ? 8 - (axis.stride - t) : 0);
-      const __m256i weights = _mm256_and_si256(both(w + t, v + t), both(ones, ones));
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(both(p + t, q + t), weights));
+      const __m256i weights = _mm256_and_si256(two_lanes(w + t, v + t), two_lanes(ones, ones));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(two_lanes(p + t, q + t), weights));
     }
     sums[k] = sum;
   }
