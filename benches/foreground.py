@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from pymatting import estimate_foreground_ml
 from skimage import data
+from tables import table
 
 from rmbg_fast import _core, ops, reference
 
@@ -63,12 +64,6 @@ def main() -> None:
         print(rows if isinstance(rows, str) else table(rows))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def scenes(size: tuple[int, int], *, quick: bool) -> dict[str, Scene]:

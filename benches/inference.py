@@ -24,6 +24,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from skimage import data
+from tables import table
 from u2net import U2NET, U2NETP, u2net
 
 from rmbg_fast import ModelSpec, Session, _core, graphs, models, network, nodes, prepare
@@ -69,12 +70,6 @@ def random_models(folder: Path, *, quick: bool) -> dict[str, ModelSpec]:
         onnx.save(u2net(stages, size), path)
         specs[name] = ModelSpec.for_file(path, like="u2netp", size=(size, size), input=0, output=0)
     return specs
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def photo(name: str) -> Array:
