@@ -145,21 +145,16 @@ inline const float* bilinear_row(const ResizeBilinear& job, BilinearRows& rows, 
   if (rows.row[0] == row) return rows.slot[0];
   if (rows.row[1] == row) return rows.slot[1];
   const int free = rows.row[0] == keep ? 1 : 0;
+  rows.row[free] = row;
+  float* const slot = rows.slot[free];
 #ifdef __AVX512F__
   if (rows.loads != 0) {
-    (rows.loads == 1 ? bilinear_columns_gathered<1> : bilinear_columns_gathered<2>)(job, row, ahead, rows.plan,
-                                                                                    rows.slot[free]);
-    rows.row[free] = row;
-    return rows.slot[free];
+    (rows.loads == 1 ? bilinear_columns_gathered<1> : bilinear_columns_gathered<2>)(job, row, ahead, rows.plan, slot);
+    return slot;
   }
 #endif
-  if (ahead < 0) {
-    bilinear_columns<false>(job, row, ahead, rows.slot[free]);
-  } else {
-    bilinear_columns<true>(job, row, ahead, rows.slot[free]);
-  }
-  rows.row[free] = row;
-  return rows.slot[free];
+  (ahead < 0 ? bilinear_columns<false> : bilinear_columns<true>)(job, row, ahead, slot);
+  return slot;
 }
 
 inline void bilinear_mix(const ResizeBilinear& job, std::int32_t y, const float* upper, const float* lower) {

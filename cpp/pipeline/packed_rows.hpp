@@ -45,8 +45,8 @@ void with_packed_rows(const ImageView& image, Sample sample, std::int32_t begin,
   for (std::int32_t y = begin, next = begin; y < end; y = next) {
     const std::int32_t from = first(y);
     std::int32_t upto = from;
-    const std::int32_t least =
-        from + 4 * count(y);  // rows that two windows share are packed, and maybe filtered, twice
+    // Rows that two windows share are packed, and maybe filtered, twice.
+    const std::int32_t least = from + 4 * count(y);
     const auto fits = [&](std::int32_t last) {
       return last <= least || (last - from) * rows.row_bytes() <= PackedRows::kWindowBytes;
     };

@@ -18,18 +18,29 @@ kernels::Picture8 picture_of(const ImageView& view, bool bgr) {
   return {static_cast<const std::uint8_t*>(view.data), view.stride, view.width, view.height, view.channels, bgr};
 }
 
-// Runs the job, whose picture is `image`, by bands for threads; count(y) source rows from job.rows.first[y] on make row
-// y.
+// The job on another picture.
+template <typename Job>
+Job reading(Job job, const ImageView& view) {
+  job.src = picture_of(view, job.src.bgr);
+  return job;
+}
+
+kernels::ResizeLevels reading(kernels::ResizeLevels job, const ImageView& view) {
+  job.src = static_cast<const std::uint8_t*>(view.data);
+  job.src_stride = view.stride;
+  return job;
+}
+
+// Runs the job, whose picture is `image`, by bands of its `height` output rows for threads; count(y) source rows from
+// job.rows.first[y] on make row y.
 template <typename Job, typename Count, typename Kernel>
-void run_bands(const ImageView& image, const Job& job, Count count, Kernel kernel, int threads) {
-  parallel_rows(threads, job.out.height, [&](std::int32_t begin, std::int32_t end) {
+void run_bands(const ImageView& image, const Job& job, std::int32_t height, Count count, Kernel kernel, int threads) {
+  parallel_rows(threads, height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(kernels::scratch_bytes(job));
     const auto first = [&](std::int32_t y) { return job.rows.first[y]; };
     with_packed_rows(image, Sample::u8, begin, end, first, count,
                      [&](const ImageView& view, std::int32_t from, std::int32_t upto) {
-                       Job part = job;
-                       part.src = picture_of(view, job.src.bgr);
-                       kernel(part, from, upto, scratch.data());
+                       kernel(reading(job, view), from, upto, scratch.data());
                      });
   });
 }
@@ -51,18 +62,8 @@ ImageView resized_levels(const ImageView& image, Filter filter, const kernels::N
   const kernels::ResizeLevels job{
       nullptr,       0,      image.width, image.height, image.channels, columns->view(), rows->view(), planes.width,
       planes.height, levels, stride};
-  parallel_rows(threads, planes.height, [&](std::int32_t begin, std::int32_t end) {
-    Buffer scratch(kernels::scratch_bytes(job));
-    const auto first = [&](std::int32_t y) { return job.rows.first[y]; };
-    const auto count = [&](std::int32_t y) { return job.rows.count[y]; };
-    with_packed_rows(image, Sample::u8, begin, end, first, count,
-                     [&](const ImageView& view, std::int32_t from, std::int32_t upto) {
-                       kernels::ResizeLevels part = job;
-                       part.src = static_cast<const std::uint8_t*>(view.data);
-                       part.src_stride = view.stride;
-                       kernels::active().resize_levels(part, from, upto, scratch.data());
-                     });
-  });
+  const auto count = [&](std::int32_t y) { return job.rows.count[y]; };
+  run_bands(image, job, planes.height, count, kernels::active().resize_levels, threads);
   return packed_view(levels, planes.width, planes.height, image.channels, stride, Sample::u8);
 }
 
@@ -100,7 +101,8 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
     const auto columns = kept_triangle(view.width, planes.width);
     const auto rows = kept_triangle(view.height, planes.height);
     const kernels::ResizeTriangle job{picture_of(view, bgr), columns->view(), rows->view(), planes};
-    run_bands(view, job, [&](std::int32_t y) { return job.rows.count[y]; }, kernels::active().resize_triangle, threads);
+    const auto count = [&](std::int32_t y) { return job.rows.count[y]; };
+    run_bands(view, job, planes.height, count, kernels::active().resize_triangle, threads);
     return;
   }
   kernels::NormalizedPlanes out = planes;
@@ -113,9 +115,8 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
   const auto columns = kept_bilinear(view.width, planes.width, centres);
   const auto rows = kept_bilinear(view.height, planes.height, centres);
   const kernels::ResizeBilinear job{picture_of(view, bgr), columns->view(), rows->view(), out};
-  run_bands(
-      view, job, [&](std::int32_t y) { return job.rows.weight[y] ? 2 : 1; }, kernels::active().resize_bilinear,
-      threads);
+  const auto count = [&](std::int32_t y) { return job.rows.weight[y] ? 2 : 1; };
+  run_bands(view, job, planes.height, count, kernels::active().resize_bilinear, threads);
 }
 
 double largest_value(const ImageView& image, Resample resample, const kernels::NormalizedPlanes& planes, int threads) {
