@@ -2,11 +2,12 @@
 #include <pybind11/stl.h>
 
 #include <chrono>
-#include <thread>
 
 #include "bindings/bind.hpp"
+#include "bindings/gil.hpp"
 #include "core/cpu.hpp"
 #include "core/error.hpp"
+#include "core/pool.hpp"
 #include "net/dispatch.hpp"
 #include "net/network.hpp"
 
@@ -28,14 +29,14 @@ class BareNetwork {
     if (threads < 1) throw Error(ErrorKind::option, "threads must be at least 1");
   }
 
-  std::vector<FloatArray> run(const std::vector<FloatArray>& inputs) { return run(inputs, nullptr); }
+  std::vector<FloatArray> run(const std::vector<FloatArray>& inputs) { return run(inputs, nullptr).outputs; }
 
   // What each step does, how it is cut, and the milliseconds it takes.
   py::list profile(const std::vector<FloatArray>& inputs) {
     Clock clock;
     const net::Observer observer{&clock, [](void* context, std::size_t) { static_cast<Clock*>(context)->lap(); }};
-    run(inputs, &observer);
-    const net::Schedule& schedule = *last_;
+    const std::shared_ptr<const net::Schedule> used = run(inputs, &observer).schedule;
+    const net::Schedule& schedule = *used;
     py::list steps;
     for (std::size_t i = 0; i < clock.laps.size(); ++i) {
       const net::Step& step = network_.plan().steps[i];
@@ -75,7 +76,12 @@ class BareNetwork {
     return names[static_cast<std::size_t>(ready.algorithm)];
   }
 
-  std::vector<FloatArray> run(const std::vector<FloatArray>& inputs, const net::Observer* observer) {
+  struct Ran {
+    std::vector<FloatArray> outputs;
+    std::shared_ptr<const net::Schedule> schedule;
+  };
+
+  Ran run(const std::vector<FloatArray>& inputs, const net::Observer* observer) {
     const net::Plan& plan = network_.plan();
     if (inputs.size() != plan.inputs.size()) throw Error(ErrorKind::option, "another number of inputs is needed");
     std::vector<net::Shape> shapes;
@@ -88,8 +94,7 @@ class BareNetwork {
           {static_cast<int>(input.shape(0)), static_cast<int>(input.shape(2)), static_cast<int>(input.shape(3))});
       from.push_back(input.data());
     }
-    last_ = network_.schedule(shapes);
-    const std::shared_ptr<const net::Schedule> schedule = last_;
+    const std::shared_ptr<const net::Schedule> schedule = network_.schedule(shapes);
     std::vector<FloatArray> outputs;
     std::vector<float*> to;
     for (const int value : plan.outputs) {
@@ -98,22 +103,18 @@ class BareNetwork {
                                                     shape.height, shape.width});
       to.push_back(outputs.back().mutable_data());
     }
-    const py::gil_scoped_release release;
-    network_.run(*schedule, from.data(), to.data(), {nullptr, &on_threads, threads_}, observer);
-    return outputs;
+    without_gil([&] { network_.run(*schedule, from.data(), to.data(), {nullptr, &on_pool, threads_}, observer); });
+    return {std::move(outputs), schedule};
   }
 
-  static void on_threads(void*, void (*work)(void*, std::size_t), void* data, std::size_t count) {
-    std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work, data, i);
-    work(data, 0);
-    for (std::thread& thread : threads) thread.join();
+  // Steps only ask for as many calls as there are threads.
+  static void on_pool(void*, void (*work)(void*, std::size_t), void* data, std::size_t count) {
+    run_on_pool(work, data, count);
   }
 
   FloatArray weights_;
   int threads_;
   net::Network network_;
-  std::shared_ptr<const net::Schedule> last_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "bindings/bind.hpp"
 #include "bindings/choices.hpp"
 #include "bindings/dlpack.hpp"
+#include "bindings/gil.hpp"
 #include "core/error.hpp"
 #include "pipeline/foreground.hpp"
 
@@ -46,15 +47,14 @@ py::array preprocess_array(const py::array& image, Size size, const Triple& mean
   const py::array result = output_array(out, py::dtype(dtype), {1, 3, planes.height, planes.width}, input.array);
   if ((result.flags() & py::array::c_style) == 0) throw Error(ErrorKind::option, "`out` must be C-contiguous");
   planes.dst = const_cast<void*>(result.data());
-  {
-    const py::gil_scoped_release release;
+  without_gil([&] {
     const double white = divide_by_max ? largest_value(input.view, how, planes, threads) : 255.0;
     for (std::size_t c = 0; c < 3; ++c) {
       planes.scale[c] = static_cast<float>(1.0 / (white * std[c]));
       planes.bias[c] = static_cast<float>(-mean[c] / std[c]);
     }
     preprocess(input.view, how, bgr, planes, threads);
-  }
+  });
   return result;
 }
 
@@ -65,12 +65,11 @@ py::tuple minmax_array(const py::array& mask, const std::optional<Size>& size, c
   const MaskResample how = mask_resample_of(resample);
   if (size) check_size((*size)[1], (*size)[0]);
   kernels::MinMax range{};
-  {
-    const py::gil_scoped_release release;
+  without_gil([&] {
     range = size ? resized_range(input.view, static_cast<std::int32_t>((*size)[1]),
                                  static_cast<std::int32_t>((*size)[0]), how, threads)
                  : minmax(input.view, threads);
-  }
+  });
   return py::make_tuple(range.lo, range.hi);
 }
 
@@ -89,10 +88,7 @@ py::array resize_mask_array(const py::array& mask, Size size, const Range& range
                             scaling_of(range, top_of(mask_type_of(dtype)))};
   const py::array result = output_array(out, py::dtype(dtype), {size[0], size[1]}, input.array);
   const Plane plane = plane_output(result);
-  {
-    const py::gil_scoped_release release;
-    resize_mask(input.view, options, plane, threads);
-  }
+  without_gil([&] { resize_mask(input.view, options, plane, threads); });
   return result;
 }
 
@@ -117,10 +113,7 @@ py::array blend_arrays(const py::array& image, const py::array& alpha, const std
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps alpha in memory");
   const MutableImageView target = image_output(result);
-  {
-    const py::gil_scoped_release release;
-    blend(input.view, plane.view, options, target, threads);
-  }
+  without_gil([&] { blend(input.view, plane.view, options, target, threads); });
   return result;
 }
 
@@ -136,8 +129,7 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, const std
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps the mask in memory");
   const MutableImageView target = image_output(result);
-  {
-    const py::gil_scoped_release release;
+  without_gil([&] {
     const float top = input.view.sample == Sample::u16 ? 65535.0f : 255.0f;
     kernels::MinMax range{};
     if (order != MinMaxOrder::none) {
@@ -145,7 +137,7 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, const std
     }
     mask_options.scaling = rmbg::scaling_of(range, order, top);
     cutout(input.view, plane.view, mask_options, options, target, threads);
-  }
+  });
   return result;
 }
 
@@ -166,10 +158,7 @@ py::array estimate_foreground_array(const py::array& image, const py::array& alp
       output_array(out, input.array.dtype(), {input.view.height, input.view.width, 3}, input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps alpha in memory");
   const MutableImageView target = image_output(result);
-  {
-    const py::gil_scoped_release release;
-    estimate_foreground(input.view, plane.view, sizes, target, threads);
-  }
+  without_gil([&] { estimate_foreground(input.view, plane.view, sizes, target, threads); });
   return result;
 }
 

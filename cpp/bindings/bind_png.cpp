@@ -4,6 +4,7 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
+#include "bindings/gil.hpp"
 #include "core/error.hpp"
 #include "pipeline/png_unfilter.hpp"
 
@@ -20,9 +21,12 @@ std::int64_t png_unfilter_array(const py::array& filtered, int pixel_bytes, cons
   }
   const py::array rows = output_array(out, filtered.dtype(), {filtered.shape(0), filtered.shape(1) - 1}, filtered);
   if ((rows.flags() & py::array::c_style) == 0) throw Error(ErrorKind::option, "`out` must be C-contiguous");
-  const py::gil_scoped_release release;
-  return png_unfilter(static_cast<const std::uint8_t*>(filtered.data()), filtered.shape(0), rows.shape(1), pixel_bytes,
-                      static_cast<std::uint8_t*>(const_cast<void*>(rows.data())));
+  std::int64_t done = 0;
+  without_gil([&] {
+    done = png_unfilter(static_cast<const std::uint8_t*>(filtered.data()), filtered.shape(0), rows.shape(1),
+                        pixel_bytes, static_cast<std::uint8_t*>(const_cast<void*>(rows.data())));
+  });
+  return done;
 }
 
 }  // namespace

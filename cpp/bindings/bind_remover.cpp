@@ -8,6 +8,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
 #include "bindings/choices.hpp"
+#include "bindings/gil.hpp"
 #include "net/dispatch.hpp"
 #include "pipeline/remover.hpp"
 
@@ -57,8 +58,9 @@ std::unique_ptr<Remover> make_remover(const std::string& path, const py::object&
                                       int device_id, int threads, const Port& input, const Port& output) {
   const ort::SessionConfig config = config_of(path, device, device_id, threads, input, output);
   const Recipe recipe = recipe_of(spec);
-  const py::gil_scoped_release release;
-  return std::make_unique<Remover>(config, recipe);
+  std::unique_ptr<Remover> remover;
+  without_gil([&] { remover = std::make_unique<Remover>(config, recipe); });
+  return remover;
 }
 
 py::tuple answer(const py::array& result, const Outcome& outcome) {
@@ -84,10 +86,7 @@ py::tuple remove(Remover& remover, const py::array& image, const std::string& al
       output_array(out, input.array.dtype(), {input.view.height, input.view.width, channels}, input.array);
   const MutableImageView target = image_output(result);
   Outcome outcome;
-  {
-    const py::gil_scoped_release release;
-    outcome = remover.remove(input.view, options, estimate, strict, target);
-  }
+  without_gil([&] { outcome = remover.remove(input.view, options, estimate, strict, target); });
   return answer(result, outcome);
 }
 
@@ -97,10 +96,7 @@ py::tuple mask(Remover& remover, const py::array& image, const std::string& dtyp
   const py::array result = output_array(out, py::dtype(dtype), {input.view.height, input.view.width}, input.array);
   const Plane target = plane_output(result);
   Outcome outcome;
-  {
-    const py::gil_scoped_release release;
-    outcome = remover.mask(input.view, strict, target);
-  }
+  without_gil([&] { outcome = remover.mask(input.view, strict, target); });
   return answer(result, outcome);
 }
 
@@ -115,7 +111,7 @@ void bind_remover(py::module_& m) {
            arg("foreground"), arg("strict"), arg("out").none(true))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true))
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
-  m.def("check_cuda", &ort::check_cuda, arg("device_id"), py::call_guard<py::gil_scoped_release>());
+  m.def("check_cuda", [](int device_id) { without_gil([&] { ort::check_cuda(device_id); }); }, arg("device_id"));
 }
 
 }  // namespace rmbg::bindings

@@ -1,6 +1,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bind.hpp"
+#include "bindings/gil.hpp"
 #include "ort/library.hpp"
 #include "ort/selfcheck.hpp"
 
@@ -9,7 +10,13 @@ namespace py = pybind11;
 namespace rmbg::bindings {
 
 void bind_runtime(py::module_& m) {
-  m.def("load_runtime", &ort::load_library, py::arg("path"), py::call_guard<py::gil_scoped_release>());
+  m.def(
+      "load_runtime",
+      [](const std::string& path) {
+        without_gil([&] { ort::load_library(path); });
+        leave_safely_at_exit();
+      },
+      py::arg("path"));
   m.def("check_slots", &ort::check_slots);  // the names of those that are not what abi.hpp says
   m.def("runtime_info", []() -> py::object {
     if (!ort::library_loaded()) return py::none();

@@ -2,44 +2,49 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <system_error>
-#include <thread>
-#include <vector>
+#include <mutex>
+
+#include "core/pool.hpp"
 
 namespace rmbg {
 
-constexpr std::int32_t kRowsWorthAThread = 32;  // fewer cost less than a thread's start
+constexpr std::int32_t kRowsWorthAThread = 32;  // fewer cost less than to wake one
 
-// Calls work(row_begin, row_end) for bands that cover [0, rows). Returns when all are done and rethrows the first
-// exception.
+// Calls work(row_begin, row_end) for bands that cover [0, rows), on at most that many threads. Returns when all are
+// done and rethrows the exception of the first band that threw one.
 template <typename Work>
-void parallel_rows(int threads, std::int32_t rows, Work work) {
-  const int bands = std::clamp(threads, 1, std::max(1, rows / kRowsWorthAThread));
-  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(bands));
-  const auto band = [&](int i) noexcept {
-    const auto edge = [&](int k) { return static_cast<std::int32_t>(std::int64_t{rows} * k / bands); };
-    try {
-      work(edge(i), edge(i + 1));
-    } catch (...) {
-      failures[static_cast<std::size_t>(i)] = std::current_exception();
+void parallel_rows(int threads, std::int32_t rows, const Work& work) {
+  struct Bands {
+    const Work& work;
+    std::int32_t rows;
+    int count;
+    std::mutex guard;
+    std::exception_ptr failure;
+    std::size_t failed;
+
+    std::int32_t edge(std::size_t band) const {
+      return static_cast<std::int32_t>(std::int64_t{rows} * static_cast<std::int64_t>(band) / count);
+    }
+    static void run(void* data, std::size_t band) noexcept {
+      Bands& all = *static_cast<Bands*>(data);
+      try {
+        all.work(all.edge(band), all.edge(band + 1));
+      } catch (...) {
+        const std::lock_guard lock(all.guard);
+        if (!all.failure || band < all.failed) {
+          all.failure = std::current_exception();
+          all.failed = band;
+        }
+      }
     }
   };
-  std::vector<std::thread> helpers;
-  helpers.reserve(static_cast<std::size_t>(bands));
-  for (int i = 1; i < bands; ++i) {
-    try {
-      helpers.emplace_back(band, i);
-    } catch (const std::system_error&) {  // the system has no thread left: this one does the band
-      band(i);
-    }
-  }
-  band(0);
-  for (std::thread& helper : helpers) helper.join();
-  for (const std::exception_ptr& failure : failures) {
-    if (failure) std::rethrow_exception(failure);
-  }
+  const int count = std::clamp(threads, 1, std::max(1, rows / kRowsWorthAThread));
+  Bands bands{work, rows, count, {}, nullptr, 0};
+  run_on_pool(&Bands::run, &bands, static_cast<std::size_t>(count));
+  if (bands.failure) std::rethrow_exception(bands.failure);
 }
 
 }  // namespace rmbg
