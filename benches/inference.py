@@ -27,7 +27,8 @@ from skimage import data
 from tables import table
 from u2net import U2NET, U2NETP, u2net
 
-from rmbg_fast import ModelSpec, Session, _core, graphs, models, network, nodes, prepare
+from rmbg_fast import ModelSpec, Session, _core, models
+from rmbg_fast._graphs import graph_index, onnx_graph, prepare, regions
 
 Array = NDArray[Any]
 PHOTOS = ["astronaut", "camera", "cat", "coffee", "coins", "horse", "retina", "rocket"]
@@ -158,7 +159,7 @@ def memory(spec: ModelSpec, optimize: bool) -> dict[str, Any]:
 def rounding(spec: ModelSpec, count: int) -> list[dict[str, Any]]:
     """The largest error of 3x3 convolutions of the model on noise, relative to the largest output, against float64."""
     plain = onnx.load(prepare.prepare(models.ensure(spec), output=spec.output))
-    shapes = {name: graphs.shape(known) for name, known in graphs.types(plain).items()}
+    shapes = {name: onnx_graph.shape(known) for name, known in onnx_graph.types(plain).items()}
     constants = {tensor.name: tensor for tensor in plain.graph.initializer}
     layers: dict[Any, Any] = {}
     for node in plain.graph.node:
@@ -167,7 +168,7 @@ def rounding(spec: ModelSpec, count: int) -> list[dict[str, Any]]:
             stride = next((a.ints[0] for a in node.attribute if a.name == "strides"), 1)
             key = (*constants[node.input[1]].dims[:2], *shapes[node.input[0]][2:], dilation)
             if stride == 1 and key[0] >= 8 and key[1] >= 8:
-                layers.setdefault(key, (node, graphs.array(constants[node.input[1]])))
+                layers.setdefault(key, (node, onnx_graph.array(constants[node.input[1]])))
     largest = sorted(layers, key=lambda key: -np.prod(key[:4]))[:count]
     return [rounding_of(key, *layers[key]) for key in largest]
 
@@ -188,7 +189,7 @@ def rounding_of(key: tuple[int, ...], node: Any, weights: Array) -> dict[str, An
         opset_imports=[onnx.helper.make_opsetid("", 17)],
         ir_version=9,
     )
-    graph = nodes.Graph(
+    graph = graph_index.Graph(
         list(model.graph.node),
         {tensor.name: tensor for tensor in model.graph.initializer},
         {"x": list(x.shape), "y": [1, outputs, height, width]},
@@ -196,7 +197,7 @@ def rounding_of(key: tuple[int, ...], node: Any, weights: Array) -> dict[str, An
         17,
     )
     packed: list[Array] = []
-    (region,) = network.compile_regions(graph, packed)
+    (region,) = regions.compile_regions(graph, packed)
     bare = _core.BareNetwork(region.plan, np.concatenate(packed), _core.network_tier(), 2)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     results = {"ours": bare.run([x])[0], "ONNX Runtime": session.run(None, {"x": x})[0]}
@@ -218,9 +219,9 @@ def profile(spec: ModelSpec, rounds: int) -> list[dict[str, Any]]:
     """Milliseconds of a run on one thread by kind of step."""
     ready = prepare.prepare(models.ensure(spec), output=spec.output, network=True)
     model = onnx.load(ready)
-    node = next(node for node in model.graph.node if node.op_type == network.OPERATOR)
-    weights = next(tensor for tensor in model.graph.initializer if tensor.name == network.WEIGHTS)
-    bare = _core.BareNetwork(list(node.attribute[0].ints), graphs.array(weights), _core.network_tier(), 1)
+    node = next(node for node in model.graph.node if node.op_type == regions.OPERATOR)
+    weights = next(tensor for tensor in model.graph.initializer if tensor.name == regions.WEIGHTS)
+    bare = _core.BareNetwork(list(node.attribute[0].ints), onnx_graph.array(weights), _core.network_tier(), 1)
     x = np.random.default_rng(0).random((1, 3, *spec.size), dtype=np.float32)
     best: dict[int, tuple[str, float]] = {}
     for _ in range(rounds + 1):

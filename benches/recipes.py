@@ -2,7 +2,7 @@
 
     python benches/recipes.py [--quick]
 
-Needs torch and scikit-image. `tests/official.py` is the official code; it runs in float32, as the authors run it, and
+Needs torch and scikit-image. `tests/support/official.py` is the official code; in float32, as the authors run it, and
 in float64. Photos go through the real IS-Net, whose output stands for every network's: the other networks' weights are
 not needed to compare what is done before and after them. Random pictures of odd sizes and random masks are the worst
 case.
@@ -17,12 +17,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rmbg_fast import models, prepare, runtime
-from rmbg_fast.calibration import feed
+from rmbg_fast import models
+from rmbg_fast._graphs import prepare
+from rmbg_fast._quantize.calibration import feed
+from rmbg_fast._runtime import library
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import official
-from masks import mask_of
+from support import official
+from support.masks import mask_of
 
 CASES = {
     "rmbg-1.4": "rmbg-1.4",
@@ -73,7 +75,7 @@ def isnet_planes(pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The real network's output for each photo, by ONNX Runtime."""
     import onnxruntime
 
-    runtime.load()
+    library.load()
     spec = models.get("isnet-general-use")
     graph = prepare.prepare(models.ensure(spec), output=spec.output)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])

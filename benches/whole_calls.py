@@ -26,14 +26,17 @@ from tables import number, picture, table
 from timing import Array, timed
 from u2net import U2NETP, u2net
 
-from rmbg_fast import ModelSpec, Session, demo, files, models, ops, prepare, threads
+from rmbg_fast import ModelSpec, Session, models, ops
+from rmbg_fast._graphs import prepare
+from rmbg_fast._images import formats, sample
+from rmbg_fast._runtime import threads
 
 Row = dict[str, Any]
 Stages = dict[str, float]
 STAGES = ("decode", "preprocess", "inference", "mask", "blend", "encode")
 SIZES = [(1080, 1920), (3000, 4000)]
 OURS, REMBG = "rmbg-fast", "rembg"
-PNG_LEVELS = {OURS: files.FORMATS["png"].options["compress_level"], REMBG: 6}
+PNG_LEVELS = {OURS: formats.FORMATS["png"].options["compress_level"], REMBG: 6}
 """zlib's; rembg leaves it to Pillow, whose default it is."""
 
 
@@ -85,7 +88,7 @@ def compared(spec: ModelSpec, rembg: Rembg, jpeg: bytes, *, trained: bool) -> di
 
 def photo(size: tuple[int, int]) -> bytes:
     """A photo of a cat at another size, with the noise of a camera, as JPEG."""
-    cat = demo.photo().resize(size[::-1], Image.Resampling.BICUBIC)
+    cat = sample.photo().resize(size[::-1], Image.Resampling.BICUBIC)
     noise = np.random.default_rng(0).normal(0, 2, (*size, 3))
     file = io.BytesIO()
     Image.fromarray(np.rint(np.clip(np.asarray(cat) + noise, 0, 255)).astype(np.uint8)).save(file, "JPEG", quality=92)

@@ -11,7 +11,7 @@ import pytest
 from rmbg_fast import Session, _core, models
 
 # Its asserts show their values, as those of test files do.
-pytest.register_assert_rewrite("network_runs")
+pytest.register_assert_rewrite("support.network_runs")
 
 
 @pytest.fixture(scope="session")

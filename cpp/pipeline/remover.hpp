@@ -15,7 +15,7 @@
 
 namespace rmbg {
 
-// What "correct" means for a model; the fields are those of ModelSpec in models.py.
+// What "correct" means for a model; the fields are those of ModelSpec in models/spec.py.
 struct Recipe {
   std::int32_t height;
   std::int32_t width;

@@ -6,7 +6,7 @@
 
 from . import errors, models, ops
 from ._core import __version__
-from .build_info import build_info
+from ._runtime.build_info import build_info
 from .errors import RmbgError
 from .models import ModelSpec
 from .session import EmptyMaskWarning, Session, remove

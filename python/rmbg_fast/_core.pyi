@@ -24,9 +24,7 @@ def preprocess(
     out: NDArray[Any] | None,
     threads: int,
 ) -> NDArray[Any]: ...
-def minmax(
-    mask: NDArray[Any], size: tuple[int, int] | None, resample: str, threads: int
-) -> tuple[float, float]: ...
+def minmax(mask: NDArray[Any], size: tuple[int, int] | None, resample: str, threads: int) -> tuple[float, float]: ...
 def resize_mask(
     mask: NDArray[Any],
     size: tuple[int, int],

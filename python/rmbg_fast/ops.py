@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .arguments import (
+from ._arguments import (
     colour_of,
     dtype_name,
     pair_of,
@@ -33,24 +33,10 @@ from .arguments import (
     whole_of,
     word_of,
 )
-from .buffers import Buffer, array_of, given, out_of
+from ._buffers import Buffer, array_of, given, out_of
+from ._choices import Alpha, MaskResample, MaskRounding, MinMaxOrder, Resample, Rounding
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
-Resample = Literal["bilinear", "bilinear-topleft", "triangle", "pillow-bilinear", "pillow-bicubic", "pillow-lanczos"]
-MaskResample = Literal[
-    "bilinear",
-    "bilinear-topleft",
-    "bilinear-corners",
-    "bicubic",
-    "nearest",
-    "pillow-bilinear",
-    "pillow-bicubic",
-    "pillow-lanczos",
-]
-MinMaxOrder = Literal["none", "before", "after"]
-Rounding = Literal["none", "truncate", "nearest"]
-MaskRounding = Literal["truncate", "nearest"]
-Alpha = Literal["straight", "premultiplied"]
 
 
 class MinMax(NamedTuple):

@@ -15,10 +15,12 @@ from typing import Any, Literal
 
 from numpy.typing import DTypeLike, NDArray
 
-from . import _core, images, models, runtime
-from . import threads as thread_count
-from .arguments import dtype_name, whole_of, word_of
-from .buffers import Buffer, given, out_of
+from . import _core, models
+from ._arguments import dtype_name, whole_of, word_of
+from ._buffers import Buffer, given, out_of
+from ._images import colours, reading, writing
+from ._runtime import library
+from ._runtime import threads as thread_count
 from .errors import DeviceError, ModelError, OptionError
 from .models import ModelSpec
 
@@ -58,7 +60,7 @@ class Session:
         count = thread_count.chosen(threads)
         spec = models.get(model)
         self._spec = spec if recipe is None else spec.with_recipe(recipe)
-        runtime.load()
+        library.load()
         source = models.ensure(self._spec)
         self._fallback = ""
         if kind != "cpu":
@@ -112,7 +114,7 @@ class Session:
 
     def remove(
         self,
-        image: images.ImageInput,
+        image: reading.ImageInput,
         *,
         background: str | tuple[int, int, int] | None = None,
         alpha: Literal["straight", "premultiplied"] | None = None,
@@ -136,9 +138,9 @@ class Session:
         """
         strict = _strict(on_empty)
         self._last.timings, self._last.scene = {}, {}
-        colour = None if background is None else images.parse_colour(background)
+        colour = None if background is None else colours.parse_colour(background)
         start = time.perf_counter()
-        source = images.read(image)
+        source = reading.read(image)
         if out is not None and source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
         decoded = time.perf_counter()
@@ -150,7 +152,7 @@ class Session:
         target = out_of(out)
         pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, limit, foreground, strict, target)
         done = time.perf_counter()
-        result = given(images.finish(source, pixels), out)
+        result = given(writing.finish(source, pixels), out)
         self._last.scene = scene
         self._last.timings = {
             "decode": (decoded - start) * 1e3,
@@ -162,7 +164,7 @@ class Session:
 
     def mask(
         self,
-        image: images.ImageInput,
+        image: reading.ImageInput,
         *,
         dtype: DTypeLike = "uint8",
         on_empty: OnEmpty = "warn",
@@ -177,7 +179,7 @@ class Session:
         strict = _strict(on_empty)
         self._last.timings, self._last.scene = {}, {}
         start = time.perf_counter()
-        source = images.read(image)
+        source = reading.read(image)
         decoded = time.perf_counter()
         plane, timings, scene = self._remover.mask(source.pixels, dtype_name(dtype), strict, out_of(out))
         self._last.timings = {"decode": (decoded - start) * 1e3, **timings}
@@ -186,7 +188,7 @@ class Session:
         return given(plane, out)
 
 
-def remove(image: images.ImageInput, *, model: Model = "isnet-general-use", **options: Any) -> Any:
+def remove(image: reading.ImageInput, *, model: Model = "isnet-general-use", **options: Any) -> Any:
     """Cut the subject out with a session that is kept for the next call.
 
     `device`, `threads`, `optimize` and `recipe` are `Session`'s, the other options those of `Session.remove`.
@@ -209,9 +211,7 @@ _guard = threading.Lock()
 
 
 @lru_cache(maxsize=_KEPT_SESSIONS)
-def _kept(
-    model: str | ModelSpec, device: str = "auto", threads: int | None = None, optimize: bool = True
-) -> Session:
+def _kept(model: str | ModelSpec, device: str = "auto", threads: int | None = None, optimize: bool = True) -> Session:
     return Session(model, device=device, threads=threads, optimize=optimize)
 
 
@@ -236,7 +236,7 @@ def _device(device: str) -> tuple[str, int]:
 def _load(
     source: Path, spec: ModelSpec, device: str, number: int, count: int, *, network: bool
 ) -> tuple[_core.Remover, dict[str, Any]]:
-    from . import prepare
+    from ._graphs import prepare
 
     widen = device == "cpu"  # whose kernels compute in float32 anyhow; a GPU's are made for float16
     ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
@@ -255,7 +255,7 @@ def _load(
 def _remover(
     path: Path, spec: ModelSpec, device: str, number: int, count: int, *, prepared: bool
 ) -> tuple[_core.Remover, dict[str, Any]]:
-    from .prepare import details
+    from ._graphs.prepare import details
 
     output = 0 if prepared else spec.output  # a prepared graph has but the one
     remover = _core.Remover(str(path), spec, device, number, count, spec.input, output)

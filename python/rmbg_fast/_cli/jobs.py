@@ -1,0 +1,193 @@
+"""The images of a run, and where each result goes."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import ImageError, OptionError
+
+STREAM = "-"
+# What a folder run takes for images; a file that is named on its own may be called anything.
+IMAGE_SUFFIXES = (
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm",
+    ".ppm", ".tga", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image of a run. None stands for standard input or output; `full` is the target's second-choice name."""
+
+    source: Path | None
+    target: Path | None
+    full: Path | None = None
+    makes_folder: bool = False
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.source is None else str(self.source)
+
+
+def plan(inputs: Sequence[str], output: str | None, *, tag: str, suffix: str) -> tuple[list[Job], list[str]]:
+    """Decide, before any work, where each result goes; gives the jobs and a line for each folder that cannot be read.
+
+    `tag` ("cutout") names results without an `output`: `cat-cutout.png` beside `cat.jpg`, `photos-cutout/` beside
+    `photos/`. Raises OptionError when two results would land on one file or a result on a source.
+    """
+    _check_names([*inputs, *([] if output is None else [output])])
+    inputs = list(dict.fromkeys(inputs))
+    if STREAM in (output, *inputs):
+        return [_stream_job(inputs, output, suffix)], []
+    folders = [Path(item) for item in inputs if Path(item).is_dir()]
+    into = _folder(output, many=len(inputs) > 1 or bool(folders))
+    outs = {os.path.realpath(into or _beside(folder, tag)) for folder in folders}
+    jobs: list[Job] = []
+    problems: list[str] = []
+    for item in inputs:
+        source = Path(item)
+        if source in folders:
+            base = into or _beside(source, tag)
+            base = base / _name(source) if len(inputs) > 1 and into else base
+            known = len(problems)
+            found = _walk(source, outs, problems)
+            if not found and len(problems) == known:
+                problems.append(f"{source}: no image files in this folder")
+            jobs += [_named(image, base / image.relative_to(source).parent, "", suffix) for image in found]
+        elif into is not None:
+            jobs.append(_named(source, into, "", suffix))
+        elif output is not None:
+            jobs.append(Job(source, Path(output), Path(output)))
+        else:
+            jobs.append(replace(_named(source, source.parent, f"-{tag}", suffix), makes_folder=False))
+    jobs = _separate(jobs)
+    _protect_sources(jobs)
+    return jobs, problems
+
+
+def find(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """The image files that `inputs` name: files as they are, of folders all below them in order.
+
+    Raises ImageError for a folder that cannot be read or holds no images, OptionError for an empty name.
+    """
+    found: list[Path] = []
+    inputs = list(inputs)
+    _check_names(inputs)
+    for path in map(Path, inputs):
+        problems: list[str] = []
+        inside = _walk(path, (), problems) if path.is_dir() else [path]
+        if problems or not inside:
+            raise ImageError(problems[0] if problems else f"{path}: no image files in this folder")
+        found += inside
+    return found
+
+
+def _check_names(names: Iterable[str | os.PathLike[str]]) -> None:
+    if any(os.fspath(name) == "" for name in names):  # an unset shell variable: as a path, the current folder
+        raise OptionError("a file name is empty")
+
+
+def _stream_job(inputs: Sequence[str], output: str | None, suffix: str) -> Job:
+    if len(inputs) != 1 or Path(inputs[0]).is_dir():
+        raise OptionError("'-' stands for one image: give no folder and no other input with it")
+    source = None if inputs[0] == STREAM else Path(inputs[0])
+    if output in (None, STREAM):
+        return Job(source, None)
+    folder = _folder(output, many=False)
+    if folder is None:
+        return Job(source, Path(output or ""))
+    return replace(_named(Path("stdin"), folder, "", suffix), source=None)
+
+
+def _folder(output: str | None, *, many: bool) -> Path | None:
+    """The folder that `output` names, None where it names a file or nothing."""
+    if output is None:
+        return None
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        many = True
+    if many and path.exists() and not path.is_dir():
+        raise OptionError(f"{output}: is a file, where several results need a folder")
+    return path if many else None
+
+
+def _name(folder: Path) -> str:
+    name = Path(os.path.abspath(folder)).name
+    if not name:
+        raise OptionError(f"{folder}: has no name that a result could be called after: name the output folder")
+    return name
+
+
+def _beside(folder: Path, tag: str) -> Path:
+    named = folder if folder.name not in ("", "..") else Path(os.path.abspath(folder))
+    return named.with_name(f"{_name(folder)}-{tag}")
+
+
+def _named(source: Path, folder: Path, tag: str, suffix: str) -> Job:
+    return Job(
+        source, folder / f"{source.stem}{tag}{suffix}", folder / f"{source.name}{tag}{suffix}", makes_folder=True
+    )
+
+
+def _walk(folder: Path, outs: Iterable[str], problems: list[str]) -> list[Path]:
+    """All image files below `folder` in order; no hidden ones, no linked folders, and none of this run's results."""
+
+    def report(error: OSError) -> None:
+        problems.append(f"{error.filename}: cannot be read: {error.strerror}")
+
+    found: list[Path] = []
+    for here, folders, names in os.walk(folder, onerror=report):
+        folders[:] = sorted(
+            name for name in folders if name[0] != "." and os.path.realpath(os.path.join(here, name)) not in outs
+        )
+        images = [
+            Path(here, name) for name in sorted(names) if name[0] != "." and name.lower().endswith(IMAGE_SUFFIXES)
+        ]
+        found += [image for image in images if image.is_file() or image.is_symlink()]
+    return found
+
+
+def _separate(jobs: list[Job]) -> list[Job]:
+    """Give jobs whose results would land on one file their full names: a.jpg.png and a.png.png."""
+    while True:
+        landing: defaultdict[str, list[int]] = defaultdict(list)
+        for index, job in enumerate(jobs):
+            landing[_landing(job.target)].append(index)
+        clashes = [indices for indices in landing.values() if len(indices) > 1]
+        if not clashes:
+            return jobs
+        for indices in clashes:
+            if all(jobs[index].target == jobs[index].full for index in indices):
+                names = " and ".join(jobs[index].name for index in indices)
+                raise OptionError(
+                    f"{names} would both be written to {jobs[indices[0]].target}: rename one, or run them apart"
+                )
+            for index in indices:
+                jobs[index] = replace(jobs[index], target=jobs[index].full)
+
+
+def _landing(target: Path | None) -> str:
+    """One text for all spellings of a file on any file system: links followed, case and Unicode form ignored."""
+    return unicodedata.normalize("NFC", os.path.realpath(target or "")).casefold()
+
+
+def _protect_sources(jobs: Sequence[Job]) -> None:
+    sources = {identity: job for job in jobs if (identity := _identity(job.source)) is not None}
+    for job in jobs:
+        hit = sources.get(_identity(job.target) or (-1, -1))
+        if hit is not None:
+            raise OptionError(
+                f"{job.name}: its result {job.target} would overwrite the source {hit.name}: name another output"
+            )
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    try:
+        info = os.stat(path or "")
+    except (OSError, ValueError):
+        return None
+    return info.st_dev, info.st_ino

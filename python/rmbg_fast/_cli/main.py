@@ -1,0 +1,117 @@
+"""The command `rmbg-fast`.
+
+Exit codes: 0 all done, 1 something failed (each with a line on standard error), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ..errors import OptionError, RmbgError
+from . import convert, models, optimize, quantize, remove
+from .options import running, say, session, stages
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (default: sys.argv[1:]) and return its exit code."""
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as exc:  # --help, --version and usage errors, which argparse has printed
+        return int(exc.code or 0)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # up to the limit, a photo is a photo
+            code: int = args.run(args)
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `rmbg-fast models list | head -1`
+        with suppress(OSError, ValueError):  # what is still buffered has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; no file is half-written")
+        return 130
+    except OptionError as exc:
+        say(str(exc))
+        return 2
+    except RmbgError as exc:
+        say(str(exc))
+        return 1
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    say(f"note: {message}")
+
+
+# --- info, demo
+
+
+def _info(args: argparse.Namespace) -> int:
+    from .._runtime.build_info import build_info
+
+    info = build_info()
+    if args.json:
+        import json
+
+        print(json.dumps(info, indent=2, default=str))
+        return 0
+    width = max(map(len, info), default=0)
+    for key, value in info.items():
+        text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        print(f"{key.ljust(width)}  {'-' if text is None else text}")
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .._images import sample
+    from . import demo
+
+    result = demo.run(session(args), sample.photo(), Path(args.output))
+    for path in result.files:
+        print(path)
+    print(stages(result.timings))
+    return 0
+
+
+# --- arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rmbg-fast", description="Remove the background of photos.")
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    remove.add(commands)
+    models.add(commands)
+    info = commands.add_parser("info", help="what is installed and what runs, for a bug report")
+    info.add_argument("--json", action="store_true")
+    info.set_defaults(run=_info)
+    demo = commands.add_parser("demo", parents=[running()], help="cut out a photo of a cat that scikit-image ships")
+    demo.add_argument("-o", "--output", default="rmbg-fast-demo", metavar="DIR", help="default: ./%(default)s")
+    demo.set_defaults(run=_demo)
+    convert.add(commands)
+    optimize.add(commands)
+    quantize.add(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """`--version`, which looks the version up only when asked."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"rmbg-fast {version('rmbg-fast')}")
+        parser.exit()

@@ -1,0 +1,76 @@
+"""The subcommand `rmbg-fast models`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import RmbgError
+from .options import say
+
+
+def add(commands: Any) -> None:
+    """Add `models` to the subcommands of rmbg-fast."""
+    parser: argparse.ArgumentParser = commands.add_parser("models", help="list, download and find models")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions.add_parser("list", help="names, licences, sizes").set_defaults(run=_models_list)
+    for action, run, text in (("pull", _models_pull, "download"), ("path", _models_path, "print where the file lies")):
+        command = actions.add_parser(action, help=text)
+        command.add_argument("names", nargs="+", metavar="NAME")
+        command.set_defaults(run=run)
+
+
+def _models_list(args: argparse.Namespace) -> int:
+    from .. import models
+
+    rows = [("NAME", "LICENCE", "COMMERCIAL USE", "SIZE", "HERE")]
+    for name in models.names():
+        spec = models.get(name)
+        size = spec.files[0].bytes if spec.files else None
+        rows.append(
+            (
+                name,
+                spec.license,
+                "yes" if spec.commercial else "no",
+                f"{size / 1e6:.0f} MB" if size else "-",
+                "yes" if _is_here(name) else "no",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _is_here(name: str) -> bool:
+    from .. import models
+    from ..errors import ModelError
+
+    try:
+        return models.path(name).is_file()
+    except ModelError:
+        return False
+
+
+def _models_pull(args: argparse.Namespace) -> int:
+    from .. import models
+
+    return _for_each(args.names, lambda name: print(models.pull(name)))
+
+
+def _models_path(args: argparse.Namespace) -> int:
+    from .. import models
+
+    return _for_each(args.names, lambda name: print(models.path(name)))
+
+
+def _for_each(names: Sequence[str], action: Callable[[str], None]) -> int:
+    code = 0
+    for name in names:
+        try:
+            action(name)
+        except RmbgError as exc:
+            say(str(exc))
+            code = 1
+    return code

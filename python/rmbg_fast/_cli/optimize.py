@@ -1,0 +1,122 @@
+"""`rmbg-fast optimize`: what `prepare` does to a model, pass by pass, and the result as a plain ONNX file."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._images import reading
+from ..errors import ModelError
+from . import jobs
+from .options import threads_option
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from .._graphs.prepare import PassResult
+    from .._quantize.comparison import Mask
+    from ..models import ModelSpec
+
+_DESCRIPTION = (
+    "Show what a session's preparation does to a model: after each pass the nodes and the size, how far its float32 "
+    "masks are from the original's (in grey levels of 255) and the time of one inference."
+)
+_ROUNDS = 3
+_NOT_OURS = "none of ours: the graph or the CPU is not made for them, or RMBG_FAST_CONV=off"
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "optimize", help="show what a model is prepared to, pass by pass", description=_DESCRIPTION
+    )
+    parser.add_argument("model", metavar="NAME|FILE.onnx")
+    parser.add_argument(
+        "--photo", action="append", default=[], metavar="FILE", help="compare the masks of this one; may be repeated"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE.onnx", help="write the result, without our own operator: any ONNX runtime takes it"
+    )
+    threads_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from .. import _core, models
+    from .._graphs import prepare
+    from .._graphs.request import Request
+    from .._images import sample
+    from .._runtime import threads
+    from ..models import onnx_file
+
+    spec = models.get(args.model)
+    count = threads.chosen(args.threads)
+    photos = jobs.find(args.photo)
+    target = None if args.output is None else Path(args.output)
+    if target is not None:
+        onnx_file.check_target(target, [*photos, *([spec.path] if spec.path else [])])
+    pictures = [reading.read(photo).pixels for photo in photos] or [sample.picture()[0]]
+    source = models.ensure(spec)
+    if target is not None:
+        onnx_file.check_target(target, [source])
+    with tempfile.TemporaryDirectory() as folder:
+        watcher = _Watcher(source, spec, pictures, count, Path(folder))
+        model, steps = prepare.run(source, Request(spec.output, network=bool(_core.network_tier())), watcher.watch)
+    if model is None:
+        raise ModelError(f"{source}: is left as it is: {steps[0].skipped}")
+    del model
+    print(watcher.table(steps))
+    if target is not None:
+        plain, _ = prepare.run(source, Request(spec.output))
+        assert plain is not None
+        onnx_file.note_row(plain, spec)
+        print(f"{target}: {onnx_file.write(plain, target) / 1e6:.1f} MB, for any runtime: without compile_network")
+    return 0
+
+
+class _Watcher:
+    """Runs the model after each pass, and keeps what the table needs: nothing of the models themselves."""
+
+    def __init__(self, source: Path, spec: ModelSpec, pictures: list[Any], threads: int, folder: Path) -> None:
+        from .._quantize import comparison
+
+        self._pictures = pictures
+        self._trial = comparison.Trial(folder, spec, threads)
+        self._notes: dict[str, str] = {}
+        self._masks, milliseconds = self._measure(
+            comparison.run_file(source, spec, threads=threads, output=spec.output)
+        )
+        self._cells = {"original": ("-", "-", f"{milliseconds:.1f}")}
+
+    def watch(self, step: PassResult, model: ModelProto) -> None:
+        from .._graphs import regions
+        from .._quantize import comparison
+
+        masks, milliseconds = self._measure(self._trial.run(model))
+        apart = [comparison.difference(mask, first) for mask, first in zip(masks, self._masks, strict=True)]
+        if step.name == "compile_network" and not any(node.domain == regions.DOMAIN for node in model.graph.node):
+            self._notes[step.name] = _NOT_OURS
+        largest, mean = max(one.largest for one in apart), float(np.mean([one.mean for one in apart]))
+        self._cells[step.name] = (f"{largest:.4f}", f"{mean:.6f}", f"{milliseconds:.1f}")
+
+    def table(self, steps: list[PassResult]) -> str:
+        rows = [("PASS", "NODES", "MB", "LARGEST", "MEAN", "MS", "LEFT OUT")]
+        for step in steps:
+            left_out = " ".join((step.skipped or self._notes.get(step.name, "")).split())
+            rows.append((step.name, str(step.nodes), f"{step.bytes / 1e6:.2f}", *self._cells[step.name], left_out))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if 0 < place < 6 else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        )
+
+    def _measure(self, run: Any) -> tuple[list[Mask], float]:
+        """The masks, and the median time of a few more runs."""
+        masks = [run(pixels)[0] for pixels in self._pictures]
+        return masks, float(np.median([run(self._pictures[0])[1] for _ in range(_ROUNDS)]))

@@ -1,0 +1,61 @@
+"""What the subcommands of `rmbg-fast` share: the options of a session, and how they speak."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+def say(line: str) -> None:
+    """A line on standard error."""
+    print(f"rmbg-fast: {line}", file=sys.stderr)
+
+
+def stages(timings: Mapping[str, float]) -> str:
+    """Milliseconds by stage, as text."""
+    return ", ".join(f"{stage} {milliseconds:.0f} ms" for stage, milliseconds in timings.items())
+
+
+def running() -> argparse.ArgumentParser:
+    """The options that say what runs, as a parent of parsers; `session` takes them."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--model", default="isnet-general-use", metavar="NAME|FILE.onnx", help="default: %(default)s")
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="feed the model as another's code does, for instance rembg; default: its own"
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N; cuda never falls back")
+    threads_option(parser)
+    return parser
+
+
+def threads_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--threads`."""
+    parser.add_argument("--threads", type=number(1), metavar="N", help="default: what this machine or container allows")
+
+
+def session(args: argparse.Namespace) -> Session:
+    """The session that the options of `running` ask for."""
+    from ..session import Session
+
+    return Session(args.model, device=args.device, threads=args.threads, recipe=args.recipe)
+
+
+def number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The parser of a whole number in a range."""
+    wanted = f"must be a whole number of at least {least}" if most is None else f"must be a number {least}..{most}"
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"{wanted}, not {text!r}")
+        return value
+
+    return parse

@@ -1,0 +1,124 @@
+"""What always gives the same becomes a constant: nodes of known inputs, and batch norms behind convolutions."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from . import onnx_graph
+from .onnx_graph import FLOAT, Constants, Types
+from .request import Request
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import ModelProto, NodeProto
+
+_FOLD_LIMIT = 1 << 20  # bytes of a constant that folding may read or make
+
+
+def fold_constants(model: ModelProto, request: Request) -> None:
+    """Nodes that always give the same (Constant, Shape of a known shape, what follows from them) become initializers.
+
+    What is above 1 MB, random or a step of quantization stays.
+    """
+    from onnx import numpy_helper
+
+    graph = model.graph
+    outputs = {output.name for output in graph.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    folded = True
+    while folded:  # what is folded lets shape inference see further
+        folded = False
+        types = onnx_graph.types(model)
+        for node in graph.node:
+            if not outputs.isdisjoint(node.output):
+                continue
+            for name, value in _evaluate(node, model, types, constants).items():
+                graph.initializer.append(numpy_helper.from_array(value, name))
+                constants[name] = graph.initializer[-1]
+                folded = True
+        onnx_graph.keep(graph.node, lambda node: constants.keys().isdisjoint(node.output))
+    onnx_graph.sweep(graph)
+
+
+def fold_batch_norm(model: ModelProto, request: Request) -> None:
+    """A BatchNormalization behind a Conv of its own becomes a part of the Conv's weights and bias."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    uses: dict[str, int] = {output.name: 1 for output in graph.output}
+    for node in onnx_graph.nodes(model):
+        for name in node.input:
+            uses[name] = uses.get(name, 0) + 1
+    for node in list(graph.node):
+        conv = makers.get(node.input[0]) if node.op_type == "BatchNormalization" else None
+        if conv is None or conv.op_type != "Conv" or uses[conv.output[0]] > 1 or len([n for n in node.output if n]) > 1:
+            continue
+        names = [*node.input[1:5], *conv.input[1:]]
+        if any(name not in constants or constants[name].data_type != FLOAT for name in names):
+            continue
+        parts = (onnx_graph.array(constants[name]).astype(np.float64) for name in node.input[1:5])
+        scale, shift, mean, variance = parts
+        weights = onnx_graph.array(constants[conv.input[1]]).astype(np.float64)
+        bias = onnx_graph.array(constants[conv.input[2]]).astype(np.float64) if len(conv.input) > 2 else 0.0
+        factor = scale / np.sqrt(variance + next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5))
+        folded = {
+            f"{node.output[0]}.weight": weights * factor.reshape(-1, *[1] * (weights.ndim - 1)),
+            f"{node.output[0]}.bias": (bias - mean) * factor + shift,
+        }
+        for name, value in folded.items():
+            graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
+        del conv.input[1:]
+        conv.input.extend(folded)
+        conv.output[0] = node.output[0]
+        graph.node.remove(node)
+    onnx_graph.sweep(graph)
+
+
+_NEVER_FOLDED = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
+                 "Dropout", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}  # fmt: skip
+
+
+def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Constants) -> dict[str, NDArray[Any]]:
+    """What the node always gives, by name; empty if that is not known, too large, or not ours to say."""
+    import numpy as np
+    from onnx import helper, shape_inference
+    from onnx.reference import ReferenceEvaluator
+
+    if node.domain not in ("", "ai.onnx") or node.op_type in _NEVER_FOLDED or any(onnx_graph.subgraphs(node)):
+        return {}
+    if node.op_type in ("Shape", "Size"):
+        shape = onnx_graph.shape(types.get(node.input[0]))
+        if shape is None:
+            return {}
+        span = {attribute.name: attribute.i for attribute in node.attribute}
+        sizes = shape[span.get("start", 0) : span.get("end")]
+        return {node.output[0]: np.array(sizes if node.op_type == "Shape" else math.prod(shape), np.int64)}
+    inputs = [constants.get(name) for name in node.input if name]
+    if any(tensor is None or tensor.ByteSize() > _FOLD_LIMIT for tensor in inputs):
+        return {}
+    weights = {tensor.name: tensor for tensor in inputs if tensor is not None}
+    alone = helper.make_model(
+        helper.make_graph([node], "one", [], [], initializer=list(weights.values())),
+        opset_imports=model.opset_import,
+        ir_version=model.ir_version,
+    )
+    results = [name for name in node.output if name]
+    try:
+        inferred = shape_inference.infer_shapes(alone, data_prop=True).graph.value_info
+        expected = {value.name: value.type.tensor_type for value in inferred}
+        for name in results:
+            shape = onnx_graph.shape(expected.get(name))
+            if shape is None or math.prod(shape) * 8 > _FOLD_LIMIT:
+                return {}
+        values = ReferenceEvaluator(alone).run(results, {})
+    except Exception:  # the reference does not know this op, or this use of it: the runtime will do it
+        return {}
+    known = {name: np.asarray(value) for name, value in zip(results, values, strict=True)}
+    for name, value in known.items():
+        if helper.np_dtype_to_tensor_dtype(value.dtype) != expected[name].elem_type or value.dtype == object:
+            return {}
+    return known

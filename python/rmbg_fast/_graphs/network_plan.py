@@ -1,0 +1,289 @@
+"""The plan of a region: a flat list of integers for cpp/net/plan.cpp, and the weights as the kernels read them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .graph_index import Graph, attributes_of, limits, only_reader, resize_size, text
+from .weights import BLOCKED, PLANAR, Array, filled, pack_to_blocks, pack_to_planes
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+VERSION = 1  # kPlanVersion
+_FEW = 4  # channels that stay planes
+_LINE = 16  # floats: where a weight begins
+
+_CONVOLUTION, _MAX_POOL, _RESIZE, _ADD, _PACK, _UNPACK = range(6)
+COORDINATES = {"half_pixel": 0, "pytorch_half_pixel": 1, "align_corners": 2, "asymmetric": 3}
+_LINEAR = 0
+_NEAREST = {"round_prefer_floor": 1, "round_prefer_ceil": 2, "floor": 3, "ceil": 4}
+NO_CLAMP = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A compiled region: the indices of its nodes, the values it takes and gives, its plan and its weights."""
+
+    nodes: list[int]
+    inputs: list[str]
+    outputs: list[str]
+    plan: list[int]
+
+
+def _window(attributes: dict[str, Any], size: list[int]) -> list[int]:
+    """Size, strides, dilations and padding (top, left, bottom, right) of a convolution's or a pool's window."""
+    strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
+    return [*size, *strides, *dilations, *attributes.get("pads", [0, 0, 0, 0])]
+
+
+def bits(value: float) -> int:
+    return int(struct.unpack("<q", struct.pack("<d", value))[0])
+
+
+class Compiler:
+    def __init__(self, graph: Graph, nodes: list[int], weights: list[Array]) -> None:
+        self._graph = graph
+        self._nodes = nodes
+        self._inside = set(nodes)
+        self._weights = weights
+        self._values: list[tuple[int, int]] = []  # layout and channels
+        self._steps: list[list[int]] = []
+        self._inputs: list[str] = []
+        self._numbers: dict[str, list[int]] = {}  # a graph's value is one of ours, or several after a Concat
+        self._packed: dict[int, int] = {}
+        self._input_numbers: list[int] = []
+
+    def compile(self) -> Region:
+        absorbed = self._absorbed()
+        for index in self._nodes:
+            if index not in absorbed:
+                self._emit(index)
+        outputs = [name for index in self._nodes for name in self._graph.nodes[index].output if self._leaves(name)]
+        numbers = [self._planar(name) for name in outputs]
+        plan = [VERSION, len(self._values)]
+        for value in self._values:
+            plan += value
+        plan += [len(self._input_numbers), *self._input_numbers, len(numbers), *numbers, len(self._steps)]
+        for step in self._steps:
+            plan += step
+        return Region(self._nodes, self._inputs, outputs, plan)
+
+    def _leaves(self, name: str) -> bool:
+        outside = any(reader not in self._inside for reader in self._graph.readers.get(name, []))
+        return bool(name) and (outside or name in self._graph.outputs)
+
+    # --- what a convolution or an addition does by itself ---
+
+    def _absorbed(self) -> set[int]:
+        """Nodes that are done at the end of another; fills `_ends` with what each such chain comes to."""
+        self._ends: dict[int, list[int]] = {}
+        absorbed: set[int] = set()
+        rank = {index: place for place, index in enumerate(self._nodes)}
+        for index in self._nodes:
+            node = self._graph.nodes[index]
+            if node.op_type not in ("Conv", "Add") or index in absorbed:
+                continue
+            chain = [index]
+            while True:
+                following = self._following(chain, rank, absorbed)
+                if following is None:
+                    break
+                chain.append(following)
+                absorbed.add(following)
+            self._ends[index] = chain
+        return absorbed
+
+    def _following(self, chain: list[int], rank: dict[int, int], absorbed: set[int]) -> int | None:
+        graph = self._graph
+        name = graph.nodes[chain[-1]].output[0]
+        readers = graph.readers.get(name, [])
+        if not only_reader(graph, name) or readers[0] not in self._inside or readers[0] in absorbed:
+            return None
+        kinds = [graph.nodes[index].op_type for index in chain]
+        node = graph.nodes[readers[0]]
+        if node.op_type in ("Relu", "Clip"):
+            return None if kinds[-1] in ("Relu", "Clip") else readers[0]
+        if node.op_type == "Add" and kinds[0] == "Conv" and "Add" not in kinds and node.input[0] != node.input[1]:
+            other = node.input[1] if node.input[0] == name else node.input[0]
+            maker = graph.makers.get(other)
+            first = graph.nodes[chain[0]]
+            few = graph.constants[first.input[1]].dims[0] <= _FEW
+            # The other operand must be there when the convolution ends: it is made before it, or comes from outside.
+            early = maker is None or maker not in self._inside or self._done(maker, rank) < rank[chain[0]]
+            if early and not few and self._is_single(other):
+                return readers[0]
+        return None
+
+    def _done(self, index: int, rank: dict[int, int]) -> int:
+        """The place of the step that makes what node `index` makes: that of the chain which absorbed it, or its own."""
+        for head, chain in self._ends.items():
+            if index in chain:
+                return rank[head]
+        return rank[index]
+
+    def _is_single(self, name: str) -> bool:
+        maker = self._graph.maker(name)
+        return maker is None or maker.op_type != "Concat"
+
+    # --- values ---
+
+    def _new(self, layout: int, channels: int) -> int:
+        self._values.append((layout, channels))
+        return len(self._values) - 1
+
+    def _channels(self, name: str) -> int:
+        channels = self._graph.shapes[name][1]
+        assert channels is not None
+        return channels
+
+    def _sources(self, name: str) -> list[int]:
+        """The values that make up `name`: from outside it comes in planes."""
+        if name not in self._numbers:
+            number = self._new(PLANAR, self._channels(name))
+            self._inputs.append(name)
+            self._input_numbers.append(number)
+            self._numbers[name] = [number]
+        return self._numbers[name]
+
+    def _blocked(self, number: int) -> int:
+        layout, channels = self._values[number]
+        if layout == BLOCKED:
+            return number
+        if number not in self._packed:
+            self._packed[number] = self._new(BLOCKED, channels)
+            self._steps.append([_PACK, 1, number, self._packed[number]])
+        return self._packed[number]
+
+    def _planar(self, name: str) -> int:
+        numbers = self._numbers[name]
+        if len(numbers) == 1 and self._values[numbers[0]][0] == PLANAR and numbers[0] not in self._input_numbers:
+            return numbers[0]
+        sources = [self._blocked(number) for number in numbers]
+        output = self._new(PLANAR, self._channels(name))
+        self._steps.append([_UNPACK, len(sources), *sources, output])
+        return output
+
+    def _stays_planar(self, name: str) -> bool:
+        """May a convolution's output of few channels be planes? Its readers must take them."""
+        for reader in self._graph.readers.get(name, []):
+            if reader in self._inside:
+                node = self._graph.nodes[reader]
+                if node.op_type == "Resize":
+                    if not self._stays_planar(node.output[0]):
+                        return False
+                elif node.op_type not in ("Conv", "Concat"):
+                    return False
+        return self._channels(name) <= _FEW
+
+    # --- steps ---
+
+    def _emit(self, index: int) -> None:
+        node = self._graph.nodes[index]
+        if node.op_type == "Concat":
+            self._numbers[node.output[0]] = [number for name in node.input for number in self._sources(name)]
+        elif node.op_type == "Conv":
+            self._emit_convolution(index, node)
+        elif node.op_type == "MaxPool":
+            self._emit_pool(node)
+        elif node.op_type == "Resize":
+            self._emit_resize(node)
+        elif node.op_type == "Add":
+            self._emit_add(index, node)
+        else:
+            raise AssertionError(f"{node.op_type} was to be done by another node")
+
+    def _clamp_of(self, index: int) -> tuple[float, float]:
+        found = limits(self._graph, self._graph.nodes[index])
+        assert found is not None
+        return found
+
+    def _emit_convolution(self, index: int, node: NodeProto) -> None:
+        import numpy as np
+
+        chain = self._ends[index]
+        first, second, residual = NO_CLAMP, NO_CLAMP, -1
+        for before, after in itertools.pairwise(chain):
+            follower = self._graph.nodes[after]
+            if follower.op_type == "Add":
+                made = self._graph.nodes[before].output[0]
+                other = follower.input[1] if follower.input[0] == made else follower.input[0]
+                residual = self._blocked(self._sources(other)[0])
+            elif residual < 0:
+                first = self._clamp_of(after)
+            else:
+                second = self._clamp_of(after)
+        weights = self._graph.array(node.input[1]).astype(np.float32)
+        outputs, _, height, width = weights.shape
+        if len(node.input) > 2 and node.input[2]:
+            bias = self._graph.array(node.input[2]).astype(np.float32)
+        else:
+            bias = np.zeros(outputs, np.float32)
+
+        result = self._graph.nodes[chain[-1]].output[0]
+        sources = self._sources(node.input[0])
+        few = all(self._values[number] <= (PLANAR, _FEW) for number in sources)
+        planar = residual < 0 and not few and self._stays_planar(result)
+        if planar or any(self._values[number][1] > _FEW for number in sources):
+            sources = [self._blocked(number) for number in sources]
+        depths = [self._values[number] for number in sources]
+        output = self._new(PLANAR if planar else BLOCKED, outputs)
+        pack = pack_to_planes if planar else pack_to_blocks
+        attributes = attributes_of(node)
+        self._steps.append(
+            [
+                *(_CONVOLUTION, len(sources), *sources, output),
+                *_window(attributes, [height, width]),
+                *(self._store(pack(weights, depths)), self._store(bias if planar else filled(bias))),
+                *(*map(bits, first), residual, *map(bits, second)),
+            ]
+        )
+        self._numbers[result] = [output]
+
+    def _emit_pool(self, node: NodeProto) -> None:
+        attributes = attributes_of(node)
+        source = self._single(node.input[0])
+        output = self._new(BLOCKED, self._values[source][1])
+        window = _window(attributes, attributes["kernel_shape"])
+        self._steps.append([_MAX_POOL, 1, source, output, *window, attributes.get("ceil_mode", 0)])
+        self._numbers[node.output[0]] = [output]
+
+    def _emit_resize(self, node: NodeProto) -> None:
+        attributes = attributes_of(node)
+        number = self._sources(node.input[0])[0]
+        if self._values[number][0] == PLANAR and not self._stays_planar(node.output[0]):
+            number = self._blocked(number)
+        layout, channels = self._values[number]
+        output = self._new(layout, channels)
+        size = resize_size(self._graph, node)
+        assert size is not None
+        height, width, *scales = size
+        coordinates = COORDINATES[text(attributes.get("coordinate_transformation_mode"), "half_pixel")]
+        linear = text(attributes.get("mode"), "nearest") == "linear"
+        blend = _LINEAR if linear else _NEAREST[text(attributes.get("nearest_mode"), "round_prefer_floor")]
+        self._steps.append([_RESIZE, 1, number, output, height, width, *map(bits, scales), coordinates, blend])
+        self._numbers[node.output[0]] = [output]
+
+    def _emit_add(self, index: int, node: NodeProto) -> None:
+        chain = self._ends[index]
+        clamp = self._clamp_of(chain[1]) if len(chain) > 1 else NO_CLAMP
+        sources = [self._single(name) for name in node.input]
+        output = self._new(BLOCKED, self._values[sources[0]][1])
+        self._steps.append([_ADD, 2, *sources, output, *map(bits, clamp)])
+        self._numbers[self._graph.nodes[chain[-1]].output[0]] = [output]
+
+    def _single(self, name: str) -> int:
+        (number,) = self._sources(name)
+        return self._blocked(number)
+
+    def _store(self, array: Array) -> int:
+        import numpy as np
+
+        offset = sum(known.size for known in self._weights)
+        flat = np.ascontiguousarray(array, np.float32).reshape(-1)
+        self._weights.append(np.pad(flat, (0, -flat.size % _LINE)))
+        return offset

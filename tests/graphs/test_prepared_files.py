@@ -1,0 +1,102 @@
+"""The files of a prepared model with our own convolutions: damaged, copied, with and without."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from rmbg_fast import Session
+from rmbg_fast._graphs import prepare
+from support.network_graphs import modnet, ops, resnet, saved, spec_of
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return saved(tmp_path, resnet())
+
+
+def made(source: Path) -> list[Path]:
+    """The prepared model: graph, weights, manifest."""
+    ready = prepare.prepare(source, output=0, network=True)
+    return [ready, ready.with_suffix(".weights"), ready.with_suffix(".json")]
+
+
+def cut(file: Path) -> None:
+    os.truncate(file, file.stat().st_size - 4)
+
+
+def changed(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0x40
+    time = file.stat().st_mtime_ns + 10**9
+    file.write_bytes(content)
+    os.utime(file, ns=(time, time))
+
+
+@pytest.mark.parametrize("damage", [cut, changed, Path.unlink])
+@pytest.mark.parametrize("place", [0, 1])
+def test_damaged_files_are_made_anew(source: Path, damage: Any, place: int) -> None:
+    files = made(source)
+    contents = [file.read_bytes() for file in files[:2]]
+    damage(files[place])
+    assert made(source) == files
+    assert [file.read_bytes() for file in files[:2]] == contents
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}", b'{"files": {}}', b'{"files": []}', b'{"files": {"x": {}}}',
+     b'{"files": {"model.onnx": 3}}'],
+)  # fmt: skip
+def test_damaged_manifest_is_made_anew(source: Path, manifest: bytes) -> None:
+    files = made(source)
+    wanted = prepare.details(files[0])
+    files[2].write_bytes(manifest)
+    assert made(source) == files
+    assert prepare.details(files[0]) == wanted
+    assert len(wanted["convolutions"]["replaced"]) > 5
+
+
+@pytest.mark.parametrize("convolutions", [None, [], {}, 3])
+def test_manifest_without_convolutions(tmp_path: Path, convolutions: Any) -> None:
+    """The files are there; what was done to the graph is not."""
+    spec = spec_of(tmp_path, modnet(), 48)
+    wanted = Session(spec, device="cpu").details
+    manifest = Path(wanted["graph"]).with_suffix(".json")
+    state = {**json.loads(manifest.read_text()), "convolutions": convolutions}
+    if convolutions is None:
+        del state["convolutions"]
+    manifest.write_text(json.dumps(state))
+    assert Session(spec, device="cpu").details == wanted
+
+
+def test_copied_files_are_kept(source: Path, tmp_path: Path) -> None:
+    files = made(source)
+    for file in files:
+        os.utime(file, ns=(10**18, 10**18))
+    assert made(source) == files
+    assert [file.stat().st_mtime_ns for file in files] == [10**18] * 3
+    elsewhere = tmp_path / "copy"
+    elsewhere.mkdir()
+    for file in (source, *files):
+        shutil.copyfile(file, elsewhere / file.name)
+    copied = elsewhere / files[0].name
+    os.utime(copied, ns=(10**18, 10**18))
+    assert made(elsewhere / source.name)[0] == copied
+    assert copied.stat().st_mtime_ns == 10**18
+
+
+def test_with_and_without_network_are_two_files(source: Path) -> None:
+    plain, own = (prepare.prepare(source, output=0, network=network) for network in (False, True))
+    assert plain != own
+    assert "Network" not in ops(onnx.load(plain))
+    assert not plain.with_suffix(".weights").exists()
+    assert "Network" in ops(onnx.load(own))
+    assert own.with_suffix(".weights").stat().st_size > own.stat().st_size
+    assert prepare.details(plain) == {"convolutions": {"replaced": [], "left": []}}
