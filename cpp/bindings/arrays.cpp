@@ -61,6 +61,9 @@ std::pair<std::uintptr_t, std::uintptr_t> extent(const py::array& array) {
   return {begin, end};
 }
 
+// A copy where the array is not packed or its samples lie at odd addresses.
+using AlignedFloats = py::array_t<float, int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_}>;
+
 Sample sample_of(const py::array& array) { return array.itemsize() == 2 ? Sample::u16 : Sample::u8; }
 
 }  // namespace
@@ -93,7 +96,7 @@ MaskInput mask_input(const py::array& array) {
     throw Error(ErrorKind::image, "a mask must be float32 of shape (H, W), not " + describe(array));
   }
   check_size(array.shape(1), array.shape(0));
-  const py::array plane = py::array_t<float, py::array::c_style>::ensure(array);
+  const py::array plane = AlignedFloats::ensure(array);
   const Mask view{static_cast<const float*>(plane.data()), static_cast<std::int32_t>(plane.shape(1)),
                   static_cast<std::int32_t>(plane.shape(0))};
   return {plane, view};

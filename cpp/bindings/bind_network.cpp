@@ -16,7 +16,8 @@ namespace py = pybind11;
 namespace rmbg::bindings {
 namespace {
 
-using FloatArray = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using FloatArray = py::array_t<float, int{py::array::c_style} | int{py::array::forcecast} |
+                                          int{py::detail::npy_api::NPY_ARRAY_ALIGNED_}>;
 
 // A network without a runtime around it, on threads of its own: what the tests and the benchmarks of the kernels run.
 class BareNetwork {

@@ -106,13 +106,18 @@ template <typename F, bool whole>
 void transform_input(const Patch& patch, float* products, std::ptrdiff_t stride) {
   alignas(64) float buffer[F::side][F::side][Vec::lanes];
   for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
-    const float* in = patch.data + lane;
     for (int x = 0; x < F::side; ++x) {
       Vec d[F::side], t[F::side];
       const bool outside = !whole && (x < patch.left || x >= patch.right);
       for (int y = 0; y < F::side; ++y) {
-        const float* at = in + y * patch.row + x * patch.column;
-        d[y] = outside || (!whole && (y < patch.top || y >= patch.bottom)) ? Vec::all(0.0f) : Vec::load(at);
+        if (outside || (!whole && (y < patch.top || y >= patch.bottom))) {
+          d[y] = Vec::all(0.0f);
+          continue;
+        }
+        const int row = whole ? y : y - patch.top;
+        const int column = whole ? x : x - patch.left;
+        const float* at = patch.data + row * patch.row + column * patch.column + lane;
+        d[y] = Vec::load(at);
         if (whole) prefetch(at + kAhead * patch.column);
       }
       F::input(d, t);

@@ -38,10 +38,10 @@ struct Finish {
   Clamp second;
 };
 
-// A patch of one block: patch[y][x][channel] at data + y * row + x * column + channel for y in [top, bottom) and x in
-// [left, right); what lies outside of that is 0.
+// A patch of one block: patch[y][x][channel] at data + (y - top) * row + (x - left) * column + channel for y in [top,
+// bottom) and x in [left, right); what lies outside of that is 0.
 struct Patch {
-  const float* data;
+  const float* data;  // not read where nothing lies inside
   std::ptrdiff_t row;
   std::ptrdiff_t column;
   int top, bottom, left, right;

@@ -134,13 +134,16 @@ class Convolution {
     if (source.rows) {
       alignas(64) float buffer[kPatch * kPatch * kBlock];
       sample(source, image, y, x, patch, buffer);
-      patch.data = buffer;
+      patch.data = buffer + (patch.top * kPatch + patch.left) * kBlock;
       patch.row = kPatch * kBlock;
       patch.column = kBlock;
       kernels_.winograd_input[variant_](patch, to, kRow);
     } else {
       const std::ptrdiff_t row = std::ptrdiff_t{source.width} * kBlock;
-      patch.data = image + y * row + std::ptrdiff_t{x} * kBlock;
+      const bool empty = patch.top >= patch.bottom || patch.left >= patch.right;
+      patch.data =
+          empty ? image
+                : image + (y + patch.top * dilation_) * row + std::ptrdiff_t{x + patch.left * dilation_} * kBlock;
       patch.row = row * dilation_;
       patch.column = std::ptrdiff_t{dilation_} * kBlock;
       kernels_.winograd_input[variant_](patch, to, kRow);

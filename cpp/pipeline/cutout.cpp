@@ -29,37 +29,39 @@ kernels::Blend blend_job(const ImageView& image, const BlendOptions& options, co
   return job;
 }
 
-// The same work with row y as its first; the alpha is a band's, and stays.
+// The same work with row y as its first.
 kernels::Blend from_row(kernels::Blend job, std::int32_t y) {
   job.src = static_cast<const char*>(job.src) + y * job.src_stride;
+  if (job.alpha != nullptr) job.alpha = static_cast<const char*>(job.alpha) + y * job.alpha_stride;
   job.dst = static_cast<char*>(job.dst) + y * job.dst_stride;
   return job;
 }
 
-// By way of an alpha that holds some rows.
-void cut_by_bands(const MaskResizer& resizer, kernels::Blend mix, std::int32_t begin, std::int32_t end, Buffer& alpha,
-                  void* scratch) {
-  mix.alpha_stride = static_cast<std::ptrdiff_t>(mix.width) * (mix.wide ? 2 : 1);
-  const auto stride = static_cast<std::size_t>(mix.alpha_stride);
+// Rows [begin, end) of the mask and the first rows of the blend, by way of an alpha that holds some of them.
+void cut_by_bands(const MaskResizer& resizer, const kernels::Blend& mix, std::int32_t begin, std::int32_t end,
+                  Buffer& alpha, void* scratch) {
+  const auto stride = static_cast<std::size_t>(mix.width) * (mix.wide ? 2 : 1);
   const auto band =
       static_cast<std::int32_t>(std::clamp<std::size_t>(kBandBytes / stride, 1, static_cast<std::size_t>(mix.height)));
   alpha.reserve(stride * static_cast<std::size_t>(band));
-  mix.alpha = alpha.data();
   for (std::int32_t y = begin; y < end; y += band) {
     const std::int32_t rows = std::min(end - y, band);
-    resizer.rows(y, y + rows, alpha.data(), mix.alpha_stride, scratch);
-    kernels::active().blend(from_row(mix, y), 0, rows);
+    kernels::Blend part = from_row(mix, y - begin);
+    part.alpha = alpha.data();
+    part.alpha_stride = static_cast<std::ptrdiff_t>(stride);
+    resizer.rows(y, y + rows, alpha.data(), part.alpha_stride, scratch);
+    kernels::active().blend(part, 0, rows);
   }
 }
 
-// Calls work(job, begin, end) with the job's picture packed.
+// Calls work(job, begin, end) for stretches of the rows, which are the first ones of a job whose picture is packed.
 template <typename Work>
 void with_packed(const ImageView& image, const kernels::Blend& job, std::int32_t begin, std::int32_t end, Work work) {
   with_packed_rows(
       image, image.sample, begin, end, [](std::int32_t y) { return y; }, [](std::int32_t) { return 1; },
-      [&](const ImageView& view, std::int32_t from, std::int32_t upto) {
-        kernels::Blend part = job;
-        part.src = view.data;
+      [&](const ImageView& view, std::int32_t top, std::int32_t from, std::int32_t upto) {
+        kernels::Blend part = from_row(job, from);
+        part.src = static_cast<const char*>(view.data) + (from - top) * view.stride;
         part.src_stride = view.stride;
         work(part, from, upto);
       });
@@ -83,7 +85,9 @@ void blend(const ImageView& image, const Plane& alpha, const BlendOptions& optio
   job.alpha = alpha.data;
   job.alpha_stride = alpha.stride;
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
-    with_packed(image, job, begin, end, kernels::active().blend);
+    with_packed(image, job, begin, end, [](const kernels::Blend& part, std::int32_t from, std::int32_t upto) {
+      kernels::active().blend(part, 0, upto - from);
+    });
   });
 }
 

@@ -147,7 +147,9 @@ void MaskResizer::rows(std::int32_t begin, std::int32_t end, void* dst, std::ptr
 }
 
 void MaskResizer::cut(const kernels::Blend& mix, std::int32_t begin, std::int32_t end, void* scratch) const {
-  kernels::active().cutout(job_, mix, begin, end, scratch);
+  kernels::ResizeMask job = job_;
+  job.rows = from(job.rows, begin);
+  kernels::active().cutout(job, mix, 0, end - begin, scratch);
 }
 
 MinMax resized_range(const Mask& mask, std::int32_t width, std::int32_t height, MaskResample resample, int threads) {

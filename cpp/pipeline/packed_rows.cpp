@@ -31,8 +31,7 @@ PackedRows::PackedRows(const ImageView& image, Sample sample)
 ImageView PackedRows::open(std::int32_t first, std::int32_t last) {
   rows_.reserve(static_cast<std::size_t>(row_bytes_) * static_cast<std::size_t>(last - first));
   first_ = done_ = first;
-  const char* row_0 = static_cast<const char*>(rows_.data()) - first * row_bytes_;
-  return packed_view(row_0, image_.width, image_.height, image_.channels, row_bytes_, sample_);
+  return packed_view(rows_.data(), image_.width, image_.height, image_.channels, row_bytes_, sample_);
 }
 
 void PackedRows::need(std::int32_t first, std::int32_t last) {

@@ -18,8 +18,8 @@ class PackedRows {
   PackedRows(const ImageView& image, Sample sample);
 
   std::ptrdiff_t row_bytes() const { return row_bytes_; }
-  // A view of the picture in which only rows [first, last) may be read (row 0 is not where it points to), and of those
-  // the ones that `need` then brings, in rising order.
+  // A view of the picture that begins at row `first`. Only rows [first, last) of the picture may be read in it, and of
+  // those the ones that `need` then brings, in rising order.
   ImageView open(std::int32_t first, std::int32_t last);
   void need(std::int32_t first, std::int32_t last);
 
@@ -32,13 +32,14 @@ class PackedRows {
   std::int32_t done_ = 0;
 };
 
-// Calls run(view, y, next) for stretches of the output rows [begin, end); view is a packed picture of `sample`s, in
-// which the source rows [first(i), first(i) + count(i)) of these outputs i can be read. first must not fall.
+// Calls run(view, top, y, next) for stretches of the output rows [begin, end); view is a packed picture of `sample`s
+// that begins at row `top` of the whole one, and in which the source rows [first(i), first(i) + count(i)) of these
+// outputs i can be read. first must not fall.
 template <typename First, typename Count, typename Run>
 void with_packed_rows(const ImageView& image, Sample sample, std::int32_t begin, std::int32_t end, First first,
                       Count count, Run run) {
   if (image.sample == sample && is_packed(image)) {
-    run(image, begin, end);
+    run(image, 0, begin, end);
     return;
   }
   PackedRows rows(image, sample);
@@ -56,7 +57,7 @@ void with_packed_rows(const ImageView& image, Sample sample, std::int32_t begin,
     } while (next < end && fits(first(next) + count(next)));
     const ImageView view = rows.open(from, upto);
     for (std::int32_t i = y; i < next; ++i) rows.need(first(i), first(i) + count(i));
-    run(view, y, next);
+    run(view, from, y, next);
   }
 }
 

@@ -1,6 +1,8 @@
 #include "pipeline/preprocess.hpp"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "core/buffer.hpp"
 #include "core/error.hpp"
@@ -38,9 +40,16 @@ void run_bands(const ImageView& image, const Job& job, std::int32_t height, Coun
   parallel_rows(threads, height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(kernels::scratch_bytes(job));
     const auto first = [&](std::int32_t y) { return job.rows.first[y]; };
+    std::vector<std::int32_t> rows(static_cast<std::size_t>(height));  // as they are counted in a window
     with_packed_rows(image, Sample::u8, begin, end, first, count,
-                     [&](const ImageView& view, std::int32_t from, std::int32_t upto) {
-                       kernel(reading(job, view), from, upto, scratch.data());
+                     [&](const ImageView& view, std::int32_t top, std::int32_t from, std::int32_t upto) {
+                       Job part = reading(job, view);
+                       if (top > 0) {
+                         std::transform(job.rows.first + from, job.rows.first + upto, rows.begin() + from,
+                                        [top](std::int32_t row) { return row - top; });
+                         part.rows.first = rows.data();
+                       }
+                       kernel(part, from, upto, scratch.data());
                      });
   });
 }

@@ -93,7 +93,7 @@ inline void check_winograd(Random& random, Winograd variant) {
   const bool empty = patch.top >= patch.bottom || patch.left >= patch.right;
   const Region seen{1, 0, patch.bottom - patch.top, patch.row, patch.right - patch.left, patch.column, kBlock};
   const Floats pixels = random.floats(empty ? 0 : seen.size());
-  if (!empty) patch.data = pixels.data() - (patch.top * patch.row + patch.left * patch.column);
+  if (!empty) patch.data = pixels.data();
   const std::ptrdiff_t stride = kBlock * random.between(1, kTiles);
   compare_kernel(random,
                  text("winograd_input", {{"side", side},

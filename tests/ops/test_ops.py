@@ -379,3 +379,13 @@ def test_bad_input(module: ModuleType, name: str, args: tuple[Any, ...], options
     with pytest.raises(error) as caught:
         getattr(module, name)(*args, **options)
     assert caught.type is error
+
+
+def test_mask_at_an_odd_address_is_no_other_mask() -> None:
+    mask = np.random.default_rng(3).random((37, 53), dtype=np.float32)
+    odd = np.frombuffer(b"\0" + mask.tobytes(), np.float32, offset=1).reshape(mask.shape)
+    assert not odd.flags.aligned
+    assert ops.minmax(odd) == ops.minmax(mask)
+    for resample in ("bilinear", "bicubic", "pillow-lanczos"):
+        same = ops.resize_mask(mask, (90, 70), resample=resample)
+        assert np.array_equal(ops.resize_mask(odd, (90, 70), resample=resample), same)
