@@ -133,8 +133,8 @@ def child_of(work, limit=30):
 def test_forked_child_leaves_after_the_runtime_was_loaded() -> None:
     script = """
 import sys
-from rmbg_fast import runtime
-runtime.load()
+from rmbg_fast._runtime import library
+library.load()
 print(child_of(lambda: print("in the child")))
 """
     done = run(FORK + script)
