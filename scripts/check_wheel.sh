@@ -16,6 +16,8 @@ sdists=("$work"/dist/*.tar.gz)
 [[ ${#wheels[@]} -eq 1 && -f ${wheels[0]} ]] || { echo "expected one wheel, got: ${wheels[*]}" >&2; exit 1; }
 [[ ${#sdists[@]} -eq 1 && -f ${sdists[0]} ]] || { echo "expected one sdist, got: ${sdists[*]}" >&2; exit 1; }
 
+for file in "${wheels[0]}" "${sdists[0]}"; do echo "$(wc -c <"$file") bytes: ${file##*/}"; done
+
 echo "== auditwheel show"
 if [[ $(uname -s) == Linux ]]; then
   "$python" -m auditwheel show "${wheels[0]}"
