@@ -7,7 +7,7 @@
 
 namespace {
 
-inline std::uint16_t half_from_float(float value) {
+constexpr std::uint16_t half_from_float(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = (bits >> 16) & 0x8000u;
   const std::uint32_t magnitude = bits & 0x7fffffffu;

@@ -226,7 +226,7 @@ struct EstimateForeground {
 // Columns first is less work where few taps make one column, or few rows are there; and few rows must be kept for it.
 constexpr std::int32_t kTriangleRingRows = 8;
 constexpr std::int32_t kTriangleFewTaps = 6;
-inline bool triangle_columns_first(const ResizeTriangle& job) {
+constexpr bool triangle_columns_first(const ResizeTriangle& job) {
   const bool less = job.columns.stride <= kTriangleFewTaps || 2 * job.src.height <= job.out.height;
   return less && job.rows.stride <= kTriangleRingRows;
 }

@@ -19,11 +19,13 @@ struct OrtKernelContext;
 struct OrtKernelInfo;
 struct OrtCUDAProviderOptionsV2;
 struct OrtEnv;
+struct OrtIoBinding;
 struct OrtMemoryInfo;
 struct OrtRunOptions;
 struct OrtSession;
 struct OrtSessionOptions;
 struct OrtStatus;
+struct OrtTensorRTProviderOptionsV2;
 struct OrtTensorTypeAndShapeInfo;
 struct OrtTypeInfo;
 struct OrtValue;
@@ -97,6 +99,11 @@ struct Api {
   Slot<208, void(OrtCUDAProviderOptionsV2*)> ReleaseCUDAProviderOptions{table};
   Slot<204, OrtStatus*(OrtSessionOptions*, const OrtCUDAProviderOptionsV2*)> SessionOptionsAppendExecutionProvider_CUDA_V2{table};
 
+  Slot<171, OrtStatus*(OrtTensorRTProviderOptionsV2** out)> CreateTensorRTProviderOptions{table};
+  Slot<172, OrtStatus*(OrtTensorRTProviderOptionsV2*, const char* const* keys, const char* const* values, std::size_t count)> UpdateTensorRTProviderOptions{table};
+  Slot<174, void(OrtTensorRTProviderOptionsV2*)> ReleaseTensorRTProviderOptions{table};
+  Slot<170, OrtStatus*(OrtSessionOptions*, const OrtTensorRTProviderOptionsV2*)> SessionOptionsAppendExecutionProvider_TensorRT_V2{table};
+
   Slot<7, OrtStatus*(const OrtEnv*, const PathChar* model_path, const OrtSessionOptions*, OrtSession** out)> CreateSession{table};
   Slot<30, OrtStatus*(const OrtSession*, std::size_t* out)> SessionGetInputCount{table};
   Slot<31, OrtStatus*(const OrtSession*, std::size_t* out)> SessionGetOutputCount{table};
@@ -108,7 +115,14 @@ struct Api {
                      const char* const* output_names, std::size_t output_count, OrtValue** outputs)> Run{table};
   Slot<95, void(OrtSession*)> ReleaseSession{table};
 
+  Slot<134, OrtStatus*(OrtSession*, OrtIoBinding** out)> CreateIoBinding{table};
+  Slot<135, void(OrtIoBinding*)> ReleaseIoBinding{table};
+  Slot<136, OrtStatus*(OrtIoBinding*, const char* name, const OrtValue*)> BindInput{table};
+  Slot<137, OrtStatus*(OrtIoBinding*, const char* name, const OrtValue*)> BindOutput{table};
+  Slot<133, OrtStatus*(OrtSession*, const OrtRunOptions*, const OrtIoBinding*)> RunWithBinding{table};
+
   Slot<69, OrtStatus*(OrtAllocatorType, OrtMemType, OrtMemoryInfo** out)> CreateCpuMemoryInfo{table};
+  Slot<68, OrtStatus*(const char* name, OrtAllocatorType, int device_id, OrtMemType, OrtMemoryInfo** out)> CreateMemoryInfo{table};
   Slot<94, void(OrtMemoryInfo*)> ReleaseMemoryInfo{table};
   Slot<78, OrtStatus*(OrtAllocator** out)> GetAllocatorWithDefaultOptions{table};  // the runtime's own: never released
   Slot<76, OrtStatus*(OrtAllocator*, void* memory)> AllocatorFree{table};

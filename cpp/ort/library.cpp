@@ -6,8 +6,8 @@
 #include <memory>
 #include <mutex>
 
+#include "core/dynamic_library.hpp"
 #include "core/error.hpp"
-#include "ort/dynamic_library.hpp"
 
 namespace rmbg::ort {
 namespace {

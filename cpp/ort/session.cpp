@@ -1,21 +1,17 @@
 #include "ort/session.hpp"
 
-#include <algorithm>
-#include <limits>
-
+#include "core/dynamic_library.hpp"
 #include "core/error.hpp"
-#include "ort/dynamic_library.hpp"
-#include "ort/half.hpp"
+#include "ort/device_runs.hpp"
 #include "ort/library.hpp"
 #include "ort/model_io.hpp"
 #include "ort/network_op.hpp"
 #include "ort/providers.hpp"
 #include "ort/status.hpp"
+#include "ort/tensors.hpp"
 
 namespace rmbg::ort {
 namespace {
-
-constexpr const char* kRunFailed = "the model failed to run";
 
 SessionOptionsHandle common_options(const SessionConfig& config) {
   const char* failed = "ONNX Runtime refused a session option";
@@ -48,67 +44,27 @@ SessionHandle create_on_cpu(const SessionConfig& config, const NetworkOp* networ
   return create(config, options, ErrorKind::model);
 }
 
-SessionOptionsHandle cuda_options(const SessionConfig& config) {
-  SessionOptionsHandle options = common_options(config);
-  append_cuda(options.get(), {{"device_id", std::to_string(config.device_id)}});
+ProviderOptions with_device(ProviderOptions options, int device_id) {
+  options.emplace_back("device_id", std::to_string(device_id));
   return options;
 }
 
-SessionHandle create_on_cuda(const SessionConfig& config) {
-  const SessionOptionsHandle options = cuda_options(config);
-  return create(config, options, ErrorKind::device);
-}
-
-// The number of elements; throws where a dimension is negative or a buffer of floats could not exist.
-std::size_t element_count(const std::vector<std::int64_t>& shape) {
-  std::size_t count = 1;
-  for (const std::int64_t dimension : shape) {
-    const std::size_t most =
-        std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float) / std::max<std::size_t>(count, 1);
-    if (dimension < 0 || static_cast<std::uint64_t>(dimension) > most) {
-      throw Error(ErrorKind::inference, std::string(kRunFailed) + ": a tensor has a dimension of " +
-                                            std::to_string(dimension) + ", which cannot be");
-    }
-    count *= static_cast<std::size_t>(dimension);
-  }
-  return count;
-}
-
-bool is_static(const std::vector<std::int64_t>& shape) {
-  return !shape.empty() && std::all_of(shape.begin(), shape.end(), [](std::int64_t size) { return size > 0; });
-}
-
-ValueHandle tensor_over(void* data, const std::vector<std::int64_t>& shape, ElementType type,
-                        const MemoryInfoHandle& memory) {
-  const bool wide = type == ElementType::float32;
-  return ValueHandle(
-      get<OrtValue*>(ErrorKind::inference, kRunFailed, api().CreateTensorWithDataAsOrtValue, memory.get(), data,
-                     element_count(shape) * (wide ? 4 : 2), shape.data(), shape.size(),
-                     wide ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16));
-}
-
-std::vector<std::int64_t> copy_out(OrtValue* value, ElementType type, std::vector<float>& result) {
-  const TensorInfoHandle info(
-      get<OrtTensorTypeAndShapeInfo*>(ErrorKind::inference, kRunFailed, api().GetTensorTypeAndShape, value));
-  std::vector<std::int64_t> shape = shape_of(info.get());
-  const std::size_t count = element_count(shape);
-  const void* data = get<void*>(ErrorKind::inference, kRunFailed, api().GetTensorMutableData, value);
-  result.resize(count);
-  if (type == ElementType::float32) {
-    std::copy_n(static_cast<const float*>(data), count, result.begin());
+SessionOptionsHandle gpu_options(const SessionConfig& config) {
+  SessionOptionsHandle options = common_options(config);
+  if (config.device == DeviceKind::tensorrt) {
+    append_tensorrt(options.get(), with_device(config.provider_options, config.device_id));
+    append_cuda(options.get(), with_device(config.cuda_options, config.device_id));
   } else {
-    std::transform(static_cast<const std::uint16_t*>(data), static_cast<const std::uint16_t*>(data) + count,
-                   result.begin(), half_to_float);
+    append_cuda(options.get(), with_device(config.provider_options, config.device_id));
   }
-  return shape;
+  return options;
 }
 
 }  // namespace
 
-void check_cuda(int device_id) {
-  SessionConfig config;
-  config.device_id = device_id;
-  cuda_options(config);
+void check_device(const SessionConfig& config) {
+  gpu_options(config);
+  cuda::Device::get(config.device_id);
 }
 
 struct Session::State {
@@ -118,13 +74,16 @@ struct Session::State {
   TensorInfo input;
   TensorInfo output;
   std::string provider;
+  const cuda::Device* device = nullptr;
+  std::unique_ptr<DeviceRuns> runs;  // on the device
 };
 
 Session::Session(const SessionConfig& config) : state_(std::make_unique<State>()) {
   State& state = *state_;
-  if (config.device == DeviceKind::cuda) {
-    state.session = create_on_cuda(config);
-    state.provider = kCudaProvider;
+  const bool gpu = config.device == DeviceKind::cuda || config.device == DeviceKind::tensorrt;
+  if (gpu) {
+    state.session = create(config, gpu_options(config), ErrorKind::device);
+    state.provider = config.device == DeviceKind::cuda ? kCudaProvider : kTensorRtProvider;
   } else {
     if (config.convolution) state.networks = std::make_unique<NetworkOp>(*config.convolution, config.intra_op_threads);
     state.session = create_on_cpu(config, state.networks.get());
@@ -134,6 +93,10 @@ Session::Session(const SessionConfig& config) : state_(std::make_unique<State>()
                                          OrtDeviceAllocator, OrtMemTypeDefault));
   state.input = find_input(state.session.get(), config.model_path, config.input, config.input_index);
   state.output = find_output(state.session.get(), config.model_path, config.output, config.output_index);
+  if (config.device == DeviceKind::cpu) return;
+  state.device = &cuda::Device::get(config.device_id);
+  state.runs = std::make_unique<DeviceRuns>(state.session.get(), state.input, state.output, *state.device,
+                                            gpu ? "Cuda" : "Cpu", config.runs_at_once);
 }
 
 Session::~Session() = default;
@@ -142,9 +105,12 @@ const TensorInfo& Session::input() const { return state_->input; }
 const TensorInfo& Session::output() const { return state_->output; }
 const std::string& Session::provider() const { return state_->provider; }
 
+const cuda::Device* Session::device() const { return state_->device; }
+
 std::vector<std::int64_t> Session::run(const void* data, const std::vector<std::int64_t>& shape,
-                                       std::vector<float>& result) const {
+                                       cuda::HostBuffer& result) const {
   const State& state = *state_;
+  if (state.runs) return state.runs->from_host(data, shape, result);
   // The C API has no tensor over constant memory; the runtime does not write to its inputs.
   const ValueHandle input = tensor_over(const_cast<void*>(data), shape, state.input.type, state.memory);
 
@@ -152,7 +118,7 @@ std::vector<std::int64_t> Session::run(const void* data, const std::vector<std::
   const bool bound = state.output.type == ElementType::float32 && is_static(state.output.shape);
   ValueHandle output;
   if (bound) {
-    result.resize(element_count(state.output.shape));
+    result.reserve(element_count(state.output.shape) * sizeof(float));
     output = tensor_over(result.data(), state.output.shape, state.output.type, state.memory);
   }
 
@@ -164,7 +130,17 @@ std::vector<std::int64_t> Session::run(const void* data, const std::vector<std::
       api().Run(state.session.get(), nullptr, &input_name, &input_value, 1, &output_name, 1, &output_value);
   if (!bound) output.reset(output_value);
   check(status, ErrorKind::inference, kRunFailed);
-  return bound ? state.output.shape : copy_out(output.get(), state.output.type, result);
+  if (bound) return state.output.shape;
+  std::vector<std::int64_t> result_shape = shape_of_value(output.get());
+  const std::size_t count = element_count(result_shape);
+  result.reserve(count * sizeof(float));
+  to_float(data_of(output.get()), state.output.type, count, static_cast<float*>(result.data()));
+  return result_shape;
+}
+
+std::vector<std::int64_t> Session::run_on_device(const void* data, const std::vector<std::int64_t>& shape,
+                                                 cuda::DeviceBuffer& result, cuda::Stream& stream) const {
+  return state_->runs->on_device(data, shape, result, stream);
 }
 
 }  // namespace rmbg::ort

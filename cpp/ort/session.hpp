@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "cuda/device.hpp"
 
 namespace rmbg::net {
 struct Kernels;
@@ -15,15 +18,19 @@ namespace rmbg::ort {
 
 enum class ElementType { float32, float16 };
 
-enum class DeviceKind { cpu, cuda };
+// stand_in: the CPU's provider behind the driver that cuda::use_driver named, for tests without a GPU.
+enum class DeviceKind { cpu, cuda, tensorrt, stand_in };
 
-// Throws Error(device) where a session on this CUDA device cannot be had; names the missing library.
-void check_cuda(int device_id);
+// Keys and values as ONNX Runtime's documentation of the provider names them: {{"gpu_mem_limit", "2147483648"}}.
+using ProviderOptions = std::vector<std::pair<std::string, std::string>>;
 
 struct SessionConfig {
   std::string model_path;  // UTF-8 (on POSIX: the bytes of the file name)
   DeviceKind device = DeviceKind::cpu;
   int device_id = 0;
+  ProviderOptions provider_options;            // of the GPU's provider, without its device_id
+  ProviderOptions cuda_options;                // with tensorrt: of CUDA's, which runs what TensorRT does not
+  int runs_at_once = 2;                        // on the GPU; others wait
   int intra_op_threads = 1;
   const net::Kernels* convolution = nullptr;  // runs the graph's networks (see NetworkOp); null: it may have none
   std::string input;                          // a name; empty: take input_index
@@ -31,6 +38,10 @@ struct SessionConfig {
   std::string output;                         // a name; empty: take output_index
   int output_index = 0;                       // negative counts from the end
 };
+
+// Throws Error, device or option, where a session of this device with these options cannot be had; names the missing
+// library. Looks at no model.
+void check_device(const SessionConfig& config);
 
 struct TensorInfo {
   std::string name;
@@ -52,11 +63,19 @@ class Session {
   // "CPUExecutionProvider" or "CUDAExecutionProvider": what runs, not what was asked for.
   const std::string& provider() const;
 
-  // Runs the graph on `data` (input().type, 1 x channels x height x width, contiguous), which is bound, not copied, and
-  // asks for the one output only. The output is written as float32 into `result`, which is resized to it, and
-  // its shape is returned. Throws Error: inference (shapes that the graph does not take or keep included).
+  // The GPU that runs it; null: the CPU does.
+  const cuda::Device* device() const;
+
+  // Runs the graph on `data` (input().type, 1 x channels x height x width, contiguous), which is bound, not copied, on
+  // a CPU; a GPU takes it soonest out of page-locked memory, a HostBuffer(device()). Asks for the one output only, which
+  // is written as float32 into `result`, and returns its shape. Throws Error: inference (shapes that the graph does not
+  // take or keep, and a device without memory for it, included).
   std::vector<std::int64_t> run(const void* data, const std::vector<std::int64_t>& shape,
-                                std::vector<float>& result) const;
+                                cuda::HostBuffer& result) const;
+  // The same in the device's memory, after what `stream` holds; the result is in output().type, and is there on return.
+  // Only where there is a device().
+  std::vector<std::int64_t> run_on_device(const void* data, const std::vector<std::int64_t>& shape,
+                                          cuda::DeviceBuffer& result, cuda::Stream& stream) const;
 
  private:
   struct State;

@@ -38,7 +38,7 @@ void check_input(const ort::TensorInfo& input, const Recipe& recipe) {
   }
 }
 
-Mask check_output(const std::vector<float>& data, const std::vector<std::int64_t>& shape) {
+Mask check_output(const cuda::HostBuffer& data, const std::vector<std::int64_t>& shape) {
   const std::size_t rank = shape.size();
   bool plane = rank >= 2 && shape[rank - 1] >= 1 && shape[rank - 2] >= 1 && shape[rank - 1] <= kMaxSide &&
                shape[rank - 2] <= kMaxSide;
@@ -48,11 +48,16 @@ Mask check_output(const std::vector<float>& data, const std::vector<std::int64_t
                 "the model's output has the shape " + shape_text(shape) +
                     ", which is not one mask [1, 1, height, width]: choose another `output` in the model's row");
   }
-  return {data.data(), static_cast<std::int32_t>(shape[rank - 1]), static_cast<std::int32_t>(shape[rank - 2])};
+  return {static_cast<const float*>(data.data()), static_cast<std::int32_t>(shape[rank - 1]),
+          static_cast<std::int32_t>(shape[rank - 2])};
 }
 
-void apply_sigmoid(std::vector<float>& values) {
-  for (float& v : values) v = 1.0f / (1.0f + std::exp(-v));
+std::size_t count_of(const Mask& mask) {
+  return static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height);
+}
+
+void apply_sigmoid(float* values, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f / (1.0f + std::exp(-values[i]));
 }
 
 }  // namespace
@@ -74,7 +79,7 @@ class Remover::Lease {
   Lease& operator=(const Lease&) = delete;
 
   Scratch& get() {
-    if (!scratch_) scratch_ = std::make_unique<Scratch>();
+    if (!scratch_) scratch_ = std::make_unique<Scratch>(owner_.session_.device());
     return *scratch_;
   }
 
@@ -125,7 +130,7 @@ Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) 
   start = Clock::now();
   const auto shape = session_.run(scratch.input.data(), {1, 3, size.height, size.width}, scratch.output);
   const Mask mask = check_output(scratch.output, shape);
-  if (recipe_.sigmoid) apply_sigmoid(scratch.output);
+  if (recipe_.sigmoid) apply_sigmoid(static_cast<float*>(scratch.output.data()), count_of(mask));
   timings.inference = milliseconds_since(start);
   return mask;
 }
@@ -159,7 +164,7 @@ Scene Remover::judge_mask(const ImageView& image, Mask& mask, bool strict, Scrat
   Scene scene = judge(mask, rule, image.width, image.height, threads_);
   if (scene.problem.empty()) return scene;
   if (strict) throw Error(ErrorKind::model_output, scene.problem);
-  std::fill(scratch.output.begin(), scratch.output.end(), scene.opaque ? 1.0f : 0.0f);
+  std::fill_n(static_cast<float*>(scratch.output.data()), count_of(mask), scene.opaque ? 1.0f : 0.0f);
   return scene;
 }
 

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <vector>
 
-#include "core/buffer.hpp"
 #include "core/image.hpp"
 #include "ort/session.hpp"
 #include "pipeline/cutout.hpp"
@@ -63,8 +62,9 @@ class Remover {
  private:
   // What one call needs besides the caller's buffers. Kept for the next call, at most kIdle of them.
   struct Scratch {
-    Buffer input;
-    std::vector<float> output;
+    explicit Scratch(const cuda::Device* device) : input(device), output(device) {}
+    cuda::HostBuffer input;
+    cuda::HostBuffer output;  // the mask; float32
   };
   struct InputSize {
     std::int32_t height;

@@ -1,4 +1,4 @@
-#include "ort/dynamic_library.hpp"
+#include "core/dynamic_library.hpp"
 
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
@@ -10,7 +10,7 @@
 #include <dlfcn.h>
 #endif
 
-namespace rmbg::ort {
+namespace rmbg {
 
 std::filesystem::path to_path(const std::string& utf8) { return std::u8string(utf8.begin(), utf8.end()); }
 
@@ -46,4 +46,4 @@ void* find_symbol(const DynamicLibrary& library, const char* name) { return dlsy
 
 #endif
 
-}  // namespace rmbg::ort
+}  // namespace rmbg

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace rmbg::ort {
+namespace rmbg {
 
 // Paths arrive as UTF-8 (on POSIX: as the bytes of the file name).
 std::filesystem::path to_path(const std::string& utf8);
@@ -18,4 +18,4 @@ struct DynamicLibrary {
 DynamicLibrary open_dynamic_library(const std::filesystem::path& path);
 void* find_symbol(const DynamicLibrary& library, const char* name);  // null: no such symbol
 
-}  // namespace rmbg::ort
+}  // namespace rmbg
