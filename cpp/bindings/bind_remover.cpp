@@ -17,13 +17,25 @@ namespace {
 
 using Port = std::variant<int, std::string>;  // an input or output, by index or name
 
-ort::SessionConfig config_of(const std::string& path, const std::string& device, int device_id, int threads,
-                             const Port& input, const Port& output) {
+// Where a model runs: the device's word (checked in Python), its number, and the options of its providers.
+ort::SessionConfig device_config(const std::string& device, int device_id, const ort::ProviderOptions& options,
+                                 const ort::ProviderOptions& cuda_options) {
   ort::SessionConfig config;
-  config.model_path = path;
-  config.device = device == "cuda" ? ort::DeviceKind::cuda : ort::DeviceKind::cpu;
-  config.convolution = net::chosen();
+  config.device = device == "cuda"       ? ort::DeviceKind::cuda
+                  : device == "tensorrt" ? ort::DeviceKind::tensorrt
+                  : device == "stand-in" ? ort::DeviceKind::stand_in
+                                         : ort::DeviceKind::cpu;
   config.device_id = device_id;
+  config.provider_options = options;
+  config.cuda_options = cuda_options;
+  return config;
+}
+
+ort::SessionConfig config_of(ort::SessionConfig config, const std::string& path, int threads, const Port& input,
+                             const Port& output, int runs) {
+  config.model_path = path;
+  config.convolution = net::chosen();
+  config.runs_at_once = runs;
   config.intra_op_threads = threads;
   if (const auto* name = std::get_if<std::string>(&input)) config.input = *name;
   if (const auto* index = std::get_if<int>(&input)) config.input_index = *index;
@@ -55,8 +67,11 @@ Recipe recipe_of(const py::object& spec) {
 }
 
 std::unique_ptr<Remover> make_remover(const std::string& path, const py::object& spec, const std::string& device,
-                                      int device_id, int threads, const Port& input, const Port& output) {
-  const ort::SessionConfig config = config_of(path, device, device_id, threads, input, output);
+                                      int device_id, int threads, const Port& input, const Port& output,
+                                      const ort::ProviderOptions& options, const ort::ProviderOptions& cuda_options,
+                                      int runs) {
+  const ort::SessionConfig config =
+      config_of(device_config(device, device_id, options, cuda_options), path, threads, input, output, runs);
   const Recipe recipe = recipe_of(spec);
   std::unique_ptr<Remover> remover;
   without_gil([&] { remover = std::make_unique<Remover>(config, recipe); });
@@ -106,12 +121,19 @@ void bind_remover(py::module_& m) {
   using py::arg;
   py::class_<Remover>(m, "Remover")
       .def(py::init(&make_remover), arg("path"), arg("spec"), arg("device"), arg("device_id"), arg("threads"),
-           arg("input"), arg("output"))
+           arg("input"), arg("output"), arg("provider_options") = ort::ProviderOptions{},
+           arg("cuda_options") = ort::ProviderOptions{}, arg("runs") = 2)
       .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
            arg("foreground"), arg("strict"), arg("out").none(true))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true))
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
-  m.def("check_cuda", [](int device_id) { without_gil([&] { ort::check_cuda(device_id); }); }, arg("device_id"));
+  m.def(
+      "check_device",
+      [](const std::string& device, int device_id, const ort::ProviderOptions& options,
+         const ort::ProviderOptions& cuda_options) {
+        without_gil([&] { ort::check_device(device_config(device, device_id, options, cuda_options)); });
+      },
+      arg("device"), arg("device_id"), arg("provider_options"), arg("cuda_options"));
 }
 
 }  // namespace rmbg::bindings

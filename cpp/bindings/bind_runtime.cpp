@@ -1,6 +1,8 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bind.hpp"
+#include "core/dynamic_library.hpp"
+#include "cuda/device.hpp"
 #include "bindings/gil.hpp"
 #include "ort/library.hpp"
 #include "ort/selfcheck.hpp"
@@ -18,6 +20,22 @@ void bind_runtime(py::module_& m) {
       },
       py::arg("path"));
   m.def("check_slots", &ort::check_slots);  // the names of those that are not what abi.hpp says
+  // Opens a library and keeps it, so that others find it by its name; returns the loader's complaint, "" for success.
+  m.def(
+      "open_library", [](const std::string& path) { return open_dynamic_library(to_path(path)).error; },
+      py::arg("path"), py::call_guard<py::gil_scoped_release>());
+  m.def("use_cuda_driver", &cuda::use_driver, py::arg("path"));  // another than the system's, for tests
+  m.def(
+      "cuda_device",
+      [](int id) {
+        const cuda::Device& device = cuda::Device::get(id);
+        py::dict result;
+        result["name"] = device.name();
+        result["capability"] = device.capability();
+        result["free"] = device.free_memory();
+        return result;
+      },
+      py::arg("id"));
   m.def("runtime_info", []() -> py::object {
     if (!ort::library_loaded()) return py::none();
     const ort::LibraryInfo& info = ort::library_info();

@@ -70,7 +70,15 @@ class BareNetwork:
 
 def load_runtime(path: str) -> None: ...
 def check_slots() -> list[str]: ...
-def check_cuda(device_id: int) -> None: ...
+def open_library(path: str) -> str: ...  # the loader's complaint, "" for success
+def use_cuda_driver(path: str) -> None: ...
+def cuda_device(id: int) -> dict[str, Any]: ...
+def check_device(
+    device: str,
+    device_id: int,
+    provider_options: list[tuple[str, str]],
+    cuda_options: list[tuple[str, str]],
+) -> None: ...
 def runtime_info() -> dict[str, Any] | None: ...
 
 class Remover:
@@ -83,6 +91,9 @@ class Remover:
         threads: int,
         input: str | int,
         output: str | int,
+        provider_options: list[tuple[str, str]] = ...,
+        cuda_options: list[tuple[str, str]] = ...,
+        runs: int = ...,
     ) -> None: ...
     def remove(
         self,

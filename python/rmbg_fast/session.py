@@ -9,17 +9,19 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from . import _core, models
 from ._arguments import dtype_name, whole_of, word_of
 from ._buffers import Buffer, given, out_of
 from ._images import colours, reading, writing
-from ._runtime import library
+from ._runtime import gpu, library
 from ._runtime import threads as thread_count
 from .errors import DeviceError, ModelError, OptionError
 from .models import ModelSpec
@@ -38,8 +40,10 @@ class Session:
     """One model, ready to run. Safe to use from many threads at once; nothing holds the GIL while it works.
 
     `model`: a name of `models.names()`, the path of an `.onnx` file with a row beside it, or a `ModelSpec`; it is
-    fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", or "auto", which takes CUDA where it can be had;
-    an explicit CUDA device that cannot be had raises `DeviceError`. `threads`: how many a call may use; None: what
+    fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", "tensorrt", "tensorrt:N", or "auto", which takes
+    CUDA where it can be had; an explicit GPU that cannot be had raises `DeviceError`. `provider_options` are those of
+    the GPU's provider, as {"enable_cuda_graph": True}; docs/cuda.md lists them. `warm_up` runs the model once, so that
+    the first call is as fast as later ones. `threads`: how many a call may use; None: what
     affinity and container allow. `optimize`: False leaves all convolutions to ONNX Runtime, as the environment variable
     RMBG_FAST_CONV=off does; otherwise our own do the work on a CPU with AVX2 or NEON, where the graph lets them (see
     `details`). `recipe` feeds the model in another way than its row says: a name of `recipes.names()`, such as "rembg"
@@ -55,8 +59,11 @@ class Session:
         threads: int | None = None,
         optimize: bool = True,
         recipe: Recipe | None = None,
+        provider_options: Mapping[str, Any] | None = None,
+        warm_up: bool = False,
     ) -> None:
         kind, number = _device(device)
+        options, runs = gpu.options_of("cuda" if kind == "auto" else kind, provider_options)
         count = thread_count.chosen(threads)
         spec = models.get(model)
         self._spec = spec if recipe is None else spec.with_recipe(recipe)
@@ -65,17 +72,19 @@ class Session:
         self._fallback = ""
         if kind != "cpu":
             try:
-                _core.check_cuda(number)
-                self._remover, self._details = _load(source, self._spec, "cuda", number, count, network=False)
+                place = _Place("cuda" if kind == "auto" else kind, number, tuple(options), runs)
+                self._remover, self._details = _on_gpu(source, self._spec, place, count)
             except DeviceError as exc:
-                if kind == "cuda":
+                if kind != "auto":
                     raise
                 kind, self._fallback = "cpu", str(exc)
         if kind == "cpu":
             tier = _core.network_tier() if optimize else ""
-            self._remover, self._details = _load(source, self._spec, "cpu", number, count, network=bool(tier))
+            self._remover, self._details = _load(source, self._spec, _CPU, count, network=bool(tier))
             self._details["tier"] = tier if self._details["convolutions"]["replaced"] else ""
         self._last = threading.local()
+        if warm_up:
+            self._remover.mask(np.zeros((64, 64, 3), np.uint8), "uint8", False, None)
 
     @property
     def model(self) -> ModelSpec:
@@ -84,7 +93,7 @@ class Session:
 
     @property
     def provider(self) -> str:
-        """What runs the model: "CPUExecutionProvider" or "CUDAExecutionProvider"."""
+        """What runs the model: "CPUExecutionProvider", "CUDAExecutionProvider" or "TensorrtExecutionProvider"."""
         return self._remover.provider
 
     @property
@@ -95,7 +104,8 @@ class Session:
     @property
     def details(self) -> dict[str, Any]:
         """How the model runs: `graph`, the path of the file in use; `convolutions`, the names of those `replaced` by
-        our own and of those `left` to ONNX Runtime; `tier`, what our own run on ("avx2", "avx512", "neon"; "": none).
+        our own and of those `left` to ONNX Runtime; `tier`, what our own run on ("avx2", "avx512", "neon"; "": none);
+        `runs_at_once`, how many runs a GPU is given at a time, while other threads prepare theirs (0: it is the CPU).
         """
         return copy.deepcopy(self._details)
 
@@ -227,21 +237,41 @@ def _tell(scene: Mapping[str, Any], on_empty: str) -> None:
 
 
 def _device(device: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(cpu|auto|cuda)(?::(\d{1,3}))?", device) if isinstance(device, str) else None
-    if not match or (match[2] and match[1] != "cuda"):
-        raise OptionError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', not {device!r}")
+    match = re.fullmatch(r"(cpu|auto|cuda|tensorrt)(?::(\d{1,3}))?", device) if isinstance(device, str) else None
+    if not match or (match[2] and match[1] in ("cpu", "auto")):
+        raise OptionError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'tensorrt', not {device!r}")
     return match[1], int(match[2] or 0)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a model runs."""
+
+    device: str
+    number: int = 0
+    options: tuple[tuple[str, str], ...] = ()
+    runs: int = 0
+
+
+_CPU = _Place("cpu")
+
+
+def _on_gpu(source: Path, spec: ModelSpec, place: _Place, count: int) -> tuple[_core.Remover, dict[str, Any]]:
+    if place.device == "tensorrt":
+        place = replace(place, options=(*place.options, *gpu.tensorrt_cache()))
+    gpu.check(place.device, place.number, list(place.options))
+    return _load(source, spec, place, count, network=False)
+
+
 def _load(
-    source: Path, spec: ModelSpec, device: str, number: int, count: int, *, network: bool
+    source: Path, spec: ModelSpec, place: _Place, count: int, *, network: bool
 ) -> tuple[_core.Remover, dict[str, Any]]:
     from ._graphs import prepare
 
-    widen = device == "cpu"  # whose kernels compute in float32 anyhow; a GPU's are made for float16
+    widen = place == _CPU  # whose kernels compute in float32 anyhow; a GPU's are made for float16
     ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
     try:
-        return _remover(ready, spec, device, number, count, prepared=ready != source)
+        return _remover(ready, spec, place, count, prepared=ready != source)
     except DeviceError:
         raise
     except ModelError:
@@ -249,15 +279,18 @@ def _load(
             raise
         prepare.discard(ready)  # it may have been damaged on disk: once more from the source
         ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
-        return _remover(ready, spec, device, number, count, prepared=ready != source)
+        return _remover(ready, spec, place, count, prepared=ready != source)
 
 
 def _remover(
-    path: Path, spec: ModelSpec, device: str, number: int, count: int, *, prepared: bool
+    path: Path, spec: ModelSpec, place: _Place, count: int, *, prepared: bool
 ) -> tuple[_core.Remover, dict[str, Any]]:
     from ._graphs.prepare import details
 
     output = 0 if prepared else spec.output  # a prepared graph has but the one
-    remover = _core.Remover(str(path), spec, device, number, count, spec.input, output)
+    remover = _core.Remover(
+        str(path), spec, place.device, place.number, count, spec.input, output, list(place.options), [], place.runs
+    )
     done = details(path) if prepared else {}  # a .json beside the original is the user's
-    return remover, {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, **done}
+    plain = {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, "runs_at_once": place.runs}
+    return remover, {**plain, **done}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._images import reading
-from ..errors import DeviceError, OptionError
+from ..errors import OptionError
 from . import jobs
 from .options import threads_option
 
@@ -139,15 +138,9 @@ def _report(kind: str, spec: ModelSpec, model: ModelProto, photos: list[Path], t
 
 def _device(kind: str) -> str:
     """Where to compare: int8 is for CPUs, float16 for a GPU where there is one."""
-    from .. import _core
-    from .._runtime import library
+    from .._runtime import gpu
 
-    if kind == "fp16":
-        library.load()
-        with suppress(DeviceError):
-            _core.check_cuda(0)
-            return "cuda"
-    return "cpu"
+    return gpu.first_there() if kind == "fp16" else "cpu"
 
 
 def _masks(before: Run, after: Run, photos: list[Path]) -> str:
