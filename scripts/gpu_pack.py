@@ -8,7 +8,8 @@ FOLDER (build/gpu by default, which git ignores) gets parts-1, parts-2, ...: eac
 - the Python package onnxruntime-gpu as its wheel holds it, less what no session needs. Of its CUDA library the machine
   code of other GPUs than `--arch` is blanked: three quarters of 218 MB that xz cannot shrink. The loader picks an
   entry by the number in its header, so the blank ones are never read on such a GPU;
-- IS-Net in float16, from the place that rmbg_fast itself fetches it from.
+- IS-Net in float16, from the place that rmbg_fast itself fetches it from;
+- the wheels that the build there needs (scikit-build-core), and rembg's, to compare with.
 
 pip must be able to fetch onnxruntime-gpu; rmbg_fast must be importable.
 """
@@ -30,6 +31,8 @@ from pathlib import Path
 PYTHON = "3.12"
 RUNTIME = "onnxruntime-gpu==1.31.1"  # of the package index: built for CUDA 13
 MODEL = "isnet-general-use"
+WHEELS = ("scikit-build-core", "rembg", "pooch", "pymatting", "platformdirs", "jsonschema", "referencing", "rpds-py")
+WHEELS += ("jsonschema-specifications", "attrs", "pathspec", "packaging")
 TAGS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 KEPT = re.compile(
     r"onnxruntime/(__init__\.py|capi/.*\.(py|so|so\..*)|backend/.*\.py)$|.*\.dist-info/(METADATA|RECORD|WHEEL)$"
@@ -69,32 +72,36 @@ def thinned(library: bytes, arch: int) -> bytes:
     return bytes(content)
 
 
-def wheel(folder: Path) -> Path:
-    """The wheel of RUNTIME, fetched by pip once."""
-    found = sorted(folder.glob("onnxruntime_gpu-*.whl"))
-    if not found:
+def download(folder: Path, *names: str) -> list[Path]:
+    """The wheels of these packages for the Python there, fetched by pip once."""
+    if not list(folder.glob("*.whl")):
+        folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(folder)]
-        command += ["--python-version", PYTHON, "--implementation", "cp", RUNTIME]
+        command += ["--python-version", PYTHON, "--implementation", "cp", *names]
         for tag in TAGS:
             command += ["--platform", tag]
         subprocess.run(command, check=True)
-        found = sorted(folder.glob("onnxruntime_gpu-*.whl"))
-    return found[0]
+    return sorted(folder.glob("*.whl"))
 
 
-def runtime_archive(path: Path, arch: int) -> bytes:
+def archive(files: dict[str, bytes]) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(path) as source, tarfile.open(fileobj=packed, mode="w") as target:
-        for name in sorted(source.namelist()):
-            if not KEPT.match(name) or LEFT_OUT.search(name):
-                continue
-            content = source.read(name)
-            if name.endswith("providers_cuda.so"):
-                content = thinned(content, arch)
+    with tarfile.open(fileobj=packed, mode="w") as target:
+        for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), 0o755 if ".so" in name else 0o644
             target.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
+
+
+def runtime_archive(wheel: Path, arch: int) -> bytes:
+    files = {}
+    with zipfile.ZipFile(wheel) as source:
+        for name in sorted(source.namelist()):
+            if KEPT.match(name) and not LEFT_OUT.search(name):
+                content = source.read(name)
+                files[name] = thinned(content, arch) if name.endswith("providers_cuda.so") else content
+    return archive(files)
 
 
 def compressed(content: bytes, preset: int) -> bytes:
@@ -116,8 +123,11 @@ def main() -> None:
     folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     model = models.ensure(models.get(MODEL))
-    files = {
-        "runtime.tar.xz": compressed(runtime_archive(wheel(folder), options.arch), 6),
+    [runtime] = download(folder / "runtime", RUNTIME)
+    wheels = {f"wheels/{path.name}": path.read_bytes() for path in download(folder / "wheels", *WHEELS)}
+    files = {  # the wheels first: with them the build can start
+        "wheels.tar.xz": compressed(archive(wheels), 1),
+        "runtime.tar.xz": compressed(runtime_archive(runtime, options.arch), 6),
         f"{model.name}.xz": compressed(model.read_bytes(), 1),  # float16 noise: more effort gains nothing
     }
     pieces = []

@@ -98,6 +98,7 @@ struct Cutout {
   KERNEL(activation, Activation)             \
   KERNEL(coverage, Coverage)                 \
   KERNEL(resize_mask, ResizeMask)            \
+  KERNEL(blend, Blend)                       \
   KERNEL(cutout, Cutout)
 
 // --- the picture to the model's tensor ---
@@ -350,15 +351,13 @@ RMBG_DEVICE void run(const ResizeMask& job, std::int32_t x, std::int32_t y) {
 }
 
 template <typename T>
-RMBG_DEVICE void cut(const Cutout& job, std::int32_t x, std::int32_t y) {
+RMBG_DEVICE void blend_pixel(const Blend& mix, std::uint32_t alpha, std::int32_t x, std::int32_t y) {
   constexpr std::uint32_t top = static_cast<T>(~T{0});
-  const Blend& mix = job.mix;
   const std::int32_t out_channels = mix.mode == BlendMode::over ? 3 : 4;
   const T* p = reinterpret_cast<const T*>(static_cast<const char*>(mix.src) + y * mix.src_stride) +
                static_cast<std::ptrdiff_t>(x) * mix.channels;
   T* out = reinterpret_cast<T*>(static_cast<char*>(mix.dst) + y * mix.dst_stride) +
            static_cast<std::ptrdiff_t>(x) * out_channels;
-  auto alpha = static_cast<std::uint32_t>(level_of(job.mask, x, y, static_cast<float>(top)));
   if (mix.channels == 4) alpha = static_cast<std::uint32_t>((std::uint64_t{alpha} * p[3] + top / 2) / top);
   if (mix.threshold) alpha = alpha >= static_cast<std::uint32_t>(mix.threshold) ? top : 0;
   for (std::int32_t c = 0; c < 3; ++c) {
@@ -374,11 +373,22 @@ RMBG_DEVICE void cut(const Cutout& job, std::int32_t x, std::int32_t y) {
   if (out_channels == 4) out[3] = static_cast<T>(alpha);
 }
 
-RMBG_DEVICE void run(const Cutout& job, std::int32_t x, std::int32_t y) {
-  if (job.mix.wide) {
-    cut<std::uint16_t>(job, x, y);
+RMBG_DEVICE void run(const Blend& job, std::int32_t x, std::int32_t y) {
+  const char* row = static_cast<const char*>(job.alpha) + y * job.alpha_stride;
+  if (job.wide) {
+    blend_pixel<std::uint16_t>(job, reinterpret_cast<const std::uint16_t*>(row)[x], x, y);
   } else {
-    cut<std::uint8_t>(job, x, y);
+    blend_pixel<std::uint8_t>(job, reinterpret_cast<const std::uint8_t*>(row)[x], x, y);
+  }
+}
+
+RMBG_DEVICE void run(const Cutout& job, std::int32_t x, std::int32_t y) {
+  const float top = job.mix.wide ? 65535.0f : 255.0f;
+  const auto alpha = static_cast<std::uint32_t>(level_of(job.mask, x, y, top));
+  if (job.mix.wide) {
+    blend_pixel<std::uint16_t>(job.mix, alpha, x, y);
+  } else {
+    blend_pixel<std::uint8_t>(job.mix, alpha, x, y);
   }
 }
 

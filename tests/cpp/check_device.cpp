@@ -294,6 +294,19 @@ void check_mask(cuda::Stream& stream) {
   launch(stream, "cutout", job, c.width, c.height);
   cut.get(stream, got);
   expect(got == wanted, "cutout " + c.name());
+
+  const auto alpha = random_bytes(static_cast<std::size_t>(c.width * c.height * size));
+  const OnDevice device_alpha(stream, alpha);
+  std::fill(wanted.begin(), wanted.end(), 0x5a);
+  mix.alpha = alpha.data();
+  mix.alpha_stride = c.width * size;
+  reference_table.blend(mix, 0, c.height);
+  kernels::Blend blend = job.mix;
+  blend.alpha = device_alpha.as<void>();
+  blend.alpha_stride = mix.alpha_stride;
+  launch(stream, "blend", blend, c.width, c.height);
+  cut.get(stream, got);
+  expect(got == wanted, "blend " + c.name());
 }
 
 void check_activation(cuda::Stream& stream) {

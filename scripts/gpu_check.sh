@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# The GPU run: everything that only a GPU can show, on a machine without a network, in minutes.
+#
+#   scripts/gpu_check.sh take FOLDER   one of gpu_pack.py's parts; with the first the build starts in the background
+#   scripts/gpu_check.sh run [DEVICE]  joins the parts, waits for the build, checks and measures; DEVICE: cuda
+#   scripts/gpu_check.sh build         the build alone, in the foreground
+#
+# DEVICE=stand-in rehearses it where there is no GPU: the CPU in its place, a small model, short measurements. Needs
+# bash, xz, a C++20 compiler, and in PYTHON (python3): numpy, pillow, onnx, pybind11, cmake, ninja, pytest; pip installs
+# nothing from elsewhere. What it needs beyond that is in the parts. WORK (/tmp/rmbg-gpu) is where all of it is put, OUT
+# (WORK/out) where logs and figures go. A step that fails is reported, and the next one is tried.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+work=${WORK:-/tmp/rmbg-gpu}
+out=${OUT:-$work/out}
+python=${PYTHON:-python3}
+mkdir -p "$work/parts" "$out"
+started=$SECONDS
+
+say() { printf '\n== %s (at %s s)\n' "$1" $((SECONDS - started)); }
+
+# step LIMIT NAME COMMAND...: with its time, output and result; never ends the script.
+step() {
+  local limit=$1 name=$2 begun=$SECONDS result
+  shift 2
+  say "$name"
+  timeout "$limit" "$@" 2>&1
+  result=$?
+  printf -- '-- %s: %s s, %s\n' "$name" $((SECONDS - begun)) "$([[ $result == 0 ]] && echo good || echo "FAILED ($result)")"
+  return $result
+}
+
+take() {
+  cp -r "$1"/. "$work/parts/"
+  ls -l "$work/parts"
+  if [[ -f $work/parts/wheels.tar.xz.00 && ! -e $work/building ]]; then
+    : >"$work/building"
+    setsid bash "$root/scripts/gpu_check.sh" build >"$work/build.log" 2>&1 </dev/null &
+  fi
+}
+
+# join NAME: all pieces of NAME, decompressed, to stdout.
+join() { cat "$work/parts/$1".?? | xz -dc -T0; }
+
+# The extension as a user builds it, and the checker of the device kernels beside it.
+build() {
+  local copy=$work/source tools=$work/tools
+  mkdir -p "$tools" "$copy"
+  join wheels.tar.xz | tar -x -C "$work"
+  "$python" -m pip install -q --no-index --no-deps --no-compile --target "$tools" "$work"/wheels/*.whl
+  tar -c --exclude=./.git --exclude=./build --exclude='*.so' . | tar -x -C "$copy"  # the next transfer replaces this tree
+  cd "$copy" || return 1
+  export PYTHONPATH=$tools CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
+  step 240 "pip install . --no-build-isolation" \
+    "$python" -m pip install . --no-build-isolation --no-deps --no-index --no-compile -q --target "$work/site"
+  step 240 "the checker" bash -c "
+    cmake -S . -B '$work/checker' -G Ninja -DCMAKE_BUILD_TYPE=Release -DRMBG_FAST_PYTHON=OFF -DRMBG_FAST_CHECKER=ON >/dev/null &&
+    cmake --build '$work/checker' --target check_device stand_in_driver"
+  : >"$work/built"
+}
+
+unpack() {
+  mkdir -p "$work/runtime" "$work/home/models"
+  join runtime.tar.xz | tar -x -C "$work/runtime" || return 1
+  local pieces=("$work"/parts/*.onnx.xz.00)
+  local name=${pieces[0]##*/}
+  join "${name%.00}" >"$work/home/models/${name%.xz.00}"
+  ls -l "$work/home/models" "$work"/runtime/onnxruntime/capi/*.so*
+}
+
+wait_for_build() {
+  for _ in $(seq 240); do
+    [[ -e $work/built ]] && { cat "$work/build.log"; ls -l "$work"/site/rmbg_fast/_core*.so; return; }
+    sleep 1
+  done
+  cat "$work/build.log"
+  return 1
+}
+
+about() {
+  nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used,pstate,clocks.sm --format=csv
+  nproc
+  "$python" -c 'import sys, importlib.metadata as m; print(sys.version); print(*sorted(f"{d.name} {d.version}" for d in m.distributions() if d.name and d.name.startswith(("nvidia", "torch", "cupy", "onnx", "numpy", "pillow", "scikit"))), sep=", ")'
+}
+
+run() {
+  local device=${1:-cuda} driver=() quick=()
+  if [[ $device == stand-in ]]; then
+    driver=("$work/checker/libstand_in_driver.so")
+    quick=(--quick --device stand-in --driver "${driver[0]}")
+  fi
+  say "the machine"
+  about 2>&1
+  step 120 "join and unpack" bash "$0" unpack
+  step 260 "the build, since the first part" bash "$0" wait_for_build
+  export PYTHONPATH=$work/site:$work/runtime:$work/tools RMBG_FAST_HOME=$work/home RMBG_FAST_OFFLINE=1 PYTHONUNBUFFERED=1
+  export PYTHONDONTWRITEBYTECODE=1
+  local here=$work/source
+  cd "$here" || return 1
+  step 60 "device kernels against the host's" "$work/checker/check_device" 300 1 "${driver[@]}"
+  step 60 "device kernels, timed" "$work/checker/check_device" time "${driver[@]}"
+  step 60 "slots of the C API, and a session" "$python" - "$device" "${driver[@]}" <<'PY'
+import sys, time
+from rmbg_fast import Session, _core
+from rmbg_fast._runtime import library
+if len(sys.argv) > 2:
+    _core.use_cuda_driver(sys.argv[2])
+library.load()
+print(_core.runtime_info(), "slots that fail:", _core.check_slots(), _core.cuda_device(0))
+if sys.argv[1] == "cuda":
+    for warm in (False, True):
+        start = time.perf_counter()
+        session = Session(device="cuda", warm_up=warm)
+        print(f"warm_up={warm}: {time.perf_counter() - start:.2f} s", session.provider, session.details, _core.cuda_device(0))
+PY
+  [[ -d $here/tests/cuda ]] && step 120 "tests" "$python" -m pytest -q -x -p no:cacheprovider "$here/tests/cuda"
+  step 420 "figures" "$python" "$here/benches/gpu.py" "${quick[@]}" --json "$out/gpu.json"
+  say "done"
+}
+
+case ${1:-} in
+  take | build | unpack | wait_for_build) "$@" ;;
+  run) "$@" 2>&1 | tee "$out/gpu.log" ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0" ;;
+esac
