@@ -1,9 +1,9 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bind.hpp"
+#include "bindings/gil.hpp"
 #include "core/dynamic_library.hpp"
 #include "cuda/device.hpp"
-#include "bindings/gil.hpp"
 #include "ort/library.hpp"
 #include "ort/selfcheck.hpp"
 

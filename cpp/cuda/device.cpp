@@ -74,8 +74,8 @@ FunctionObject* Device::kernel(const char* name) const {
   ModuleObject*& module = modules[id_];
   if (module == nullptr) {
     if (major_ * 10 + minor_ < kOldestMajor * 10 + kOldestMinor) {
-      throw Error(ErrorKind::device, name_ + " has compute capability " + capability() +
-                                         "; the device kernels need 7.5 or later");
+      throw Error(ErrorKind::device,
+                  name_ + " has compute capability " + capability() + "; the device kernels need 7.5 or later");
     }
     check(driver().cuModuleLoadData(&module, kKernelsPtx), "the GPU's driver does not take our kernels");
   }
@@ -94,7 +94,9 @@ Current::~Current() {
 }
 
 DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
-    : device_(other.device_), address_(std::exchange(other.address_, 0)), capacity_(std::exchange(other.capacity_, 0)) {}
+    : device_(other.device_),
+      address_(std::exchange(other.address_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
 
 void DeviceBuffer::reserve(std::size_t bytes) {
   if (bytes <= capacity_) return;
@@ -155,7 +157,8 @@ Stream::~Stream() {
 
 void Stream::upload(void* to, const void* from, std::size_t bytes) {
   const Current current(*device_);
-  check(driver().cuMemcpyHtoDAsync_v2(reinterpret_cast<Address>(to), from, bytes, stream_), "copying to the GPU failed");
+  check(driver().cuMemcpyHtoDAsync_v2(reinterpret_cast<Address>(to), from, bytes, stream_),
+        "copying to the GPU failed");
 }
 
 void Stream::download(void* to, const void* from, std::size_t bytes) {

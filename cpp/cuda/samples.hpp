@@ -42,9 +42,7 @@ constexpr std::uint32_t key_of(float v) {
   const auto bits = std::bit_cast<std::uint32_t>(v + 0.0f);  // -0 becomes +0
   return (bits >> 31) ? ~bits : bits | 0x80000000u;
 }
-constexpr float value_of(std::uint32_t key) {
-  return std::bit_cast<float>((key >> 31) ? key & 0x7fffffffu : ~key);
-}
+constexpr float value_of(std::uint32_t key) { return std::bit_cast<float>((key >> 31) ? key & 0x7fffffffu : ~key); }
 
 // The range of a packed plane; y counts strips. `keys` starts as {~0, 0}.
 struct PlaneRange {
@@ -88,17 +86,17 @@ struct Cutout {
 };
 
 // Every kernel: its name and its job.
-#define RMBG_DEVICE_KERNELS(KERNEL)          \
-  KERNEL(pack, Pack)                         \
-  KERNEL(resize_bilinear, ResizeBilinear)    \
-  KERNEL(resize_triangle, ResizeTriangle)    \
-  KERNEL(resize_levels, ResizeLevels)        \
-  KERNEL(plane_range, PlaneRange)            \
-  KERNEL(resized_range, ResizedRange)        \
-  KERNEL(activation, Activation)             \
-  KERNEL(coverage, Coverage)                 \
-  KERNEL(resize_mask, ResizeMask)            \
-  KERNEL(blend, Blend)                       \
+#define RMBG_DEVICE_KERNELS(KERNEL)       \
+  KERNEL(pack, Pack)                      \
+  KERNEL(resize_bilinear, ResizeBilinear) \
+  KERNEL(resize_triangle, ResizeTriangle) \
+  KERNEL(resize_levels, ResizeLevels)     \
+  KERNEL(plane_range, PlaneRange)         \
+  KERNEL(resized_range, ResizedRange)     \
+  KERNEL(activation, Activation)          \
+  KERNEL(coverage, Coverage)              \
+  KERNEL(resize_mask, ResizeMask)         \
+  KERNEL(blend, Blend)                    \
   KERNEL(cutout, Cutout)
 
 // --- the picture to the model's tensor ---
@@ -205,8 +203,8 @@ RMBG_DEVICE std::int32_t level(std::int32_t sum) {
 RMBG_DEVICE void run(const ResizeLevels& job, std::int32_t x, std::int32_t y) {
   const std::int32_t* column_weights = job.columns.weights + static_cast<std::ptrdiff_t>(x) * job.columns.stride;
   const std::int32_t* row_weights = job.rows.weights + static_cast<std::ptrdiff_t>(y) * job.rows.stride;
-  const std::uint8_t* corner = job.src + job.rows.first[y] * job.src_stride +
-                               static_cast<std::ptrdiff_t>(job.columns.first[x]) * job.channels;
+  const std::uint8_t* corner =
+      job.src + job.rows.first[y] * job.src_stride + static_cast<std::ptrdiff_t>(job.columns.first[x]) * job.channels;
   for (std::int32_t c = 0; c < job.channels; ++c) {
     std::int32_t sum = 1 << 21;
     for (std::int32_t i = 0; i < job.rows.count[y]; ++i) {
@@ -308,7 +306,8 @@ RMBG_DEVICE float half_value(std::uint16_t half) {
 
 RMBG_DEVICE void run(const Activation& job, std::int32_t x, std::int32_t y) {
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * job.width + x;
-  float v = job.half ? half_value(static_cast<const std::uint16_t*>(job.src)[at]) : static_cast<const float*>(job.src)[at];
+  float v =
+      job.half ? half_value(static_cast<const std::uint16_t*>(job.src)[at]) : static_cast<const float*>(job.src)[at];
   if (job.sigmoid) v = 1.0f / (1.0f + expf(-v));
   job.dst[at] = v;
 }

@@ -24,7 +24,8 @@ class DeviceRuns {
                                       cuda::DeviceBuffer& result, cuda::Stream& stream);
 
  private:
-  // What one run holds. The tensors stay where they are, so that they are bound once, and a CUDA graph finds them again.
+  // What one run holds. The tensors stay where they are, so that they are bound once, and a CUDA graph finds them
+  // again.
   struct Slot {
     explicit Slot(const cuda::Device& device) : input(device), output(device), stream(device) {}
     cuda::DeviceBuffer input;

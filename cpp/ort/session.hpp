@@ -28,9 +28,9 @@ struct SessionConfig {
   std::string model_path;  // UTF-8 (on POSIX: the bytes of the file name)
   DeviceKind device = DeviceKind::cpu;
   int device_id = 0;
-  ProviderOptions provider_options;            // of the GPU's provider, without its device_id
-  ProviderOptions cuda_options;                // with tensorrt: of CUDA's, which runs what TensorRT does not
-  int runs_at_once = 2;                        // on the GPU; others wait
+  ProviderOptions provider_options;  // of the GPU's provider, without its device_id
+  ProviderOptions cuda_options;      // with tensorrt: of CUDA's, which runs what TensorRT does not
+  int runs_at_once = 2;              // on the GPU; others wait
   int intra_op_threads = 1;
   const net::Kernels* convolution = nullptr;  // runs the graph's networks (see NetworkOp); null: it may have none
   std::string input;                          // a name; empty: take input_index
@@ -67,9 +67,9 @@ class Session {
   const cuda::Device* device() const;
 
   // Runs the graph on `data` (input().type, 1 x channels x height x width, contiguous), which is bound, not copied, on
-  // a CPU; a GPU takes it soonest out of page-locked memory, a HostBuffer(device()). Asks for the one output only, which
-  // is written as float32 into `result`, and returns its shape. Throws Error: inference (shapes that the graph does not
-  // take or keep, and a device without memory for it, included).
+  // a CPU; a GPU takes it soonest out of page-locked memory, a HostBuffer(device()). Asks for the one output only,
+  // which is written as float32 into `result`, and returns its shape. Throws Error: inference (shapes that the graph
+  // does not take or keep, and a device without memory for it, included).
   std::vector<std::int64_t> run(const void* data, const std::vector<std::int64_t>& shape,
                                 cuda::HostBuffer& result) const;
   // The same in the device's memory, after what `stream` holds; the result is in output().type, and is there on return.

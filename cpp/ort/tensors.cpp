@@ -33,10 +33,10 @@ bool is_static(const std::vector<std::int64_t>& shape) {
 ValueHandle tensor_over(void* data, const std::vector<std::int64_t>& shape, ElementType type,
                         const MemoryInfoHandle& memory) {
   const bool wide = type == ElementType::float32;
-  return ValueHandle(get<OrtValue*>(ErrorKind::inference, kRunFailed, api().CreateTensorWithDataAsOrtValue,
-                                    memory.get(), data, element_count(shape) * bytes_of(type), shape.data(),
-                                    shape.size(),
-                                    wide ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16));
+  return ValueHandle(
+      get<OrtValue*>(ErrorKind::inference, kRunFailed, api().CreateTensorWithDataAsOrtValue, memory.get(), data,
+                     element_count(shape) * bytes_of(type), shape.data(), shape.size(),
+                     wide ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16));
 }
 
 std::vector<std::int64_t> shape_of_value(const OrtValue* value) {

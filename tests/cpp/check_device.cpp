@@ -161,14 +161,14 @@ void check_picture(cuda::Stream& stream) {
     const auto columns = rmbg::triangle_table(c.in_width, c.width);
     const auto rows = rmbg::triangle_table(c.in_height, c.height);
     const DeviceAxis dc = DeviceAxis::of(stream, columns), dr = DeviceAxis::of(stream, rows);
-    compare("resize_triangle", kernels::ResizeTriangle{on_host, columns.view(), rows.view(), planes},
-            kernels::ResizeTriangle{on_device,
-                                    {dc.first.as<std::int32_t>(), dc.count.as<std::int32_t>(),
-                                     dc.weights.as<std::int16_t>(), columns.stride},
-                                    {dr.first.as<std::int32_t>(), dr.count.as<std::int32_t>(),
-                                     dr.weights.as<std::int16_t>(), rows.stride},
-                                    planes},
-            reference_table.resize_triangle);
+    compare(
+        "resize_triangle", kernels::ResizeTriangle{on_host, columns.view(), rows.view(), planes},
+        kernels::ResizeTriangle{
+            on_device,
+            {dc.first.as<std::int32_t>(), dc.count.as<std::int32_t>(), dc.weights.as<std::int16_t>(), columns.stride},
+            {dr.first.as<std::int32_t>(), dr.count.as<std::int32_t>(), dr.weights.as<std::int16_t>(), rows.stride},
+            planes},
+        reference_table.resize_triangle);
   }
   {
     const auto filter = static_cast<rmbg::Filter>(between(0, 2));
@@ -178,9 +178,8 @@ void check_picture(cuda::Stream& stream) {
     const std::ptrdiff_t out_stride = c.width * c.channels;
     std::vector<std::uint8_t> levels(static_cast<std::size_t>(out_stride * c.height)), device_levels = levels;
     const OnDevice result(stream, levels);
-    kernels::ResizeLevels job{picture.data(), stride,          c.in_width,   c.in_height, c.channels,
-                              columns.view(), rows.view(),     c.width,      c.height,    levels.data(),
-                              out_stride};
+    kernels::ResizeLevels job{picture.data(), stride,  c.in_width, c.in_height,   c.channels, columns.view(),
+                              rows.view(),    c.width, c.height,   levels.data(), out_stride};
     std::vector<std::uint8_t> scratch(kernels::scratch_bytes(job) + 64);
     reference_table.resize_levels(job, 0, c.height, scratch.data());
     job.src = on_device.data;
@@ -199,15 +198,16 @@ void check_pack(cuda::Stream& stream) {
   const Case c = random_case();
   const bool wide = coin(), narrow = wide && coin();
   const std::ptrdiff_t size = wide ? 2 : 1;
-  const std::ptrdiff_t channel_stride = size * between(1, 2), pixel_stride = channel_stride * c.channels + between(0, 3);
+  const std::ptrdiff_t channel_stride = size * between(1, 2),
+                       pixel_stride = channel_stride * c.channels + between(0, 3);
   const std::ptrdiff_t stride = pixel_stride * c.in_width + between(0, 5);
   const auto picture = random_bytes(static_cast<std::size_t>(stride * c.in_height + 8));
   const OnDevice device_picture(stream, picture);
   const std::ptrdiff_t out_stride = c.in_width * c.channels * (wide && !narrow ? 2 : 1);
   std::vector<std::uint8_t> wanted(static_cast<std::size_t>(out_stride * c.in_height)), got = wanted;
   const OnDevice result(stream, wanted);
-  kernels::Pack job{picture.data(), stride, pixel_stride, channel_stride, c.in_width,  c.channels,
-                    wide,           narrow, wanted.data(), out_stride};
+  kernels::Pack job{picture.data(), stride, pixel_stride, channel_stride, c.in_width,
+                    c.channels,     wide,   narrow,       wanted.data(),  out_stride};
   reference_table.pack(job, 0, c.in_height);
   job.src = device_picture.as<void>();
   job.dst = result.as<void>();
@@ -243,7 +243,7 @@ void check_mask(cuda::Stream& stream) {
   const DeviceAxis dc = DeviceAxis::of(stream, columns), dr = DeviceAxis::of(stream, rows);
   const bool wide = coin();
   std::vector<std::uint8_t> wanted(static_cast<std::size_t>(c.width * c.height) * 8), got = wanted;
-  kernels::ResizeMask host{mask.data(), c.in_width, c.in_height, columns.view(), rows.view(), 0.0f, 1.0f,
+  kernels::ResizeMask host{mask.data(), c.in_width, c.in_height, columns.view(), rows.view(),   0.0f, 1.0f,
                            coin(),      {},         c.width,     c.height,       wanted.data(), 0};
   constexpr float tops[] = {255.0f, 65535.0f, 1.0f};
   const float top = tops[between(0, 2)];
@@ -325,7 +325,7 @@ void check_activation(cuda::Stream& stream) {
   for (std::size_t i = 0; i < count; ++i) {
     float wanted = half ? cuda::half_value(halves[i]) : values[i];
     if (sigmoid) wanted = 1.0f / (1.0f + std::exp(-wanted));
-    const bool same = std::isnan(wanted) ? std::isnan(got[i])
+    const bool same = std::isnan(wanted)               ? std::isnan(got[i])
                       : std::isinf(wanted) || !sigmoid ? wanted == got[i]
                                                        : std::fabs(wanted - got[i]) <= 1e-6f;
     expect(same, "activation " + c.name());
@@ -390,8 +390,13 @@ void time_picture(cuda::Stream& stream, std::int32_t width, std::int32_t height,
     stream.download(result.data(), device_result.as<void>(), pixels * 4);
     stream.wait();
   });
-  kernels::NormalizedPlanes out{side, side, {0.004f, 0.004f, 0.004f}, {-0.5f, -0.5f, -0.5f}, kernels::Rounding::truncate,
-                                false, device_planes.as<void>()};
+  kernels::NormalizedPlanes out{side,
+                                side,
+                                {0.004f, 0.004f, 0.004f},
+                                {-0.5f, -0.5f, -0.5f},
+                                kernels::Rounding::truncate,
+                                false,
+                                device_planes.as<void>()};
   const kernels::Picture8 src{device_picture.as<std::uint8_t>(), width * 3, width, height, 3, false};
   const auto bc = rmbg::bilinear_table(width, side), br = rmbg::bilinear_table(height, side);
   const DeviceBilinear dbc(stream, bc), dbr(stream, br);
@@ -404,12 +409,11 @@ void time_picture(cuda::Stream& stream, std::int32_t width, std::int32_t height,
   const DeviceAxis dtc = DeviceAxis::of(stream, tc), dtr = DeviceAxis::of(stream, tr);
   line("resize_triangle on the device", [&] {
     launch(stream, "resize_triangle",
-           kernels::ResizeTriangle{src,
-                                   {dtc.first.as<std::int32_t>(), dtc.count.as<std::int32_t>(),
-                                    dtc.weights.as<std::int16_t>(), tc.stride},
-                                   {dtr.first.as<std::int32_t>(), dtr.count.as<std::int32_t>(),
-                                    dtr.weights.as<std::int16_t>(), tr.stride},
-                                   out},
+           kernels::ResizeTriangle{
+               src,
+               {dtc.first.as<std::int32_t>(), dtc.count.as<std::int32_t>(), dtc.weights.as<std::int16_t>(), tc.stride},
+               {dtr.first.as<std::int32_t>(), dtr.count.as<std::int32_t>(), dtr.weights.as<std::int16_t>(), tr.stride},
+               out},
            side, side);
     stream.wait();
   });
@@ -424,12 +428,22 @@ void time_picture(cuda::Stream& stream, std::int32_t width, std::int32_t height,
     stream.wait();
   });
   cuda::Cutout job{};
-  job.mask = {device_mask.as<float>(), side, side,
+  job.mask = {device_mask.as<float>(),
+              side,
+              side,
               {dmc.first.as<std::int32_t>(), dmc.count.as<std::int32_t>(), dmc.weights.as<float>(), mc.taps},
               {dmr.first.as<std::int32_t>(), dmr.count.as<std::int32_t>(), dmr.weights.as<float>(), mr.taps},
-              0.0f, 255.0f, true, kernels::MaskType::u8, width, height, nullptr, 0};
-  job.mix = {device_picture.as<void>(), width * 3, 3, nullptr, 0, device_result.as<void>(), width * 4, width, height,
-             false, kernels::BlendMode::straight, 0, {0, 0, 0}};
+              0.0f,
+              255.0f,
+              true,
+              kernels::MaskType::u8,
+              width,
+              height,
+              nullptr,
+              0};
+  job.mix = {device_picture.as<void>(),    width * 3, 3,        nullptr, 0,
+             device_result.as<void>(),     width * 4, width,    height,  false,
+             kernels::BlendMode::straight, 0,         {0, 0, 0}};
   line("cutout on the device", [&] {
     launch(stream, "cutout", job, width, height);
     stream.wait();
