@@ -12,8 +12,8 @@ namespace rmbg::bindings {
 namespace {
 
 std::int64_t png_unfilter_array(const py::array& filtered, int pixel_bytes, const py::array& out) {
-  const bool known = pixel_bytes == 2 || pixel_bytes == 4 || pixel_bytes == 6 || pixel_bytes == 8;
-  if (!known) throw Error(ErrorKind::option, "pixel_bytes must be 2, 4, 6 or 8, not " + std::to_string(pixel_bytes));
+  const bool known = (1 <= pixel_bytes && pixel_bytes <= 4) || pixel_bytes == 6 || pixel_bytes == 8;
+  if (!known) throw Error(ErrorKind::option, "pixel_bytes must be 1 to 4, 6 or 8, not " + std::to_string(pixel_bytes));
   const bool packed = (filtered.flags() & py::array::c_style) != 0;
   if (filtered.ndim() != 2 || !py::isinstance<py::array_t<std::uint8_t>>(filtered) || !packed ||
       filtered.shape(1) < 1 || (filtered.shape(1) - 1) % pixel_bytes != 0) {

@@ -75,8 +75,12 @@ std::int64_t undo_rows(const u8* filtered, std::int64_t height, std::int64_t byt
 std::int64_t png_unfilter(const u8* filtered, std::int64_t height, std::int64_t row_bytes, std::int64_t pixel_bytes,
                           u8* rows) {
   switch (pixel_bytes) {
+    case 1:
+      return undo_rows<1>(filtered, height, row_bytes, rows);
     case 2:
       return undo_rows<2>(filtered, height, row_bytes, rows);
+    case 3:
+      return undo_rows<3>(filtered, height, row_bytes, rows);
     case 4:
       return undo_rows<4>(filtered, height, row_bytes, rows);
     case 6:

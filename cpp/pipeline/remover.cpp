@@ -26,6 +26,24 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
+// What is wrong with the input's shape [batch, channels, height, width], in the words of who made the model.
+std::string input_problem(const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& wanted) {
+  const auto is = [](std::int64_t side, std::int64_t value) { return side < 0 || side == value; };
+  if (shape.size() != 4) {
+    return "an image is [batch, 3, height, width]: export the model with these " + std::to_string(wanted.size()) +
+           " dimensions";
+  }
+  if (shape[3] == 3 && wanted[3] != 3 && shape[1] != 3) {
+    return "its layout is NHWC, channels last: export it as NCHW, [batch, 3, height, width]";
+  }
+  if (!is(shape[1], 3)) return "it wants " + std::to_string(shape[1]) + " channels: only RGB, 3 channels, is fed";
+  if (!is(shape[0], 1)) {
+    return "its batch is fixed at " + std::to_string(shape[0]) +
+           ": images go in one at a time; export it with a batch of 1 or a free one";
+  }
+  return "correct `size` in the model's row";
+}
+
 void check_input(const ort::TensorInfo& input, const Recipe& recipe) {
   const std::int64_t any = recipe.dynamic ? -1 : 0;
   const std::vector<std::int64_t> wanted{1, 3, any ? any : recipe.height, any ? any : recipe.width};
@@ -33,8 +51,8 @@ void check_input(const ort::TensorInfo& input, const Recipe& recipe) {
   for (std::size_t i = 0; fits && i < wanted.size(); ++i) fits = input.shape[i] < 0 || input.shape[i] == wanted[i];
   if (!fits) {
     throw Error(ErrorKind::model, "the model's input '" + input.name + "' has the shape " + shape_text(input.shape) +
-                                      ", the recipe makes " + shape_text(wanted) +
-                                      ": correct `size` in the model's row");
+                                      ", the recipe makes " + shape_text(wanted) + ": " +
+                                      input_problem(input.shape, wanted));
   }
 }
 

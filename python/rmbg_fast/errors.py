@@ -17,6 +17,10 @@ class ImageTooLargeError(ImageError):
     """The image has more pixels than the guard against decompression bombs (or an address computation) allows."""
 
 
+class ImageWarning(UserWarning):
+    """The image was used, but not all of it: its end is missing, or its result cannot say how its colours are meant."""
+
+
 class OptionError(RmbgError, ValueError):
     """An option (size, threads, resample, colour, threshold, `out=` buffer, ...) has a value that is not allowed."""
 

@@ -138,7 +138,8 @@ class Session:
         PNG came in (a PIL image holds 8 bits a channel).
 
         RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
-        but for "rembg"); RGB over `background` where one is given (a name, "#rrggbb" or three values 0..255).
+        but for "rembg"); RGB over `background` where one is given (a name, "#rrggbb" or three values 0..255, in sRGB as in CSS: converted
+        where the result has a profile).
         `threshold`, 1..255, makes alpha binary. `foreground="estimate"` takes the background's colour out of soft edges
         (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent (or
         opaque, as its row says, and where the mask is of about one value above 0.5), with an `EmptyMaskWarning` or
@@ -153,6 +154,8 @@ class Session:
         source = reading.read(image)
         if out is not None and source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
+        if colour is not None:
+            colour = source.metadata.colour_of(colour)
         decoded = time.perf_counter()
         if alpha is None:
             alpha = self._spec.alpha if colour is None else "straight"

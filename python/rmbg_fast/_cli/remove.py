@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._images import colours, formats, reading, writing
+from .._images.metadata import Metadata
 from .._storage import writing as storage
 from ..errors import OptionError, RmbgError
 from . import jobs
@@ -99,9 +100,9 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
         image = io.BytesIO(sys.stdin.buffer.read()) if job.source is None else job.source
         source = reading.read(image, deep=True)
         decoded = clock()
-        pixels = _result(source.pixels, session, args)
+        pixels = _result(source, session, args)
         computed = clock()
-        data = writing.encode(pixels, None if args.mask else source.icc, task.format)
+        data = writing.encode(pixels, Metadata(dpi=source.metadata.dpi) if args.mask else source.metadata, task.format)
         encoded = clock()
         _write(job, data)
         written = clock()
@@ -124,13 +125,15 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
     return True
 
 
-def _result(pixels: reading.Pixels, session: Session, args: argparse.Namespace) -> Any:
+def _result(source: reading.Source, session: Session, args: argparse.Namespace) -> Any:
     """The pixels to write, as deep as those of the image."""
     # A warning would not name the image.
     on_empty: Literal["raise", "ignore"] = "raise" if args.on_empty == "raise" else "ignore"
+    pixels = source.pixels
     if not args.mask:
+        background = None if args.background is None else source.metadata.colour_of(args.background)
         return session.remove(
-            pixels, background=args.background, alpha=args.alpha, threshold=args.threshold,
+            pixels, background=background, alpha=args.alpha, threshold=args.threshold,
             foreground=args.foreground, on_empty=on_empty,
         )  # fmt: skip
     deep = pixels.dtype == np.uint16

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from ..errors import OptionError, OutputError
+from .metadata import Metadata
 
 
 @dataclass(frozen=True)
@@ -62,18 +63,22 @@ def output_format(name: str | None, target: str | os.PathLike[str] | None = None
     return known
 
 
-def encode(image: Image.Image, known: Format) -> bytes:
-    """The bytes of an image file with the picture's ICC profile. Raises OptionError where the format has no alpha."""
+def encode(image: Image.Image, metadata: Metadata, known: Format) -> bytes:
+    """The bytes of an image file. Raises OptionError where the format has no alpha."""
     opaque = image.mode == "RGB"
     if not known.alpha and image.has_transparency_data:
         raise OptionError(
             f"{known.name.upper()} holds no transparency: give a background colour, or choose PNG or WebP"
         )
     options = known.opaque if opaque and known.opaque else known.options
-    icc = image.info.get("icc_profile")
+    options = {**options, **metadata.pillow_info()}
+    if known.name == "png" and metadata.colour:
+        options["pnginfo"] = chunks = PngImagePlugin.PngInfo()
+        for kind, body in metadata.colour:
+            chunks.add(kind, body)
     buffer = io.BytesIO()
     try:
-        image.save(buffer, known.name.upper(), **options, **({"icc_profile": icc} if icc else {}))
+        image.save(buffer, known.name.upper(), **options)
     except (OSError, ValueError, MemoryError) as exc:
         reason = str(exc) or "not enough memory"
         raise OutputError(f"{image.width} x {image.height} pixels cannot be written as {known.name}: {reason}") from exc

@@ -9,6 +9,7 @@ from PIL import Image
 
 from ..errors import RmbgError
 from . import reading
+from .arrays import Pixels
 
 
 def photo() -> Image.Image:
@@ -21,7 +22,7 @@ def photo() -> Image.Image:
     return Image.fromarray(cat)
 
 
-def picture() -> tuple[reading.Pixels, bool]:
+def picture() -> tuple[Pixels, bool]:
     """Something to try a model on, (H, W, 3), and whether it is the cat; without scikit-image it is a disc."""
     try:
         return reading.read(photo()).pixels, True

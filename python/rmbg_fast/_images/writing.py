@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import IO, cast
 
 import numpy as np
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .._storage.writing import write
-from ..errors import OutputError
+from ..errors import ImageWarning, OutputError
 from . import formats, png16
+from .arrays import Pixels
 from .depth import to_8_bit
-from .reading import Pixels, Source
+from .metadata import Metadata, of_pillow
+from .reading import Source
 
 
 def finish(source: Source, pixels: Pixels) -> Image.Image | Pixels | bytes:
@@ -24,37 +27,44 @@ def finish(source: Source, pixels: Pixels) -> Image.Image | Pixels | bytes:
     if source.kind == "array":
         return pixels
     if source.kind == "bytes":
-        return encode(pixels, source.icc, formats.FORMATS["png"])
-    return _to_pil(pixels, source.icc)
+        return encode(pixels, source.metadata, formats.FORMATS["png"])
+    _warn(source.metadata)
+    return _to_pil(pixels, source.metadata)
 
 
-def encode(pixels: Pixels, icc: bytes | None, known: formats.Format) -> bytes:
-    """The bytes of an image file of `pixels`, shaped (H, W), (H, W, 3) or (H, W, 4), with an RGB profile or None.
+def encode(pixels: Pixels, metadata: Metadata, known: formats.Format) -> bytes:
+    """The bytes of an image file of `pixels`, shaped (H, W), (H, W, 3) or (H, W, 4).
 
     PNG keeps uint16 as 16 bits a sample; in the other formats it is rounded to 8. Raises as `formats.encode` does.
     """
-    if pixels.dtype == np.uint16 and known.name == "png":
-        return png16.encode(cast(NDArray[np.uint16], pixels), icc)
-    return formats.encode(_to_pil(pixels, icc), known)
+    if known.name == "png" and pixels.dtype == np.uint16:
+        return png16.encode(cast(NDArray[np.uint16], pixels), metadata.png_chunks())
+    if known.name != "png":
+        _warn(metadata)
+    return formats.encode(_to_pil(pixels, metadata), metadata, known)
 
 
-def _to_pil(pixels: Pixels, icc: bytes | None) -> Image.Image:
+def _warn(metadata: Metadata) -> None:
+    if metadata.unsaid:
+        warnings.warn(f"{metadata.unsaid}: only a PNG file keeps them", ImageWarning, stacklevel=3)
+
+
+def _to_pil(pixels: Pixels, metadata: Metadata) -> Image.Image:
     image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
-    if icc is not None:
-        image.info["icc_profile"] = icc
+    image.info.update(metadata.pillow_info())
     return image
 
 
 def save(image: Image.Image, target: str | os.PathLike[str] | IO[bytes], *, format: str | None = None) -> None:
-    """Write a result to a path (whole or not at all) or to a binary file object, with its ICC profile.
+    """Write a result to a path (whole or not at all) or to a binary file object, with its ICC profile and resolution.
 
     `format` defaults to the path's suffix, and to PNG for a file object. Cut-outs and masks are written without loss
     but as AVIF and JPEG. Raises OptionError for the format, OutputError when writing fails.
     """
     if isinstance(target, (str, os.PathLike)):
-        write(target, formats.encode(image, formats.output_format(format, target)))
+        write(target, formats.encode(image, of_pillow(image.info), formats.output_format(format, target)))
         return
-    data = formats.encode(image, formats.output_format(format or "png"))
+    data = formats.encode(image, of_pillow(image.info), formats.output_format(format or "png"))
     try:
         target.write(data)
     except (OSError, ValueError) as exc:

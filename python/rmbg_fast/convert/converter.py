@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import models, ops
 from .._images import reading
+from .._images.arrays import Pixels
 from .._storage import writing as storage
 from ..errors import ModelError, OptionError
 from ..models import metadata, onnx_file
@@ -176,7 +177,7 @@ def _check_activation(raw: NDArray[Any], activation: str, model: TorchModel, *, 
         )
 
 
-def _photo(photo: reading.ImageInput | None, say: Say) -> reading.Pixels:
+def _photo(photo: reading.ImageInput | None, say: Say) -> Pixels:
     if photo is not None:
         return reading.read(photo).pixels
     from .._images import sample
