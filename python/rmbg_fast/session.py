@@ -138,8 +138,8 @@ class Session:
         PNG came in (a PIL image holds 8 bits a channel).
 
         RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
-        but for "rembg"); RGB over `background` where one is given (a name, "#rrggbb" or three values 0..255, in sRGB as in CSS: converted
-        where the result has a profile).
+        but for "rembg"); RGB over `background` where one is given: a name, "#rrggbb" or three values 0..255, in sRGB as
+        in CSS, which becomes the same colour of the picture's profile.
         `threshold`, 1..255, makes alpha binary. `foreground="estimate"` takes the background's colour out of soft edges
         (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent (or
         opaque, as its row says, and where the mask is of about one value above 0.5), with an `EmptyMaskWarning` or
