@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,22 @@ from rmbg_fast import Session, _core, models
 pytest.register_assert_rewrite("support.network_runs")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is prepared for tests does not stay in the user's cache folder; the models there are used."""
+    models.folder().mkdir(parents=True, exist_ok=True)
+    home = tmp_path_factory.mktemp("home")
+    with suppress(OSError):  # links need a right on Windows
+        (home / "models").symlink_to(models.folder(), target_is_directory=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RMBG_FAST_HOME", str(home))
+            yield
+        return
+    yield
+
+
 @pytest.fixture(scope="session")
-def isnet_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def isnet_path() -> Path:
     """The real `isnet-general-use` file. Without RMBG_FAST_OFFLINE it is fetched; a fetch that fails is a failure."""
     if os.environ.get("RMBG_FAST_OFFLINE") == "1" and not _present():
         pytest.skip("RMBG_FAST_OFFLINE is set and the model is not there")

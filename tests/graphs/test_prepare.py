@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 from rmbg_fast._graphs import onnx_graph, passes, prepare
 from rmbg_fast._graphs.prepare import run
 from rmbg_fast._graphs.request import Request
-from rmbg_fast._storage import locks
+from rmbg_fast._storage import digests, writing
 from rmbg_fast.errors import ModelError
 
 F16, F32, I64 = TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.INT64
@@ -108,11 +107,11 @@ def test_weights_listed_as_inputs_too_are_weights(tmp_path: Path):
 
 
 @pytest.mark.parametrize("output", ["mask", 1, -2])
-def test_missing_output_names_those_that_are_there(tmp_path: Path, output: str | int):
+def test_missing_output_names_those_that_are_there(tmp_path: Path, home: Path, output: str | int):
     path = saved(tmp_path, model([node("Neg", "x", "y")], ["y"]))
     with pytest.raises(ModelError, match=f"no output {output!r}; it has y"):
         prepare.prepare(path, output=output)
-    assert not list(tmp_path.glob("*.prepared.onnx*"))
+    assert list((home / "prepared").iterdir()) == []
 
 
 def float16_model() -> ModelProto:
@@ -300,18 +299,16 @@ def test_graph_whose_outputs_cannot_be_pruned_is_left_alone(tmp_path: Path, monk
 # --- the cache ---
 
 
-def test_prepared_once_and_then_without_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_prepared_once_and_then_without_onnx(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
     path = saved(tmp_path, float16_model())
     before = path.read_bytes()
     ready = prepare.prepare(path, output="y")
-    assert ready.parent == tmp_path
-    assert ready.match("model.*.prepared.onnx")
+    assert ready.parent == home / "prepared"
     assert path.read_bytes() == before
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
-        [path.name, ready.name, ready.with_suffix(".json").name, "model.onnx.stamp"]
-    )
+    assert {file.name for file in tmp_path.iterdir()} == {"home", path.name}, "nothing beside the user's own file"
+    assert {file.name for file in ready.parent.iterdir()} == {ready.name, ready.with_suffix(".json").name}
     monkeypatch.setitem(sys.modules, "onnx", None)
-    monkeypatch.setattr(prepare.hashlib, "file_digest", None)
+    monkeypatch.setattr(digests, "of", None)
     assert prepare.prepare(path, output="y") == ready
 
 
@@ -324,45 +321,27 @@ def test_each_recipe_and_each_content_has_its_own_file(tmp_path: Path):
     assert len({*first, prepare.prepare(path, output=0)}) == 3
 
 
-@pytest.mark.parametrize("stamp", [b"", b"[]", b"\xff", b'{"size": 1, "mtime_ns": 1, "sha256": "1"}'])
-def test_damaged_stamp_is_made_anew(tmp_path: Path, stamp: bytes):
+@pytest.mark.parametrize("note", [b"", b"[]", b"\xff", b'{"size": 1, "mtime_ns": 1, "sha256": "1", "path": "x"}'])
+def test_damaged_note_of_the_digest_is_made_anew(tmp_path: Path, home: Path, note: bytes):
     path = saved(tmp_path, resize_model())
     ready = prepare.prepare(path, output=0)
-    (tmp_path / "model.onnx.stamp").write_bytes(stamp)
+    (file,) = (home / "digests").iterdir()
+    file.write_bytes(note)
+    digests._known.clear()
     assert prepare.prepare(path, output=0) == ready
-    assert (tmp_path / "model.onnx.stamp").read_bytes() != stamp
+    assert file.read_bytes() != note
 
 
-def test_folder_that_cannot_be_written(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
-    path = saved(tmp_path, resize_model())
-    real = locks.locked
-
-    def locked(target: Path) -> Any:
-        if target.parent == tmp_path:
-            raise PermissionError(13, "Permission denied")
-        return real(target)
-
-    monkeypatch.setattr(locks, "locked", locked)
-    ready = prepare.prepare(path, output=0)
-    assert ready.parent == home / "prepared"
-    assert prepare.prepare(path, output=0) == ready
-    ready.unlink()
-    shutil.rmtree(home / "prepared")
-    (home / "prepared").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"cannot be written.*RMBG_FAST_HOME"):
-        prepare.prepare(path, output=0)
-
-
-def test_full_disk_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_full_disk_says_so_and_leaves_nothing(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
     path = saved(tmp_path, resize_model())
 
     def full(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(prepare.os, "replace", full)
+    monkeypatch.setattr(writing.os, "replace", full)
     with pytest.raises(ModelError, match="No space left on device; free space"):
         prepare.prepare(path, output=0)
-    assert [file.name for file in tmp_path.iterdir() if file.name != "model.onnx.stamp"] == ["model.onnx"]
+    assert list((home / "prepared").iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08", bytes(range(256))])

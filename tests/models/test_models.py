@@ -221,6 +221,10 @@ GOOD_FILE: dict[str, Any] = {
         ({"places": [{"npm": "@x/y", "key": "/k"}]}, "place 1: npm = '@x/y' must be .* exact version"),
         ({"places": [{"npm": "--evil@1.0.0", "key": "/k"}]}, "place 1: npm"),
         ({"places": [{"npm": "x@1.0.0"}]}, "place 1 = .* must be { npm"),
+        ({"places": [{"wheel": "pack", "member": "a.onnx"}]}, "place 1: wheel = 'pack' must be .* exact version"),
+        ({"places": [{"wheel": "--evil==1", "member": "a.onnx"}]}, "place 1: wheel"),
+        ({"places": [{"wheel": "x==1", "member": "/a.onnx"}]}, "place 1: member = '/a.onnx' must be a path in the"),
+        ({"places": [{"wheel": "x==1"}]}, "place 1 = .* must be .* { wheel"),
     ],
 )
 def test_bad_file_of_a_row_is_named(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], message: str):
@@ -239,8 +243,8 @@ def test_broken_toml_is_named(own: Path, content: bytes):
 
 
 def test_path_downloads_nothing_and_tells_the_command():
-    with pytest.raises(ModelError, match="rmbg-fast models pull u2netp"):
-        models.path("u2netp")
+    with pytest.raises(ModelError, match="rmbg-fast models pull silueta"):
+        models.path("silueta")
 
 
 def test_any_file_of_the_row_serves_unless_its_size_is_wrong(home: Path):
@@ -256,8 +260,8 @@ def test_any_file_of_the_row_serves_unless_its_size_is_wrong(home: Path):
 
 def test_offline_names_the_switch_the_file_and_the_folder(home: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RMBG_FAST_OFFLINE", "1")
-    with pytest.raises(ModelDownloadError, match=r"RMBG_FAST_OFFLINE.*u2netp\.onnx") as caught:
-        models.pull("u2netp")
+    with pytest.raises(ModelDownloadError, match=r"RMBG_FAST_OFFLINE.*silueta\.onnx") as caught:
+        models.pull("silueta")
     assert str(home / "models") in str(caught.value)
     assert not home.exists()
 

