@@ -48,9 +48,7 @@ def fetch(spec: ModelSpec, folder: Path, progress: Progress | None = None) -> Pa
     kind = ChecksumError if any(isinstance(exc, ChecksumError) for _, exc in failures) else ModelDownloadError
     tried = "".join(f"\n  {what}: {exc}" for what, exc in failures)
     hint = f"; to put one there by hand, see {spec.homepage}" if spec.homepage else ""
-    raise kind(f"{spec.name} could not be downloaded into {folder}{hint}. Tried:{tried}\n{WAY_ON}") from failures[
-        -1
-    ][1]
+    raise kind(f"{spec.name} could not be downloaded into {folder}{hint}. Tried:{tried}\n{WAY_ON}") from failures[-1][1]
 
 
 @contextmanager
