@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/error.hpp"
-#include "pipeline/preprocess.hpp"
 
 namespace rmbg::bindings {
 namespace {
@@ -67,6 +66,15 @@ using AlignedFloats = py::array_t<float, int{py::array::c_style} | int{py::detai
 Sample sample_of(const py::array& array) { return array.itemsize() == 2 ? Sample::u16 : Sample::u8; }
 
 }  // namespace
+
+void check_size(std::int64_t width, std::int64_t height) {
+  const std::string size = std::to_string(width) + " x " + std::to_string(height) + " pixels";
+  if (width < 1 || height < 1) throw Error(ErrorKind::image, "the image is empty (" + size + ")");
+  if (width > kMaxSide || height > kMaxSide) {
+    throw Error(ErrorKind::image_too_large,
+                "the image has " + size + "; no side may be longer than " + std::to_string(kMaxSide));
+  }
+}
 
 bool overlap(const py::array& a, const py::array& b) {
   const auto [a_begin, a_end] = extent(a);

@@ -5,11 +5,14 @@
 
 #include "core/image.hpp"
 #include "kernels/kernels.hpp"
-#include "pipeline/cutout.hpp"
+#include "pipeline/types.hpp"
 
 namespace rmbg::bindings {
 
 namespace py = pybind11;
+
+// Throws Error: image for an empty picture, image_too_large beyond kMaxSide.
+void check_size(std::int64_t width, std::int64_t height);
 
 // An input array and the view of it (a copy where a mask or an alpha was not packed). The array must outlive the view.
 struct ImageInput {

@@ -10,7 +10,12 @@
 #include "bindings/dlpack.hpp"
 #include "bindings/gil.hpp"
 #include "core/error.hpp"
+#include "pipeline/cutout.hpp"
 #include "pipeline/foreground.hpp"
+#include "pipeline/mask_range.hpp"
+#include "pipeline/mask_resizer.hpp"
+#include "pipeline/preprocess.hpp"
+#include "pipeline/scaling.hpp"
 
 namespace rmbg::bindings {
 namespace {
@@ -48,12 +53,13 @@ py::array preprocess_array(const py::array& image, Size size, const Triple& mean
   if ((result.flags() & py::array::c_style) == 0) throw Error(ErrorKind::option, "`out` must be C-contiguous");
   planes.dst = const_cast<void*>(result.data());
   without_gil([&] {
-    const double white = divide_by_max ? largest_value(input.view, how, planes, threads) : 255.0;
+    Tables tables;
+    const double white = divide_by_max ? largest_value(input.view, how, planes, tables, threads) : 255.0;
     for (std::size_t c = 0; c < 3; ++c) {
       planes.scale[c] = static_cast<float>(1.0 / (white * std[c]));
       planes.bias[c] = static_cast<float>(-mean[c] / std[c]);
     }
-    preprocess(input.view, how, bgr, planes, threads);
+    preprocess(input.view, how, bgr, planes, tables, threads);
   });
   return result;
 }
@@ -66,16 +72,22 @@ py::tuple minmax_array(const py::array& mask, const std::optional<Size>& size, c
   if (size) check_size((*size)[1], (*size)[0]);
   kernels::MinMax range{};
   without_gil([&] {
-    range = size ? resized_range(input.view, static_cast<std::int32_t>((*size)[1]),
-                                 static_cast<std::int32_t>((*size)[0]), how, threads)
-                 : minmax(input.view, threads);
+    const MaskRange own = range_of(input.view, threads);
+    if (!size) {
+      range = own.whole;
+      return;
+    }
+    Tables tables;
+    const MaskResizer resizer(tables, input.view, how, static_cast<std::int32_t>((*size)[1]),
+                              static_cast<std::int32_t>((*size)[0]), kernels::MaskType::f32);
+    range = resizer.range(own, MinMaxOrder::after, threads);
   });
   return py::make_tuple(range.lo, range.hi);
 }
 
 using Range = std::optional<std::array<float, 2>>;
 
-Scaling scaling_of(const Range& range, float top) {
+Scaling stretched(const Range& range, float top) {
   return range ? stretch({(*range)[0], (*range)[1]}, top) : unit(top);
 }
 
@@ -84,11 +96,27 @@ py::array resize_mask_array(const py::array& mask, Size size, const Range& range
   check_threads(threads);
   const MaskInput input = mask_input(mask);
   check_size(size[1], size[0]);
-  const MaskOptions options{mask_resample_of(resample), mask_rounds(rounding),
-                            scaling_of(range, top_of(mask_type_of(dtype)))};
+  const MaskResample how = mask_resample_of(resample);
+  const bool rounds = mask_rounds(rounding);
+  const Scaling scaling = stretched(range, top_of(mask_type_of(dtype)));
   const py::array result = output_array(out, py::dtype(dtype), {size[0], size[1]}, input.array);
   const Plane plane = plane_output(result);
-  without_gil([&] { resize_mask(input.view, options, plane, threads); });
+  without_gil([&] {
+    Tables tables;
+    MaskResizer resizer(tables, input.view, how, plane.width, plane.height, plane.type);
+    resizer.scale(scaling, rounds, threads);
+    resize_mask(resizer, plane, threads);
+  });
+  return result;
+}
+
+py::array sigmoid_array(const py::array& mask, const py::object& out, int threads) {
+  check_threads(threads);
+  const MaskInput input = mask_input(mask);
+  const py::array result = output_array(out, py::dtype("float32"), {input.view.height, input.view.width}, input.array);
+  if ((result.flags() & py::array::c_style) == 0) throw Error(ErrorKind::option, "`out` must be C-contiguous");
+  auto* const values = static_cast<float*>(const_cast<void*>(result.data()));
+  without_gil([&] { write_sigmoid(input.view, values, threads); });
   return result;
 }
 
@@ -125,18 +153,19 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, const std
   const MaskInput plane = mask_input(mask);
   const BlendOptions options = blend_options("mode", mode, background, threshold, input.view.sample);
   const MinMaxOrder order = minmax_order_of(minmax);
-  MaskOptions mask_options{mask_resample_of(resample), mask_rounds(rounding), {}};
+  const MaskResample how = mask_resample_of(resample);
+  const bool rounds = mask_rounds(rounding);
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps the mask in memory");
   const MutableImageView target = image_output(result);
   without_gil([&] {
-    const float top = input.view.sample == Sample::u16 ? 65535.0f : 255.0f;
+    const auto type = input.view.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
+    Tables tables;
+    MaskResizer resizer(tables, plane.view, how, input.view.width, input.view.height, type);
     kernels::MinMax range{};
-    if (order != MinMaxOrder::none) {
-      range = range_of(plane.view, order, mask_options.resample, input.view.width, input.view.height, threads);
-    }
-    mask_options.scaling = rmbg::scaling_of(range, order, top);
-    cutout(input.view, plane.view, mask_options, options, target, threads);
+    if (order != MinMaxOrder::none) range = resizer.range(range_of(plane.view, threads), order, threads);
+    resizer.scale(scaling_of(range, order, top_of(type)), rounds, threads);
+    cutout(input.view, resizer, options, target, threads);
   });
   return result;
 }
@@ -170,6 +199,7 @@ void bind_ops(py::module_& m) {
   m.def("preprocess", &preprocess_array, arg("image"), arg("size"), arg("mean"), arg("std"), arg("resample"),
         arg("rounding"), arg("divide_by_max"), arg("bgr"), arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("minmax", &minmax_array, arg("mask"), arg("size").none(true), arg("resample"), arg("threads"));
+  m.def("sigmoid", &sigmoid_array, arg("mask"), arg("out").none(true), arg("threads"));
   m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"),
         arg("rounding"), arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("blend", &blend_arrays, arg("image"), arg("alpha"), arg("mode"), arg("background").none(true),

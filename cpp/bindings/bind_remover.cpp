@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "bindings/bind.hpp"
 #include "bindings/choices.hpp"
 #include "bindings/gil.hpp"
+#include "core/error.hpp"
 #include "net/dispatch.hpp"
 #include "pipeline/remover.hpp"
 
@@ -44,35 +46,39 @@ ort::SessionConfig config_of(ort::SessionConfig config, const std::string& path,
   return config;
 }
 
-Recipe recipe_of(const py::object& spec) {
-  const auto size = spec.attr("size").cast<std::array<std::int32_t, 2>>();
-  const auto mean = spec.attr("mean").cast<std::array<double, 3>>();
-  const auto std = spec.attr("std").cast<std::array<double, 3>>();
+Recipe make_recipe(const std::array<std::int32_t, 2>& size, std::int32_t dynamic, const std::string& resample,
+                   const std::string& rounding, bool divide_by_max, const std::array<double, 3>& mean,
+                   const std::array<double, 3>& std, bool sigmoid, const std::string& minmax,
+                   const std::string& mask_resample, const std::string& mask_rounding, float empty_below,
+                   bool empty_is_opaque) {
+  for (const std::int32_t side : size) {
+    if (side >= 1 && side <= kMaxModelSide) continue;
+    throw Error(ErrorKind::option, "size must be (height, width), each from 1 to " + std::to_string(kMaxModelSide));
+  }
   Recipe recipe{};
   recipe.height = size[0];
   recipe.width = size[1];
-  recipe.dynamic = spec.attr("dynamic").cast<std::int32_t>();
-  recipe.resample = resample_of(spec.attr("resample").cast<std::string>());
-  recipe.rounding = rounding_of(spec.attr("rounding").cast<std::string>());
-  recipe.divide_by_max = spec.attr("divide_by_max").cast<bool>();
+  recipe.dynamic = dynamic;
+  recipe.resample = resample_of(resample);
+  recipe.rounding = rounding_of(rounding);
+  recipe.divide_by_max = divide_by_max;
   std::copy(mean.begin(), mean.end(), recipe.mean);
   std::copy(std.begin(), std.end(), recipe.std);
-  recipe.sigmoid = spec.attr("activation").cast<std::string>() == "sigmoid";
-  recipe.minmax = minmax_order_of(spec.attr("minmax").cast<std::string>());
-  recipe.mask_resample = mask_resample_of(spec.attr("mask_resample").cast<std::string>());
-  recipe.mask_nearest = mask_rounds(spec.attr("mask_rounding").cast<std::string>());
-  recipe.empty_below = spec.attr("empty_below").cast<float>();
-  recipe.empty_is_opaque = spec.attr("empty").cast<std::string>() == "opaque";
+  recipe.sigmoid = sigmoid;
+  recipe.minmax = minmax_order_of(minmax);
+  recipe.mask_resample = mask_resample_of(mask_resample);
+  recipe.mask_nearest = mask_rounds(mask_rounding);
+  recipe.empty_below = empty_below;
+  recipe.empty_is_opaque = empty_is_opaque;
   return recipe;
 }
 
-std::unique_ptr<Remover> make_remover(const std::string& path, const py::object& spec, const std::string& device,
+std::unique_ptr<Remover> make_remover(const std::string& path, const Recipe& recipe, const std::string& device,
                                       int device_id, int threads, const Port& input, const Port& output,
                                       const ort::ProviderOptions& options, const ort::ProviderOptions& cuda_options,
                                       int runs) {
   const ort::SessionConfig config =
       config_of(device_config(device, device_id, options, cuda_options), path, threads, input, output, runs);
-  const Recipe recipe = recipe_of(spec);
   std::unique_ptr<Remover> remover;
   without_gil([&] { remover = std::make_unique<Remover>(config, recipe); });
   return remover;
@@ -119,8 +125,12 @@ py::tuple mask(Remover& remover, const py::array& image, const std::string& dtyp
 
 void bind_remover(py::module_& m) {
   using py::arg;
+  py::class_<Recipe>(m, "Recipe")
+      .def(py::init(&make_recipe), py::kw_only(), arg("size"), arg("dynamic"), arg("resample"), arg("rounding"),
+           arg("divide_by_max"), arg("mean"), arg("std"), arg("sigmoid"), arg("minmax"), arg("mask_resample"),
+           arg("mask_rounding"), arg("empty_below"), arg("empty_is_opaque"));
   py::class_<Remover>(m, "Remover")
-      .def(py::init(&make_remover), arg("path"), arg("spec"), arg("device"), arg("device_id"), arg("threads"),
+      .def(py::init(&make_remover), arg("path"), arg("recipe"), arg("device"), arg("device_id"), arg("threads"),
            arg("input"), arg("output"), arg("provider_options") = ort::ProviderOptions{},
            arg("cuda_options") = ort::ProviderOptions{}, arg("runs") = 2)
       .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),

@@ -5,11 +5,9 @@
 #include <optional>
 #include <string>
 
+#include "core/image.hpp"
 #include "kernels/kernels.hpp"
-#include "pipeline/axis.hpp"
-#include "pipeline/cutout.hpp"
-#include "pipeline/preprocess.hpp"
-#include "pipeline/scene.hpp"
+#include "pipeline/types.hpp"
 
 namespace rmbg::bindings {
 

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "kernels/half.hpp"
+#include "core/half.hpp"
 #include "kernels/kernels.hpp"
 
 #ifdef __CUDACC__

@@ -130,6 +130,25 @@ struct MinMax {
   float hi;
 };
 
+// sigmoid: dst[i] = 1 / (1 + e), e about exp(-src[i]); NaN stays as it is. Returns the range of what it wrote. dst may
+// be src. Of x = -src[i], clamped to -87..87, in float32 as all formulas here:
+//
+//   t = x * kExpPerLn2 + kExpMagic, k = t - kExpMagic: the whole number nearest to x / ln 2, for the sum has no bits
+//   left behind the point
+//
+//   r = (x - k * kExpLn2High) - k * kExpLn2Low: |r| <= ln 2 / 2, and the first product is exact
+//
+//   p = ((q * r) * r + r) + 1, q = (((c4 * r + c3) * r + c2) * r + c1) * r + c0: within 3.1e-9 of exp(r) before its
+//   roundings (fitted to the least relative error), e = p * 2^k
+//
+// The result is within 2.5 units of float32's last place.
+constexpr float kSigmoidReach = 87.0f;
+constexpr float kExpPerLn2 = 0x1.715476p+0f;
+constexpr float kExpMagic = 0x1.8p+23f;
+constexpr float kExpLn2High = 0x1.63p-1f;  // 10 bits of ln 2
+constexpr float kExpLn2Low = -0x1.bd0106p-13f;
+constexpr float kExpTerms[5] = {0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f4p-5f, 0x1.123a2p-7f, 0x1.6a23c8p-10f};
+
 // One axis of a float resize. taps == 1: sample[first]. taps == 2: a + (b - a) * weights[d], where a = sample[first]
 // and b = sample[min(first + 1, in - 1)]. taps > 2: sum over t < count[d] of weights[d * taps + t] * sample[first[d] +
 // t], from t = 0 upwards.
@@ -267,11 +286,12 @@ struct KernelTable {
   const char* name;
   void (*resize_bilinear)(const ResizeBilinear&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*resize_triangle)(const ResizeTriangle&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
-  MinMax (*minmax)(const float* data, std::size_t count);
-  void (*resize_mask)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
-  void (*blend)(const Blend&, std::int32_t row_begin, std::int32_t row_end);
-  MinMax (*resize_range)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*resize_levels)(const ResizeLevels&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  MinMax (*minmax)(const float* data, std::size_t count);
+  MinMax (*sigmoid)(const float* src, std::size_t count, float* dst);
+  void (*resize_mask)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  MinMax (*resize_range)(const ResizeMask&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
+  void (*blend)(const Blend&, std::int32_t row_begin, std::int32_t row_end);
   void (*cutout)(const ResizeMask&, const Blend&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*estimate_foreground)(const EstimateForeground&, std::int32_t row_begin, std::int32_t row_end, void* scratch);
   void (*pack)(const Pack&, std::int32_t row_begin, std::int32_t row_end);

@@ -1,9 +1,10 @@
 // The kernels' specification: every output sample straight from its formula. Compiled with the vectoriser off.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
-#include "kernels/half.hpp"
+#include "core/half.hpp"
 #include "kernels/kernels.hpp"
 
 namespace rmbg::kernels {
@@ -117,6 +118,22 @@ MinMax minmax(const float* data, std::size_t count) {
     if (v > range.hi) range.hi = v;
   }
   return {range.lo + 0.0f, range.hi + 0.0f};  // -0 becomes +0, whatever the order of the values
+}
+
+float sigmoid_of(float v) {
+  if (std::isnan(v)) return v;
+  const float x = std::clamp(-v, -kSigmoidReach, kSigmoidReach);
+  const float k = (x * kExpPerLn2 + kExpMagic) - kExpMagic;
+  const float r = (x - k * kExpLn2High) - k * kExpLn2Low;
+  float q = kExpTerms[4];
+  for (int i = 3; i >= 0; --i) q = q * r + kExpTerms[i];
+  const float p = ((q * r) * r + r) + 1.0f;
+  return 1.0f / (1.0f + p * std::ldexp(1.0f, static_cast<int>(k)));
+}
+
+MinMax sigmoid(const float* src, std::size_t count, float* dst) {
+  for (std::size_t i = 0; i < count; ++i) dst[i] = sigmoid_of(src[i]);
+  return minmax(dst, count);
 }
 
 float resample_row(const ResizeMask& job, std::int32_t row, std::int32_t x) {
@@ -392,9 +409,19 @@ void pack(const Pack& job, std::int32_t row_begin, std::int32_t row_end) {
 
 }  // namespace
 
-extern const KernelTable reference_table = {
-    "reference",   resize_bilinear, resize_triangle,     minmax, resize_mask, blend, resize_range,
-    resize_levels, cutout,          estimate_foreground, pack,
+constinit const KernelTable reference_table = {
+    .name = "reference",
+    .resize_bilinear = resize_bilinear,
+    .resize_triangle = resize_triangle,
+    .resize_levels = resize_levels,
+    .minmax = minmax,
+    .sigmoid = sigmoid,
+    .resize_mask = resize_mask,
+    .resize_range = resize_range,
+    .blend = blend,
+    .cutout = cutout,
+    .estimate_foreground = estimate_foreground,
+    .pack = pack,
 };
 
 }  // namespace rmbg::kernels

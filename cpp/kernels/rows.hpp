@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/half.hpp"
+#include "core/half.hpp"
 #include "kernels/kernels.hpp"
 
 #ifdef __AVX2__

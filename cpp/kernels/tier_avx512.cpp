@@ -1,21 +1,10 @@
 // The bodies for x86-64 with AVX-512 F, BW, DQ, VL, VBMI and VNNI (Ice Lake, Zen 4 and later); the build gives this
 // file those flags.
-#include "kernels/body_blend.hpp"
-#include "kernels/body_cutout.hpp"
-#include "kernels/body_foreground.hpp"
-#include "kernels/body_minmax.hpp"
-#include "kernels/body_pack.hpp"
-#include "kernels/body_resize_bilinear.hpp"
-#include "kernels/body_resize_levels.hpp"
-#include "kernels/body_resize_mask.hpp"
-#include "kernels/body_resize_triangle.hpp"
+#include "kernels/table.hpp"
 
 namespace rmbg::kernels {
 
 extern const KernelTable avx512_table;
-const KernelTable avx512_table = {
-    "avx512",      resize_bilinear, resize_triangle,     minmax, resize_mask, blend, resize_range,
-    resize_levels, cutout,          estimate_foreground, pack,
-};
+constinit const KernelTable avx512_table = table("avx512");
 
 }  // namespace rmbg::kernels

@@ -1,20 +1,9 @@
 // The bodies as plain loops, compiled for the oldest CPU of the architecture.
-#include "kernels/body_blend.hpp"
-#include "kernels/body_cutout.hpp"
-#include "kernels/body_foreground.hpp"
-#include "kernels/body_minmax.hpp"
-#include "kernels/body_pack.hpp"
-#include "kernels/body_resize_bilinear.hpp"
-#include "kernels/body_resize_levels.hpp"
-#include "kernels/body_resize_mask.hpp"
-#include "kernels/body_resize_triangle.hpp"
+#include "kernels/table.hpp"
 
 namespace rmbg::kernels {
 
 extern const KernelTable baseline_table;
-const KernelTable baseline_table = {
-    "baseline",    resize_bilinear, resize_triangle,     minmax, resize_mask, blend, resize_range,
-    resize_levels, cutout,          estimate_foreground, pack,
-};
+constinit const KernelTable baseline_table = table("baseline");
 
 }  // namespace rmbg::kernels

@@ -63,8 +63,8 @@ struct Plan {
 
 inline constexpr std::int64_t kPlanVersion = 1;
 
-// Reads the numbers that prepare wrote (python/rmbg_fast/_graphs/network_plan.py has the same list of fields) and checks all that
-// the executor relies on. Throws Error(model).
+// Reads the numbers that prepare wrote (python/rmbg_fast/_graphs/network_plan.py has the same list of fields) and
+// checks all that the executor relies on. Throws Error(model).
 Plan decode(const std::int64_t* numbers, std::size_t count, std::size_t weight_count);
 
 inline int blocks_of(int channels) { return (channels + kBlock - 1) / kBlock; }

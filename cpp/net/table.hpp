@@ -6,17 +6,19 @@
 namespace {
 
 constexpr rmbg::net::Kernels table(const char* name) {
-  return {name,
-          {winograd_input<F4x4>, winograd_input<F6x6>},
-          {winograd_weights<F4x4>, winograd_weights<F6x6>},
-          {winograd_output<F4x4>, winograd_output<F6x6>},
-          multiply,
-          direct,
-          dot,
-          sample,
-          sample_plane,
-          max_pool,
-          add};
+  return {
+      .name = name,
+      .winograd_input = {winograd_input<F4x4>, winograd_input<F6x6>},
+      .winograd_weights = {winograd_weights<F4x4>, winograd_weights<F6x6>},
+      .winograd_output = {winograd_output<F4x4>, winograd_output<F6x6>},
+      .multiply = multiply,
+      .direct = direct,
+      .dot = dot,
+      .sample = sample,
+      .sample_plane = sample_plane,
+      .max_pool = max_pool,
+      .add = add,
+  };
 }
 
 }  // namespace

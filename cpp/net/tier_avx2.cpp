@@ -9,6 +9,6 @@
 namespace rmbg::net {
 
 extern const Kernels avx2_kernels;
-const Kernels avx2_kernels = table("avx2");
+constinit const Kernels avx2_kernels = table("avx2");
 
 }  // namespace rmbg::net

@@ -9,6 +9,6 @@
 namespace rmbg::net {
 
 extern const Kernels avx512_kernels;
-const Kernels avx512_kernels = table("avx512");
+constinit const Kernels avx512_kernels = table("avx512");
 
 }  // namespace rmbg::net

@@ -9,6 +9,6 @@
 namespace rmbg::net {
 
 extern const Kernels neon_kernels;
-const Kernels neon_kernels = table("neon");
+constinit const Kernels neon_kernels = table("neon");
 
 }  // namespace rmbg::net

@@ -9,6 +9,6 @@
 namespace rmbg::net {
 
 extern const Kernels reference_kernels;
-const Kernels reference_kernels = table("reference");
+constinit const Kernels reference_kernels = table("reference");
 
 }  // namespace rmbg::net

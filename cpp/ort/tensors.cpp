@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/error.hpp"
-#include "ort/half.hpp"
+#include "core/half.hpp"
 #include "ort/library.hpp"
 #include "ort/model_io.hpp"
 #include "ort/status.hpp"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/kernels.hpp"
+#include "pipeline/types.hpp"
 
 namespace rmbg {
 
@@ -14,23 +15,6 @@ enum class Filter { triangle, bicubic, lanczos };
 // Where output d of two taps lies in the input. half_pixel: (d + 1/2) * in / out - 1/2; topleft: d * in / out; both
 // clamped at the edge.
 enum class Centres { half_pixel, topleft };
-
-// How a mask gets to the image's size. bilinear: 2 taps, half-pixel centres, no antialias; bilinear_topleft: the same
-// with Centres::topleft; bilinear_corners: 2 taps, the corner samples of both coincide (torch's align_corners=True);
-// nearest: the sample under the output's centre; bicubic: Filter::bicubic. pillow_*: 8-bit levels through
-// resize_levels, other samples in float with the same filter.
-enum class MaskResample {
-  bilinear,
-  bilinear_topleft,
-  bilinear_corners,
-  bicubic,
-  nearest,
-  pillow_bilinear,
-  pillow_bicubic,
-  pillow_lanczos
-};
-
-constexpr std::int32_t kMaxModelSide = 16383;  // 2 * side must fit the 16-bit weights of kernels::BilinearAxis
 
 struct BilinearTable {
   std::vector<std::int32_t> first;

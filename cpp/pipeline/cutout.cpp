@@ -6,7 +6,6 @@
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 #include "pipeline/packed_rows.hpp"
-#include "pipeline/preprocess.hpp"
 
 namespace rmbg {
 namespace {
@@ -69,18 +68,15 @@ void with_packed(const ImageView& image, const kernels::Blend& job, std::int32_t
 
 }  // namespace
 
-void resize_mask(const Mask& mask, const MaskOptions& options, const Plane& dst, int threads) {
-  check_size(dst.width, dst.height);
-  const MaskResizer resizer(mask, options, dst.width, dst.height, dst.type, threads);
+void resize_mask(const MaskResizer& alpha, const Plane& dst, int threads) {
   parallel_rows(threads, dst.height, [&](std::int32_t begin, std::int32_t end) {
-    Buffer scratch(resizer.scratch_bytes());
-    resizer.rows(begin, end, static_cast<char*>(dst.data) + begin * dst.stride, dst.stride, scratch.data());
+    Buffer scratch(alpha.scratch_bytes());
+    alpha.rows(begin, end, static_cast<char*>(dst.data) + begin * dst.stride, dst.stride, scratch.data());
   });
 }
 
 void blend(const ImageView& image, const Plane& alpha, const BlendOptions& options, const MutableImageView& dst,
            int threads) {
-  check_size(image.width, image.height);
   kernels::Blend job = blend_job(image, options, dst);
   job.alpha = alpha.data;
   job.alpha_stride = alpha.stride;
@@ -91,11 +87,8 @@ void blend(const ImageView& image, const Plane& alpha, const BlendOptions& optio
   });
 }
 
-void cutout(const ImageView& image, const Mask& mask, const MaskOptions& mask_options, const BlendOptions& options,
+void cutout(const ImageView& image, const MaskResizer& resizer, const BlendOptions& options,
             const MutableImageView& dst, int threads) {
-  check_size(image.width, image.height);
-  const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
-  const MaskResizer resizer(mask, mask_options, image.width, image.height, type, threads);
   const kernels::Blend mix = blend_job(image, options, dst);
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(resizer.scratch_bytes());

@@ -1,35 +1,21 @@
-// A model's mask and the picture -> the cut-out: min-max, resize and blend, each alone and all fused by row bands.
+// The mask at the image's size, and the picture cut out with it: each alone, and fused by row bands.
 #pragma once
 
 #include "core/image.hpp"
-#include "kernels/kernels.hpp"
 #include "pipeline/mask_resizer.hpp"
+#include "pipeline/types.hpp"
 
 namespace rmbg {
 
-// dst: `height` rows of `width` samples of `type`, `stride` bytes apart.
-struct Plane {
-  void* data;
-  std::int32_t width;
-  std::int32_t height;
-  std::ptrdiff_t stride;
-  kernels::MaskType type;
-};
-
-void resize_mask(const Mask& mask, const MaskOptions& options, const Plane& dst, int threads);
-
-struct BlendOptions {
-  kernels::BlendMode mode = kernels::BlendMode::straight;
-  std::int32_t threshold = 0;               // in the picture's samples, 0: none
-  std::uint16_t background[3] = {0, 0, 0};  // in the picture's samples
-};
+// The alpha that a scaled resizer makes, of its size and type.
+void resize_mask(const MaskResizer& alpha, const Plane& dst, int threads);
 
 // alpha: the picture's size and sample width. dst: 4 channels, 3 with BlendMode::over.
 void blend(const ImageView& image, const Plane& alpha, const BlendOptions& options, const MutableImageView& dst,
            int threads);
 
 // resize_mask to the picture's size and samples, then blend, without ever holding the whole alpha plane.
-void cutout(const ImageView& image, const Mask& mask, const MaskOptions& mask_options, const BlendOptions& options,
-            const MutableImageView& dst, int threads);
+void cutout(const ImageView& image, const MaskResizer& alpha, const BlendOptions& options, const MutableImageView& dst,
+            int threads);
 
 }  // namespace rmbg

@@ -5,14 +5,13 @@
 #include "kernels/dispatch.hpp"
 #include "kernels/divide.hpp"
 #include "pipeline/packed_rows.hpp"
-#include "pipeline/preprocess.hpp"
 
 namespace rmbg {
 namespace {
 
 // alpha = alpha * the picture's own, rounded to nearest, as the blend does it.
 template <typename T>
-void multiply_rows(const ImageView& image, const Plane& alpha, std::int32_t begin, std::int32_t end) {
+void multiply_rows(const Plane& alpha, const ImageView& image, std::int32_t begin, std::int32_t end) {
   for (std::int32_t y = begin; y < end; ++y) {
     const auto* own = reinterpret_cast<const T*>(static_cast<const char*>(image.data) + y * image.stride) + 3;
     auto* row = reinterpret_cast<T*>(static_cast<char*>(alpha.data) + y * alpha.stride);
@@ -22,12 +21,12 @@ void multiply_rows(const ImageView& image, const Plane& alpha, std::int32_t begi
   }
 }
 
-void multiply_by_own(const ImageView& image, const Plane& alpha, int threads) {
+void multiply_alpha_by_own(const Plane& alpha, const ImageView& image, int threads) {
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
     if (image.sample == Sample::u16) {
-      multiply_rows<std::uint16_t>(image, alpha, begin, end);
+      multiply_rows<std::uint16_t>(alpha, image, begin, end);
     } else {
-      multiply_rows<std::uint8_t>(image, alpha, begin, end);
+      multiply_rows<std::uint8_t>(alpha, image, begin, end);
     }
   });
 }
@@ -55,18 +54,16 @@ void estimate_foreground(const ImageView& any, const Plane& alpha, const Foregro
   });
 }
 
-void cutout_estimated(const ImageView& any, const Mask& mask, const MaskOptions& mask_options,
-                      const BlendOptions& options, const MutableImageView& dst, int threads) {
-  check_size(any.width, any.height);
+void cutout_estimated(const ImageView& any, const MaskResizer& resizer, const BlendOptions& options,
+                      const MutableImageView& dst, int threads) {
   Buffer packed;
   const ImageView image = packed_picture(any, packed, threads);
   const std::ptrdiff_t row = image.width * bytes_of(image.sample);
   Buffer alpha(static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
   Buffer colours(3 * static_cast<std::size_t>(row) * static_cast<std::size_t>(image.height));
-  const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
-  const Plane plane{alpha.data(), image.width, image.height, row, type};
-  resize_mask(mask, mask_options, plane, threads);
-  if (image.channels == 4) multiply_by_own(image, plane, threads);
+  const Plane plane{alpha.data(), image.width, image.height, row, resizer.type()};
+  resize_mask(resizer, plane, threads);
+  if (image.channels == 4) multiply_alpha_by_own(plane, image, threads);
   const MutableImageView own{colours.data(), image.width, image.height, 3, 3 * row, image.sample};
   estimate_foreground(image, plane, ForegroundRadii{}, own, threads);
   blend(packed_view(own.data, own.width, own.height, own.channels, own.stride, own.sample), plane, options, dst,

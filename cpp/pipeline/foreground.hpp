@@ -24,7 +24,7 @@ void estimate_foreground(const ImageView& image, const Plane& alpha, const Foreg
                          const MutableImageView& dst, int threads);
 
 // `cutout` with the subject's own colours: the whole alpha and the whole estimated picture are held meanwhile.
-void cutout_estimated(const ImageView& image, const Mask& mask, const MaskOptions& mask_options,
-                      const BlendOptions& options, const MutableImageView& dst, int threads);
+void cutout_estimated(const ImageView& image, const MaskResizer& alpha, const BlendOptions& options,
+                      const MutableImageView& dst, int threads);
 
 }  // namespace rmbg

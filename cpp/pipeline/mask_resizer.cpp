@@ -8,7 +8,6 @@
 
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
-#include "pipeline/tables.hpp"
 
 namespace rmbg {
 namespace {
@@ -32,14 +31,11 @@ std::optional<Filter> level_filter(MaskResample resample) {
   }
 }
 
-kernels::ResizeMask mask_job(const Mask& mask, const MaskTable& columns, const MaskTable& rows, std::int32_t width,
-                             std::int32_t height) {
+kernels::ResizeMask mask_job(const Mask& mask, std::int32_t width, std::int32_t height) {
   kernels::ResizeMask job{};
   job.src = mask.data;
   job.src_width = mask.width;
   job.src_height = mask.height;
-  job.columns = columns.view();
-  job.rows = rows.view();
   job.width = width;
   job.height = height;
   return job;
@@ -59,17 +55,6 @@ kernels::LevelAxis from(kernels::LevelAxis axis, std::int32_t y) {
   axis.weights += static_cast<std::ptrdiff_t>(y) * axis.stride;
   axis.split += 2 * static_cast<std::ptrdiff_t>(y) * axis.stride;
   return axis;
-}
-
-std::vector<MinMax> ranges_of_rows(const Mask& mask, int threads) {
-  std::vector<MinMax> ranges(static_cast<std::size_t>(mask.height));
-  parallel_rows(threads, mask.height, [&](std::int32_t begin, std::int32_t end) {
-    for (std::int32_t y = begin; y < end; ++y) {
-      ranges[static_cast<std::size_t>(y)] = kernels::active().minmax(
-          mask.data + static_cast<std::ptrdiff_t>(y) * mask.width, static_cast<std::size_t>(mask.width));
-    }
-  });
-  return ranges;
 }
 
 // Rows of the result that lie between the same two rows of the mask, and the range of those two.
@@ -96,42 +81,62 @@ std::vector<Cell> cells_of(const MaskTable& rows, const std::vector<MinMax>& ran
 
 }  // namespace
 
-MaskResizer::MaskResizer(const Mask& mask, const MaskOptions& options, std::int32_t width, std::int32_t height,
-                         kernels::MaskType type, int threads) {
-  const std::optional<Filter> filter = level_filter(options.resample);
-  by_levels_ = filter && type == kernels::MaskType::u8;
-  if (!by_levels_) {
-    columns_ = kept_mask(mask.width, width, options.resample);
-    rows_ = kept_mask(mask.height, height, options.resample);
-    job_ = mask_job(mask, *columns_, *rows_, width, height);
-    job_.lo = options.scaling.lo;
-    job_.gain = options.scaling.gain;
-    // Sums of many taps miss a whole level by a rounding error: truncation would make 254 of an opaque plateau.
-    job_.nearest = options.nearest || columns_->taps > 2;
-    job_.type = type;
-    return;
+MaskResizer::MaskResizer(Tables& tables, const Mask& mask, MaskResample resample, std::int32_t width,
+                         std::int32_t height, kernels::MaskType type)
+    : resample_(resample), job_(mask_job(mask, width, height)) {
+  job_.type = type;
+  const std::optional<Filter> filter = level_filter(resample);
+  if (filter && type == kernels::MaskType::u8) {
+    level_columns_ = tables.levels(mask.width, width, *filter);
+    level_rows_ = tables.levels(mask.height, height, *filter);
+  } else {
+    columns_ = tables.mask(mask.width, width, resample);
+    rows_ = tables.mask(mask.height, height, resample);
+    job_.columns = columns_->view();
+    job_.rows = rows_->view();
   }
-  MaskOptions plain = options;
-  plain.resample = MaskResample::nearest;
-  const MaskResizer same(mask, plain, mask.width, mask.height, type, 1);
-  levels_.reserve(static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height));
-  auto* levels = static_cast<std::uint8_t*>(levels_.data());
-  parallel_rows(threads, mask.height, [&](std::int32_t begin, std::int32_t end) {
-    Buffer scratch(same.scratch_bytes());
-    same.rows(begin, end, levels + static_cast<std::ptrdiff_t>(begin) * mask.width, mask.width, scratch.data());
+}
+
+MinMax MaskResizer::range(const MaskRange& range, MinMaxOrder order, int threads) const {
+  return order == MinMaxOrder::after ? range_at_full_size(range, threads) : range.whole;
+}
+
+void MaskResizer::scale(const Scaling& scaling, bool rounds, int threads) {
+  job_.lo = scaling.lo;
+  job_.gain = scaling.gain;
+  // Sums of many taps miss a whole level by a rounding error: truncation would make 254 of an opaque plateau.
+  job_.nearest = rounds || (fuses() && columns_->taps > 2);
+  if (!fuses()) make_levels(threads);
+}
+
+void MaskResizer::make_levels(int threads) {
+  const std::int32_t width = job_.src_width;
+  const std::int32_t height = job_.src_height;
+  levels_.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  auto* const levels = static_cast<std::uint8_t*>(levels_.data());
+  const MaskTable columns = mask_table(width, width, MaskResample::nearest);
+  const MaskTable rows = mask_table(height, height, MaskResample::nearest);
+  kernels::ResizeMask same = job_;
+  same.columns = columns.view();
+  same.rows = rows.view();
+  same.width = width;
+  same.height = height;
+  same.dst = levels;
+  same.dst_stride = width;
+  parallel_rows(threads, height, [&](std::int32_t begin, std::int32_t end) {
+    Buffer scratch(kernels::scratch_bytes(same));
+    kernels::active().resize_mask(same, begin, end, scratch.data());
   });
-  level_columns_ = kept_levels(mask.width, width, *filter);
-  level_rows_ = kept_levels(mask.height, height, *filter);
-  level_job_ = {levels, mask.width, mask.width, mask.height, 1, level_columns_->view(), level_rows_->view(), width,
-                height, nullptr,    0};
+  level_job_ = {levels,     width,       width,   height, 1, level_columns_->view(), level_rows_->view(),
+                job_.width, job_.height, nullptr, 0};
 }
 
 std::size_t MaskResizer::scratch_bytes() const {
-  return by_levels_ ? kernels::scratch_bytes(level_job_) : kernels::scratch_bytes(job_);
+  return fuses() ? kernels::scratch_bytes(job_) : kernels::scratch_bytes(level_job_);
 }
 
 void MaskResizer::rows(std::int32_t begin, std::int32_t end, void* dst, std::ptrdiff_t stride, void* scratch) const {
-  if (by_levels_) {
+  if (!fuses()) {
     kernels::ResizeLevels job = level_job_;
     job.rows = from(job.rows, begin);
     job.dst = static_cast<std::uint8_t*>(dst);
@@ -152,39 +157,44 @@ void MaskResizer::cut(const kernels::Blend& mix, std::int32_t begin, std::int32_
   kernels::active().cutout(job, mix, 0, end - begin, scratch);
 }
 
-MinMax resized_range(const Mask& mask, std::int32_t width, std::int32_t height, MaskResample resample, int threads) {
-  const auto all_columns = kept_mask(mask.width, width, resample);
-  const auto all_rows = kept_mask(mask.height, height, resample);
-  MinMax range = kNothing;
-  if (all_columns->taps > 2) {
-    const kernels::ResizeMask job = mask_job(mask, *all_columns, *all_rows, width, height);
+MinMax MaskResizer::range_at_full_size(const MaskRange& range, int threads) const {
+  MinMax found = kNothing;
+  kernels::ResizeMask job = job_;
+  if (!fuses() || columns_->taps > 2) {
+    std::optional<MaskTable> columns, rows;  // of the filter in float, whose range a mask by way of levels is given
+    if (!fuses()) {
+      job.columns = columns.emplace(mask_table(job.src_width, job.width, resample_)).view();
+      job.rows = rows.emplace(mask_table(job.src_height, job.height, resample_)).view();
+    }
     std::mutex guard;
-    parallel_rows(threads, height, [&](std::int32_t begin, std::int32_t end) {
+    parallel_rows(threads, job.height, [&](std::int32_t begin, std::int32_t end) {
       Buffer scratch(kernels::scratch_bytes(job));
       const MinMax band = kernels::active().resize_range(job, begin, end, scratch.data());
       const std::lock_guard lock(guard);
-      widen(range, band);
+      widen(found, band);
     });
-    return range;
+    return found;
   }
-  const MaskTable columns = extremes(*all_columns);
-  const MaskTable rows = extremes(*all_rows);
-  const kernels::ResizeMask job = mask_job(mask, columns, rows, static_cast<std::int32_t>(columns.first.size()),
-                                           static_cast<std::int32_t>(rows.first.size()));
+  const MaskTable columns = extremes(*columns_);
+  const MaskTable rows = extremes(*rows_);
+  job.columns = columns.view();
+  job.rows = rows.view();
+  job.width = static_cast<std::int32_t>(columns.first.size());
+  job.height = static_cast<std::int32_t>(rows.first.size());
   Buffer scratch(kernels::scratch_bytes(job));
-  const std::vector<Cell> cells = cells_of(rows, ranges_of_rows(mask, threads));
+  const std::vector<Cell> cells = cells_of(rows, range.rows);
   // Where the largest and the smallest sample lie the range is nearly found: most other cells cannot change it any
   // more.
   const auto look = [&](const Cell& cell) {
-    if (cell.bound.hi <= range.hi && cell.bound.lo >= range.lo) return;
-    widen(range, kernels::active().resize_range(job, cell.begin, cell.end, scratch.data()));
+    if (cell.bound.hi <= found.hi && cell.bound.lo >= found.lo) return;
+    widen(found, kernels::active().resize_range(job, cell.begin, cell.end, scratch.data()));
   };
   look(*std::max_element(cells.begin(), cells.end(),
                          [](const Cell& a, const Cell& b) { return a.bound.hi < b.bound.hi; }));
   look(*std::min_element(cells.begin(), cells.end(),
                          [](const Cell& a, const Cell& b) { return a.bound.lo < b.bound.lo; }));
   for (const Cell& cell : cells) look(cell);
-  return range;
+  return found;
 }
 
 }  // namespace rmbg

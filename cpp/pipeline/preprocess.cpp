@@ -1,17 +1,14 @@
 #include "pipeline/preprocess.hpp"
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
 #include "core/buffer.hpp"
-#include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 #include "pipeline/axis.hpp"
+#include "pipeline/mask_range.hpp"
 #include "pipeline/packed_rows.hpp"
-#include "pipeline/scaling.hpp"
-#include "pipeline/tables.hpp"
 
 namespace rmbg {
 namespace {
@@ -61,10 +58,10 @@ Filter filter_of(Resample resample) {
 }
 
 // The picture at the size of `planes`, by Pillow's resampler.
-ImageView resized_levels(const ImageView& image, Filter filter, const kernels::NormalizedPlanes& planes, Buffer& buffer,
-                         int threads) {
-  const auto columns = kept_levels(image.width, planes.width, filter);
-  const auto rows = kept_levels(image.height, planes.height, filter);
+ImageView resized_levels(const ImageView& image, Filter filter, const kernels::NormalizedPlanes& planes, Tables& tables,
+                         Buffer& buffer, int threads) {
+  const auto columns = tables.levels(image.width, planes.width, filter);
+  const auto rows = tables.levels(image.height, planes.height, filter);
   const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(planes.width) * image.channels;
   buffer.reserve(static_cast<std::size_t>(stride) * static_cast<std::size_t>(planes.height));
   auto* levels = static_cast<std::uint8_t*>(buffer.data());
@@ -77,38 +74,24 @@ ImageView resized_levels(const ImageView& image, Filter filter, const kernels::N
 }
 
 // A view with its channels in reverse is read forwards, and `bgr` then says the opposite.
-ImageView in_order(ImageView image, bool& bgr) {
+void read_forwards(ImageView& image, bool& bgr) {
   const std::ptrdiff_t size = bytes_of(image.sample);
   if (image.channels == 3 && image.channel_stride == -size && image.pixel_stride == 3 * size) {
     image.data = static_cast<const char*>(image.data) - 2 * size;
     image.channel_stride = size;
     bgr = !bgr;
   }
-  return image;
 }
 
 }  // namespace
 
-void check_size(std::int64_t width, std::int64_t height) {
-  const std::string size = std::to_string(width) + " x " + std::to_string(height) + " pixels";
-  if (width < 1 || height < 1) throw Error(ErrorKind::image, "the image is empty (" + size + ")");
-  if (width > kMaxSide || height > kMaxSide) {
-    throw Error(ErrorKind::image_too_large,
-                "the image has " + size + "; no side may be longer than " + std::to_string(kMaxSide));
-  }
-}
-
 void preprocess(const ImageView& image, Resample resample, bool bgr, const kernels::NormalizedPlanes& planes,
-                int threads) {
-  check_size(image.width, image.height);
-  if (planes.width < 1 || planes.height < 1 || planes.width > kMaxModelSide || planes.height > kMaxModelSide) {
-    throw Error(ErrorKind::option, "size must be from 1 to " + std::to_string(kMaxModelSide) + " pixels a side, not " +
-                                       std::to_string(planes.height) + " x " + std::to_string(planes.width));
-  }
-  ImageView view = in_order(image, bgr);
+                Tables& tables, int threads) {
+  ImageView view = image;
+  read_forwards(view, bgr);
   if (resample == Resample::triangle) {
-    const auto columns = kept_triangle(view.width, planes.width);
-    const auto rows = kept_triangle(view.height, planes.height);
+    const auto columns = tables.triangle(view.width, planes.width);
+    const auto rows = tables.triangle(view.height, planes.height);
     const kernels::ResizeTriangle job{picture_of(view, bgr), columns->view(), rows->view(), planes};
     const auto count = [&](std::int32_t y) { return job.rows.count[y]; };
     run_bands(view, job, planes.height, count, kernels::active().resize_triangle, threads);
@@ -117,18 +100,19 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
   kernels::NormalizedPlanes out = planes;
   Buffer levels;
   if (resample != Resample::bilinear && resample != Resample::bilinear_topleft) {
-    view = resized_levels(view, filter_of(resample), planes, levels, threads);
+    view = resized_levels(view, filter_of(resample), planes, tables, levels, threads);
     out.rounding = kernels::Rounding::truncate;  // of whole numbers: the bilinear kernel has only to normalise them
   }
   const Centres centres = resample == Resample::bilinear_topleft ? Centres::topleft : Centres::half_pixel;
-  const auto columns = kept_bilinear(view.width, planes.width, centres);
-  const auto rows = kept_bilinear(view.height, planes.height, centres);
+  const auto columns = tables.bilinear(view.width, planes.width, centres);
+  const auto rows = tables.bilinear(view.height, planes.height, centres);
   const kernels::ResizeBilinear job{picture_of(view, bgr), columns->view(), rows->view(), out};
   const auto count = [&](std::int32_t y) { return job.rows.weight[y] ? 2 : 1; };
   run_bands(view, job, planes.height, count, kernels::active().resize_bilinear, threads);
 }
 
-double largest_value(const ImageView& image, Resample resample, const kernels::NormalizedPlanes& planes, int threads) {
+double largest_value(const ImageView& image, Resample resample, const kernels::NormalizedPlanes& planes, Tables& tables,
+                     int threads) {
   const std::int32_t height = 3 * planes.height;
   Buffer values(sizeof(float) * static_cast<std::size_t>(height) * static_cast<std::size_t>(planes.width));
   kernels::NormalizedPlanes plain = planes;
@@ -138,8 +122,8 @@ double largest_value(const ImageView& image, Resample resample, const kernels::N
   }
   plain.half = false;
   plain.dst = values.data();
-  preprocess(image, resample, false, plain, threads);
-  const float largest = minmax({static_cast<const float*>(values.data()), planes.width, height}, threads).hi;
+  preprocess(image, resample, false, plain, tables, threads);
+  const float largest = range_of({static_cast<const float*>(values.data()), planes.width, height}, threads).whole.hi;
   return largest > 0.0f ? static_cast<double>(largest) : 255.0;
 }
 

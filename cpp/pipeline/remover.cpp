@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <string>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "pipeline/cutout.hpp"
 #include "pipeline/foreground.hpp"
+#include "pipeline/preprocess.hpp"
+#include "pipeline/scaling.hpp"
 
 namespace rmbg {
 namespace {
@@ -74,10 +75,6 @@ std::size_t count_of(const Mask& mask) {
   return static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height);
 }
 
-void apply_sigmoid(float* values, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f / (1.0f + std::exp(-values[i]));
-}
-
 }  // namespace
 
 // Takes a Scratch out of the idle ones (or makes one) and gives it back at the end of the call, whatever happens.
@@ -115,10 +112,10 @@ Remover::Remover(const ort::SessionConfig& config, const Recipe& recipe)
 Outcome Remover::mask(const ImageView& image, bool strict, const Plane& dst) {
   Lease lease(*this);
   Outcome outcome{};
-  Mask mask = infer(image, lease.get(), outcome.timings);
+  const Mask mask = infer(image, lease.get(), outcome.timings);
   const auto start = Clock::now();
-  outcome.scene = judge_mask(image, mask, strict, lease.get());
-  resize_mask(mask, mask_options(outcome.scene, dst.type), dst, threads_);
+  const MaskResizer alpha = finish_mask(image, mask, dst.type, strict, lease.get(), outcome.scene);
+  resize_mask(alpha, dst, threads_);
   outcome.timings.postprocess = milliseconds_since(start);
   return outcome;
 }
@@ -127,16 +124,16 @@ Outcome Remover::remove(const ImageView& image, const BlendOptions& options, boo
                         const MutableImageView& dst) {
   Lease lease(*this);
   Outcome outcome{};
-  Mask mask = infer(image, lease.get(), outcome.timings);
+  const Mask mask = infer(image, lease.get(), outcome.timings);
   const auto start = Clock::now();
-  outcome.scene = judge_mask(image, mask, strict, lease.get());
   const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
-  (estimate ? cutout_estimated : cutout)(image, mask, mask_options(outcome.scene, type), options, dst, threads_);
+  const MaskResizer alpha = finish_mask(image, mask, type, strict, lease.get(), outcome.scene);
+  (estimate ? cutout_estimated : cutout)(image, alpha, options, dst, threads_);
   outcome.timings.postprocess = milliseconds_since(start);
   return outcome;
 }
 
-Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) const {
+Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) {
   auto start = Clock::now();
   const bool half = session_.input().type == ort::ElementType::float16;
   const InputSize size = input_size(image);
@@ -147,10 +144,8 @@ Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) 
 
   start = Clock::now();
   const auto shape = session_.run(scratch.input.data(), {1, 3, size.height, size.width}, scratch.output);
-  const Mask mask = check_output(scratch.output, shape);
-  if (recipe_.sigmoid) apply_sigmoid(static_cast<float*>(scratch.output.data()), count_of(mask));
   timings.inference = milliseconds_since(start);
-  return mask;
+  return check_output(scratch.output, shape);
 }
 
 Remover::InputSize Remover::input_size(const ImageView& image) const {
@@ -161,34 +156,39 @@ Remover::InputSize Remover::input_size(const ImageView& image) const {
   return {side(image.height, recipe_.height), side(image.width, recipe_.width)};
 }
 
-void Remover::fill_input(const ImageView& image, const InputSize& size, void* input) const {
+void Remover::fill_input(const ImageView& image, const InputSize& size, void* input) {
   kernels::NormalizedPlanes planes{};
   planes.width = size.width;
   planes.height = size.height;
   planes.rounding = recipe_.rounding;
   planes.half = session_.input().type == ort::ElementType::float16;
   planes.dst = input;
-  const double white = recipe_.divide_by_max ? largest_value(image, recipe_.resample, planes, threads_) : 255.0;
+  const double white =
+      recipe_.divide_by_max ? largest_value(image, recipe_.resample, planes, tables_, threads_) : 255.0;
   for (int c = 0; c < 3; ++c) {
     planes.scale[c] = static_cast<float>(1.0 / (white * recipe_.std[c]));
     planes.bias[c] = static_cast<float>(-recipe_.mean[c] / recipe_.std[c]);
   }
-  preprocess(image, recipe_.resample, false, planes, threads_);
+  preprocess(image, recipe_.resample, false, planes, tables_, threads_);
 }
 
-// A mask without a subject becomes a plane of one value.
-Scene Remover::judge_mask(const ImageView& image, Mask& mask, bool strict, Scratch& scratch) const {
-  const SceneRule rule{recipe_.minmax, recipe_.mask_resample, recipe_.empty_below, recipe_.empty_is_opaque};
-  Scene scene = judge(mask, rule, image.width, image.height, threads_);
-  if (scene.problem.empty()) return scene;
+MaskResizer Remover::finish_mask(const ImageView& image, const Mask& mask, kernels::MaskType type, bool strict,
+                                 Scratch& scratch, Scene& scene) {
+  auto* const values = static_cast<float*>(scratch.output.data());
+  const MaskRange range = recipe_.sigmoid ? write_sigmoid(mask, values, threads_) : range_of(mask, threads_);
+  MaskResizer alpha(tables_, mask, recipe_.mask_resample, image.width, image.height, type);
+  const SceneRule rule{recipe_.minmax, recipe_.empty_below, recipe_.empty_is_opaque};
+  scene = judge(mask, alpha.range(range, recipe_.minmax, threads_), rule, threads_);
+  const float top = top_of(type);
+  if (scene.problem.empty()) {
+    alpha.scale(scaling_of(scene.range, recipe_.minmax, top), recipe_.mask_nearest, threads_);
+    return alpha;
+  }
   if (strict) throw Error(ErrorKind::model_output, scene.problem);
-  std::fill_n(static_cast<float*>(scratch.output.data()), count_of(mask), scene.opaque ? 1.0f : 0.0f);
-  return scene;
-}
-
-MaskOptions Remover::mask_options(const Scene& scene, kernels::MaskType type) const {
-  if (!scene.problem.empty()) return {MaskResample::nearest, true, unit(top_of(type))};  // a plane of one value
-  return {recipe_.mask_resample, recipe_.mask_nearest, scaling_of(scene.range, recipe_.minmax, top_of(type))};
+  std::fill_n(values, count_of(mask), scene.opaque ? 1.0f : 0.0f);
+  MaskResizer flat(tables_, mask, MaskResample::nearest, image.width, image.height, type);
+  flat.scale(unit(top), true, threads_);
+  return flat;
 }
 
 }  // namespace rmbg

@@ -8,9 +8,10 @@
 
 #include "core/image.hpp"
 #include "ort/session.hpp"
-#include "pipeline/cutout.hpp"
-#include "pipeline/preprocess.hpp"
+#include "pipeline/mask_resizer.hpp"
 #include "pipeline/scene.hpp"
+#include "pipeline/tables.hpp"
+#include "pipeline/types.hpp"
 
 namespace rmbg {
 
@@ -73,16 +74,19 @@ class Remover {
   class Lease;
   static constexpr std::size_t kIdle = 4;
 
-  Mask infer(const ImageView& image, Scratch& scratch, Timings& timings) const;
+  Mask infer(const ImageView& image, Scratch& scratch, Timings& timings);
   // What the network gets for this picture.
   InputSize input_size(const ImageView& image) const;
-  void fill_input(const ImageView& image, const InputSize& size, void* input) const;
-  Scene judge_mask(const ImageView& image, Mask& mask, bool strict, Scratch& scratch) const;
-  MaskOptions mask_options(const Scene& scene, kernels::MaskType type) const;
+  void fill_input(const ImageView& image, const InputSize& size, void* input);
+  // What the mask in `scratch` becomes at the picture's size. It is written to: a sigmoid that the graph leaves to us,
+  // and one value everywhere where there is no subject.
+  MaskResizer finish_mask(const ImageView& image, const Mask& mask, kernels::MaskType type, bool strict,
+                          Scratch& scratch, Scene& scene);
 
   Recipe recipe_;
   int threads_;
   ort::Session session_;
+  Tables tables_;
   std::mutex guard_;
   std::vector<std::unique_ptr<Scratch>> idle_;
 };

@@ -1,15 +1,10 @@
 #include "pipeline/scaling.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <limits>
-#include <mutex>
 #include <string>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "kernels/dispatch.hpp"
 
 namespace rmbg {
 
@@ -23,19 +18,6 @@ float top_of(kernels::MaskType type) {
       break;
   }
   return 1.0f;
-}
-
-kernels::MinMax minmax(const Mask& mask, int threads) {
-  kernels::MinMax whole{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
-  std::mutex guard;
-  parallel_rows(threads, mask.height, [&](std::int32_t begin, std::int32_t end) {
-    const float* first = mask.data + static_cast<std::ptrdiff_t>(begin) * mask.width;
-    const std::size_t count = static_cast<std::size_t>(end - begin) * static_cast<std::size_t>(mask.width);
-    const kernels::MinMax band = kernels::active().minmax(first, count);
-    const std::lock_guard lock(guard);
-    whole = {std::min(whole.lo, band.lo), std::max(whole.hi, band.hi)};
-  });
-  return whole;
 }
 
 Scaling stretch(const kernels::MinMax& range, float top) {

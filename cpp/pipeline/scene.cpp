@@ -1,11 +1,11 @@
 #include "pipeline/scene.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "pipeline/scaling.hpp"
 
 namespace rmbg {
 namespace {
@@ -62,18 +62,9 @@ double mean_alpha(const Mask& mask, const Scaling& scaling, int threads) {
 
 }  // namespace
 
-kernels::MinMax range_of(const Mask& mask, MinMaxOrder order, MaskResample resample, std::int32_t width,
-                         std::int32_t height, int threads) {
-  return order == MinMaxOrder::after ? resized_range(mask, width, height, resample, threads) : minmax(mask, threads);
-}
-
-Scaling scaling_of(const kernels::MinMax& range, MinMaxOrder order, float top) {
-  return order == MinMaxOrder::none ? unit(top) : stretch(range, top);
-}
-
-Scene judge(const Mask& mask, const SceneRule& rule, std::int32_t width, std::int32_t height, int threads) {
+Scene judge(const Mask& mask, const kernels::MinMax& range, const SceneRule& rule, int threads) {
   Scene scene{};
-  scene.range = range_of(mask, rule.minmax, rule.resample, width, height, threads);
+  scene.range = range;
   find_problem(scene, rule);
   scene.coverage = !scene.problem.empty() ? (scene.opaque ? 1.0 : 0.0)
                                           : mean_alpha(mask, scaling_of(scene.range, rule.minmax, 1.0f), threads);

@@ -2,8 +2,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .models import ModelSpec
-
 __version__: str
 
 def compiler() -> str: ...
@@ -25,6 +23,7 @@ def preprocess(
     threads: int,
 ) -> NDArray[Any]: ...
 def minmax(mask: NDArray[Any], size: tuple[int, int] | None, resample: str, threads: int) -> tuple[float, float]: ...
+def sigmoid(mask: NDArray[Any], out: NDArray[Any] | None, threads: int) -> NDArray[Any]: ...
 def resize_mask(
     mask: NDArray[Any],
     size: tuple[int, int],
@@ -81,11 +80,30 @@ def check_device(
 ) -> None: ...
 def runtime_info() -> dict[str, Any] | None: ...
 
+class Recipe:
+    def __init__(
+        self,
+        *,
+        size: tuple[int, int],
+        dynamic: int,
+        resample: str,
+        rounding: str,
+        divide_by_max: bool,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+        sigmoid: bool,
+        minmax: str,
+        mask_resample: str,
+        mask_rounding: str,
+        empty_below: float,
+        empty_is_opaque: bool,
+    ) -> None: ...
+
 class Remover:
     def __init__(
         self,
         path: str,
-        spec: ModelSpec,
+        recipe: Recipe,
         device: str,
         device_id: int,
         threads: int,

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "ort/half.hpp"
+#include "core/half.hpp"
 #include "ort/library.hpp"
 #include "ort/providers.hpp"
 #include "ort/selfcheck.hpp"

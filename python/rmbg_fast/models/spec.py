@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import _core
 from .._choices import Alpha, MaskResample, MaskRounding, MinMaxOrder, Resample, Rounding
 from ..errors import ModelError, OptionError
 from . import recipes
@@ -69,6 +70,24 @@ class ModelSpec:
     def row(self) -> dict[str, Any]:
         """The keys of models.toml that describe this model, wherever its file lies: what `metadata.write` takes."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OF_ITS_PLACE}
+
+    def core_recipe(self) -> _core.Recipe:
+        """What the core has to know of the model."""
+        return _core.Recipe(
+            size=self.size,
+            dynamic=self.dynamic,
+            resample=self.resample,
+            rounding=self.rounding,
+            divide_by_max=self.divide_by_max,
+            mean=self.mean,
+            std=self.std,
+            sigmoid=self.activation == "sigmoid",
+            minmax=self.minmax,
+            mask_resample=self.mask_resample,
+            mask_rounding=self.mask_rounding,
+            empty_below=self.empty_below,
+            empty_is_opaque=self.empty == "opaque",
+        )
 
     def with_recipe(self, recipe: str | Mapping[str, Any]) -> ModelSpec:
         """The same model, fed as a named recipe or a mapping of fields says (see `recipes.changes`).

@@ -1,12 +1,13 @@
-// float32 -> IEEE binary16, round to nearest even, by integer arithmetic: the same bits as VCVTPS2PH with that
-// rounding.
+// IEEE 754 binary16 and back, by integer arithmetic.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 
+// Of internal linkage: each tier of the kernels has its own copy, compiled with its own flags.
 namespace {
 
+// Rounded to nearest even: the same bits as VCVTPS2PH with that rounding.
 constexpr std::uint16_t half_from_float(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = (bits >> 16) & 0x8000u;
@@ -27,6 +28,22 @@ constexpr std::uint16_t half_from_float(float value) {
   const std::uint32_t rest = mantissa & ((1u << shift) - 1u);
   const std::uint32_t middle = 1u << (shift - 1u);
   return static_cast<std::uint16_t>(sign | (half + ((rest > middle || (rest == middle && (half & 1u))) ? 1u : 0u)));
+}
+
+// Exact for every value, NaN payloads included.
+constexpr float half_to_float(std::uint16_t half) {
+  const std::uint32_t sign = (half & 0x8000u) << 16;
+  const std::uint32_t exponent = (half >> 10) & 0x1fu;
+  const std::uint32_t mantissa = half & 0x3ffu;
+  std::uint32_t magnitude;
+  if (exponent == 0) {
+    magnitude = std::bit_cast<std::uint32_t>(static_cast<float>(mantissa) * 0x1p-24f);  // zero and subnormal
+  } else if (exponent == 31) {
+    magnitude = 0x7f800000u | mantissa << 13;  // infinity and NaN
+  } else {
+    magnitude = (exponent + (127 - 15)) << 23 | mantissa << 13;
+  }
+  return std::bit_cast<float>(sign | magnitude);
 }
 
 }  // namespace
