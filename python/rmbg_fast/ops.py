@@ -121,6 +121,20 @@ def minmax(
     )
 
 
+def sigmoid(
+    mask: NDArray[np.float32] | Buffer,
+    *,
+    out: NDArray[np.float32] | Buffer | None = None,
+    threads: int = 1,
+) -> NDArray[np.float32]:
+    """1 / (1 + exp(-v)) of a float32 mask of shape (H, W): what a network's logits are before they are a mask.
+
+    Within 2.5 units of float32's last place, and the same on every CPU. NaN stays NaN.
+    """
+    result = _core.sigmoid(array_of(mask, "a mask"), out_of(out), whole_of(threads, "threads"))
+    return given(result, out)
+
+
 def resize_mask(
     mask: NDArray[np.float32] | Buffer,
     size: tuple[int, int],

@@ -134,6 +134,35 @@ def test_minmax(tier: str, size: tuple[int, int]) -> None:
     assert not ops.minmax(mask).finite
 
 
+@pytest.mark.parametrize("size", [*SIZES, (1, 31), (1, 32), (1, 33), (2, 300), (70, 513)])
+def test_sigmoid(tier: str, size: tuple[int, int]) -> None:
+    same("sigmoid", 30 * matte(*size))
+    odd = matte(*size)
+    odd.flat[: odd.size // 2] = np.resize(
+        [np.nan, np.inf, -np.inf, 0.0, -0.0, 3e38, -3e38, 1e-41, 87.0, -88.0], odd.size // 2
+    )
+    same("sigmoid", odd)
+
+
+def test_sigmoid_is_the_function_of_that_name(tier: str) -> None:
+    values = np.concatenate([np.linspace(-86, 90, 200_001), [-0.0, 0.0]]).astype(np.float32)[None]
+    wanted = 1 / (1 + np.exp(-values.astype(np.float64)))
+    steps = np.spacing(wanted.astype(np.float32)).astype(np.float64)
+    assert (np.abs(ops.sigmoid(values) - wanted) / steps).max() <= 2.5
+    ends = ops.sigmoid(np.array([[np.inf, 1e30, 0, -1e30, -np.inf]], np.float32))[0]
+    assert ends[:3].tolist() == [1, 1, 0.5]
+    assert (ends[3:] < 1e-37).all()
+
+
+def test_sigmoid_leaves_alone_what_is_not_its_own(tier: str) -> None:
+    for count in (1, 7, 31, 255, 256, 257, 600):
+        memory = np.full(count + 64, 7, np.float32)
+        ops.sigmoid(matte(1, count), out=memory[32:-32].reshape(1, count))
+        assert (memory[:32] == 7).all()
+        assert (memory[-32:] == 7).all()
+        assert (memory[32:-32] < 1.0001).all()
+
+
 @pytest.mark.parametrize(("lo", "span"), [(0, 1), (-3.7, 1e-6), (1e-30, 3e-30), (-1e38, 2e38), (0.1, 0.7), (0, 1e-43)])
 def test_the_range_is_stretched_to_the_whole_scale(tier: str, lo: float, span: float) -> None:
     mask = (lo + span * np.array([[0, 0.25], [0.5, 1]])).astype(np.float32)
@@ -313,6 +342,9 @@ BAD_INPUTS = [
     ("preprocess", (RGB,), {"size": (8, 8), "dtype": "float64"}, errors.OptionError),
     ("preprocess", (RGB,), {"size": (8, 8), "threads": 0}, errors.OptionError),
     ("minmax", (GREY,), {}, errors.ImageError),
+    ("sigmoid", (GREY,), {}, errors.ImageError),
+    ("sigmoid", (RAMP,), {"threads": 0}, errors.OptionError),
+    ("sigmoid", (RAMP,), {"out": RAMP}, errors.OptionError),
     ("minmax", (np.zeros((0, 4), np.float32),), {}, errors.ImageError),
     ("resize_mask", (RAMP.astype(np.float64), (8, 8)), {}, errors.ImageError),
     ("resize_mask", (RAMP[None], (8, 8)), {}, errors.ImageError),
