@@ -16,6 +16,7 @@ work=${WORK:-/tmp/rmbg-gpu}
 out=${OUT:-$work/out}
 python=${PYTHON:-python3}
 mkdir -p "$work/parts" "$out"
+PATH=$("$python" -c 'import os, sys; print(os.path.dirname(sys.executable))'):$PATH  # cmake and ninja of that Python
 started=$SECONDS
 
 say() { printf '\n== %s (at %s s)\n' "$1" $((SECONDS - started)); }
@@ -34,24 +35,31 @@ step() {
 take() {
   cp -r "$1"/. "$work/parts/"
   ls -l "$work/parts"
-  if [[ -f $work/parts/wheels.tar.xz.00 && ! -e $work/building ]]; then
-    : >"$work/building"
-    setsid bash "$root/scripts/gpu_check.sh" build >"$work/build.log" 2>&1 </dev/null &
+  if [[ -f $work/parts/wheels.tar.xz.00 && ! -d $work/source ]]; then
+    mkdir -p "$work/source"  # a copy, for the next transfer replaces this tree
+    tar -c --exclude=./.git --exclude=./build --exclude='*.so' . | tar -x -C "$work/source"
+    setsid bash "$work/source/scripts/gpu_check.sh" build >"$work/build.log" 2>&1 </dev/null &
   fi
 }
 
 # join NAME: all pieces of NAME, decompressed, to stdout.
-join() { cat "$work/parts/$1".?? | xz -dc -T0; }
+join() {
+  if command -v xz >/dev/null; then
+    cat "$work/parts/$1".?? | xz -dc -T0
+  else
+    cat "$work/parts/$1".?? | "$python" -c 'import lzma, shutil, sys; shutil.copyfileobj(lzma.open(sys.stdin.buffer), sys.stdout.buffer)'
+  fi
+}
 
 # The extension as a user builds it, and the checker of the device kernels beside it.
 build() {
-  local copy=$work/source tools=$work/tools
-  mkdir -p "$tools" "$copy"
+  local tools=$work/tools
+  mkdir -p "$tools"
   join wheels.tar.xz | tar -x -C "$work"
   "$python" -m pip install -q --no-index --no-deps --no-compile --target "$tools" "$work"/wheels/*.whl
-  tar -c --exclude=./.git --exclude=./build --exclude='*.so' . | tar -x -C "$copy"  # the next transfer replaces this tree
-  cd "$copy" || return 1
-  export PYTHONPATH=$tools CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
+  cd "$work/source" || return 1
+  export PYTHONPATH=$tools CMAKE_BUILD_PARALLEL_LEVEL
+  CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
   step 240 "pip install . --no-build-isolation" \
     "$python" -m pip install . --no-build-isolation --no-deps --no-index --no-compile -q --target "$work/site"
   step 240 "the checker" bash -c "
@@ -92,8 +100,8 @@ run() {
   fi
   say "the machine"
   about 2>&1
-  step 120 "join and unpack" bash "$0" unpack
-  step 260 "the build, since the first part" bash "$0" wait_for_build
+  step 120 "join and unpack" bash "$root/scripts/gpu_check.sh" unpack
+  step 260 "the build, since the first part" bash "$root/scripts/gpu_check.sh" wait_for_build
   export PYTHONPATH=$work/site:$work/runtime:$work/tools RMBG_FAST_HOME=$work/home RMBG_FAST_OFFLINE=1 PYTHONUNBUFFERED=1
   export PYTHONDONTWRITEBYTECODE=1
   local here=$work/source
@@ -114,7 +122,7 @@ if sys.argv[1] == "cuda":
         session = Session(device="cuda", warm_up=warm)
         print(f"warm_up={warm}: {time.perf_counter() - start:.2f} s", session.provider, session.details, _core.cuda_device(0))
 PY
-  [[ -d $here/tests/cuda ]] && step 120 "tests" "$python" -m pytest -q -x -p no:cacheprovider "$here/tests/cuda"
+  step 90 "tests" "$python" -m pytest -q -p no:cacheprovider tests/runtime/test_gpu.py tests/session/test_device.py
   step 420 "figures" "$python" "$here/benches/gpu.py" "${quick[@]}" --json "$out/gpu.json"
   say "done"
 }
