@@ -15,6 +15,7 @@ root=$PWD
 work=${WORK:-/tmp/rmbg-gpu}
 out=${OUT:-$work/out}
 python=${PYTHON:-python3}
+build_limit=${BUILD_LIMIT:-270}  # seconds; a small machine needs more
 mkdir -p "$work/parts" "$out"
 PATH=$("$python" -c 'import os, sys; print(os.path.dirname(sys.executable))'):$PATH  # cmake and ninja of that Python
 started=$SECONDS
@@ -60,9 +61,9 @@ build() {
   cd "$work/source" || return 1
   export PYTHONPATH=$tools CMAKE_BUILD_PARALLEL_LEVEL
   CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
-  step 240 "pip install . --no-build-isolation" \
+  step "$build_limit" "pip install . --no-build-isolation" \
     "$python" -m pip install . --no-build-isolation --no-deps --no-index --no-compile -q --target "$work/site"
-  step 240 "the checker" bash -c "
+  step "$build_limit" "the checker" bash -c "
     cmake -S . -B '$work/checker' -G Ninja -DCMAKE_BUILD_TYPE=Release -DRMBG_FAST_PYTHON=OFF -DRMBG_FAST_CHECKER=ON >/dev/null &&
     cmake --build '$work/checker' --target check_device stand_in_driver"
   : >"$work/built"
@@ -78,7 +79,7 @@ unpack() {
 }
 
 wait_for_build() {
-  for _ in $(seq 240); do
+  for _ in $(seq "$build_limit"); do
     [[ -e $work/built ]] && { cat "$work/build.log"; ls -l "$work"/site/rmbg_fast/_core*.so; return; }
     sleep 1
   done
@@ -101,7 +102,7 @@ run() {
   say "the machine"
   about 2>&1
   step 120 "join and unpack" bash "$root/scripts/gpu_check.sh" unpack
-  step 260 "the build, since the first part" bash "$root/scripts/gpu_check.sh" wait_for_build
+  step "$build_limit" "the build, since the first part" bash "$root/scripts/gpu_check.sh" wait_for_build
   export PYTHONPATH=$work/site:$work/runtime:$work/tools RMBG_FAST_HOME=$work/home RMBG_FAST_OFFLINE=1 PYTHONUNBUFFERED=1
   export PYTHONDONTWRITEBYTECODE=1
   local here=$work/source

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,8 +46,9 @@ class Session:
     the first call is as fast as later ones. `threads`: how many a call may use; None: what
     affinity and container allow. `optimize`: False leaves all convolutions to ONNX Runtime, as the environment variable
     RMBG_FAST_CONV=off does; otherwise our own do the work on a CPU with AVX2 or NEON, where the graph lets them (see
-    `details`). `recipe` feeds the model in another way than its row says: a name of `recipes.names()`, such as "rembg"
-    to reproduce that tool's results, or a mapping of fields, {"mask_resample": "bilinear"}. Raises also `ModelError`,
+    `details`), and a GPU computes in float16 what gains by that. `recipe` feeds the model in another way than its row
+    says: a name of `recipes.names()`, such as "rembg" to reproduce that tool's results, or a mapping of fields,
+    {"mask_resample": "bilinear"}. Raises also `ModelError`,
     `RuntimeNotFoundError` and `OptionError`.
     """
 
@@ -73,7 +74,7 @@ class Session:
         if kind != "cpu":
             try:
                 place = _Place("cuda" if kind == "auto" else kind, number, tuple(options), runs)
-                self._remover, self._details = _on_gpu(source, self._spec, place, count)
+                self._remover, self._details = _on_gpu(source, self._spec, place, count, narrow=optimize)
             except DeviceError as exc:
                 if kind != "auto":
                     raise
@@ -259,20 +260,23 @@ class _Place:
 _CPU = _Place("cpu")
 
 
-def _on_gpu(source: Path, spec: ModelSpec, place: _Place, count: int) -> tuple[_core.Remover, dict[str, Any]]:
+def _on_gpu(
+    source: Path, spec: ModelSpec, place: _Place, count: int, *, narrow: bool
+) -> tuple[_core.Remover, dict[str, Any]]:
     if place.device == "tensorrt":
         place = replace(place, options=(*place.options, *gpu.tensorrt_cache()))
     gpu.check(place.device, place.number, list(place.options))
-    return _load(source, spec, place, count, network=False)
+    return _load(source, spec, place, count, narrow=narrow)
 
 
 def _load(
-    source: Path, spec: ModelSpec, place: _Place, count: int, *, network: bool
+    source: Path, spec: ModelSpec, place: _Place, count: int, *, network: bool = False, narrow: bool = False
 ) -> tuple[_core.Remover, dict[str, Any]]:
     from ._graphs import prepare
 
-    widen = place == _CPU  # whose kernels compute in float32 anyhow; a GPU's are made for float16
-    ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
+    # A CPU's kernels compute in float32 anyhow; a GPU's are made for float16.
+    wanted = partial(prepare.prepare, source, output=spec.output, widen=place == _CPU, network=network, narrow=narrow)
+    ready = wanted()
     try:
         return _remover(ready, spec, place, count, prepared=ready != source)
     except DeviceError:
@@ -281,7 +285,7 @@ def _load(
         if ready == source:
             raise
         prepare.discard(ready)  # it may have been damaged on disk: once more from the source
-        ready = prepare.prepare(source, output=spec.output, widen=widen, network=network)
+        ready = wanted()
         return _remover(ready, spec, place, count, prepared=ready != source)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import ModelError
 from . import graph_index, onnx_graph, regions
 from .folding import fold_batch_norm, fold_constants
+from .narrow import narrow_to_float16
 from .onnx_graph import FLOAT, Constants, Types
 from .request import Request
 from .weights import Array
@@ -182,4 +183,12 @@ def compile_network(model: ModelProto, request: Request) -> None:
     model.opset_import.append(helper.make_opsetid(regions.DOMAIN, 1))
 
 
-PASSES: list[Pass] = [keep_output, widen_float16, fold_constants, remove_noops, fold_batch_norm, compile_network]
+PASSES: list[Pass] = [
+    keep_output,
+    widen_float16,
+    fold_constants,
+    remove_noops,
+    fold_batch_norm,
+    narrow_to_float16,
+    compile_network,
+]

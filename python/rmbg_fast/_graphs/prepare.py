@@ -42,9 +42,12 @@ class PassResult:
 Watch = Callable[[PassResult, "ModelProto"], None]
 
 
-def prepare(source: Path, *, output: str | int, widen: bool = True, network: bool = False) -> Path:
+def prepare(
+    source: Path, *, output: str | int, widen: bool = True, network: bool = False, narrow: bool = False
+) -> Path:
     """The graph of `source` made ready: `output` is its only output, with `widen` its float16 is float32, and with
-    `network` our own convolutions run what they are faster at.
+    `network` our own convolutions run what they are faster at; with `narrow` its float32 is float16, where a GPU gains
+    by that (see narrow.py).
 
     The result is made once and kept in the cache folder as `prepared/<key>.onnx`; the key holds the original's sha256
     and what was asked for, so that it is found wherever the original lies and whatever it is called. It has the one
@@ -54,7 +57,7 @@ def prepare(source: Path, *, output: str | int, widen: bool = True, network: boo
     Raises ModelError: not a readable ONNX file, no such output, or nowhere to write.
     """
     source = Path(source)
-    request = Request(output, widen, network)
+    request = Request(output, widen, network, narrow)
     try:
         if source.stat().st_size >= LIMIT:
             return source
