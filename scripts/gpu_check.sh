@@ -40,6 +40,7 @@ take() {
     mkdir -p "$work/source"  # a copy, for the next transfer replaces this tree
     tar -c --exclude=./.git --exclude=./build --exclude='*.so' . | tar -x -C "$work/source"
     setsid bash "$work/source/scripts/gpu_check.sh" build >"$work/build.log" 2>&1 </dev/null &
+    echo $! >"$work/build.pid"
   fi
 }
 
@@ -79,18 +80,33 @@ unpack() {
 }
 
 wait_for_build() {
-  for _ in $(seq "$build_limit"); do
-    [[ -e $work/built ]] && { cat "$work/build.log"; ls -l "$work"/site/rmbg_fast/_core*.so; return; }
-    sleep 1
-  done
+  while [[ ! -e $work/built ]] && kill -0 "$(cat "$work/build.pid")" 2>/dev/null; do sleep 1; done
   cat "$work/build.log"
-  return 1
+  [[ -e $work/built ]] || build  # it was ended with the call that began it
+  ls -l "$work"/site/rmbg_fast/_core*.so "$work/checker/check_device"
 }
 
 about() {
   nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used,pstate,clocks.sm --format=csv
   nproc
   "$python" -c 'import sys, importlib.metadata as m; print(sys.version); print(*sorted(f"{d.name} {d.version}" for d in m.distributions() if d.name and d.name.startswith(("nvidia", "torch", "cupy", "onnx", "numpy", "pillow", "scikit"))), sep=", ")'
+}
+
+session() {
+  "$python" - "$@" <<'PY'
+import sys, time
+from rmbg_fast import Session, _core
+from rmbg_fast._runtime import library
+if len(sys.argv) > 2:
+    _core.use_cuda_driver(sys.argv[2])
+library.load()
+print(_core.runtime_info(), "slots that fail:", _core.check_slots(), _core.cuda_device(0))
+if sys.argv[1] == "cuda":
+    for warm in (False, True):
+        start = time.perf_counter()
+        session = Session(device="cuda", warm_up=warm)
+        print(f"warm_up={warm}: {time.perf_counter() - start:.2f} s", session.provider, session.details, _core.cuda_device(0))
+PY
 }
 
 run() {
@@ -105,31 +121,22 @@ run() {
   step "$build_limit" "the build, since the first part" bash "$root/scripts/gpu_check.sh" wait_for_build
   export PYTHONPATH=$work/site:$work/runtime:$work/tools RMBG_FAST_HOME=$work/home RMBG_FAST_OFFLINE=1 PYTHONUNBUFFERED=1
   export PYTHONDONTWRITEBYTECODE=1
-  local here=$work/source
-  cd "$here" || return 1
+  cd "$work/source" || return 1
   step 60 "device kernels against the host's" "$work/checker/check_device" 300 1 "${driver[@]}"
   step 60 "device kernels, timed" "$work/checker/check_device" time "${driver[@]}"
-  step 60 "slots of the C API, and a session" "$python" - "$device" "${driver[@]}" <<'PY'
-import sys, time
-from rmbg_fast import Session, _core
-from rmbg_fast._runtime import library
-if len(sys.argv) > 2:
-    _core.use_cuda_driver(sys.argv[2])
-library.load()
-print(_core.runtime_info(), "slots that fail:", _core.check_slots(), _core.cuda_device(0))
-if sys.argv[1] == "cuda":
-    for warm in (False, True):
-        start = time.perf_counter()
-        session = Session(device="cuda", warm_up=warm)
-        print(f"warm_up={warm}: {time.perf_counter() - start:.2f} s", session.provider, session.details, _core.cuda_device(0))
-PY
+  if ! step 120 "slots of the C API, and a session" bash "$root/scripts/gpu_check.sh" session "$device" "${driver[@]}" && [[ $device == cuda ]]; then
+    say "once more, with all libraries of the wheels on LD_LIBRARY_PATH"
+    LD_LIBRARY_PATH=$("$python" -c 'import glob, nvidia; print(":".join(p for r in nvidia.__path__ for p in glob.glob(r + "/*/lib")))')
+    export LD_LIBRARY_PATH
+    step 120 "slots of the C API, and a session" bash "$root/scripts/gpu_check.sh" session "$device"
+  fi
   step 90 "tests" "$python" -m pytest -q -p no:cacheprovider tests/runtime/test_gpu.py tests/session/test_device.py
-  step 420 "figures" "$python" "$here/benches/gpu.py" "${quick[@]}" --json "$out/gpu.json"
+  step 420 "figures" "$python" benches/gpu.py "${quick[@]}" --json "$out/gpu.json"
   say "done"
 }
 
 case ${1:-} in
-  take | build | unpack | wait_for_build) "$@" ;;
+  take | build | unpack | wait_for_build | session) "$@" ;;
   run) "$@" 2>&1 | tee "$out/gpu.log" ;;
   *) sed -n '2,13s/^# \{0,1\}//p' "$0" ;;
 esac
