@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, features
 from rmbg_fast._images import colours, formats, reading, writing
 from rmbg_fast._storage import writing as storage
 from rmbg_fast.errors import ImageError, ImageTooLargeError, OptionError, OutputError
+from support import icc
 
 RNG = np.random.default_rng(7)
 RGB = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -150,6 +151,9 @@ def pixel(mode: str, value: Any, **info: Any) -> Image.Image:
         (pixel("HSV", (0, 0, 200)), (200, 200, 200)),
         (pixel("LAB", (255, 128, 128)), (255, 255, 255)),
         (pixel("I", 65535), 255),
+        (pixel("I", 200), 200),
+        (pixel("L", 77).convert("I"), 77),
+        (pixel("I", 256), 1),
         (pixel("I;16", 32768), 128),
         (pixel("I;16", 32768, transparency=32768), (128, 128, 128, 0)),
     ],
@@ -263,24 +267,8 @@ def test_icc_profile_is_carried(kind: str, tmp_path: Path) -> None:
     assert load(tmp_path / "out.tif").info["icc_profile"] == SRGB
 
 
-def icc(space: bytes, pcs: bytes, tags: dict[bytes, bytes]) -> bytes:
-    table, body = b"", b""
-    for tag, data in tags.items():
-        table += tag + struct.pack(">II", 132 + 12 * len(tags) + len(body), len(data))
-        body += data + b"\0" * (-len(data) % 4)
-    size = 132 + len(table) + len(body)
-    kind = b"mntr" if space == b"GRAY" else b"prtr"
-    head = struct.pack(">I4sI4s4s4s", size, b"\0" * 4, 0x02400000, kind, space, pcs) + b"\0" * 12 + b"acsp" + b"\0" * 28
-    white = bytes.fromhex("0000f6d6 00010000 0000d32d")
-    return (head + white).ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
-
-
-WHITE = b"XYZ \0\0\0\0" + bytes.fromhex("0000f6d6 00010000 0000d32d")
-LINEAR_GREY = icc(b"GRAY", b"XYZ ", {b"wtpt": WHITE, b"kTRC": b"curv" + struct.pack(">II", 0, 0)})
-
-
 def test_grey_goes_through_its_profile() -> None:
-    source = reading.read(encoded(Image.new("L", (2, 2), 55), "PNG", icc_profile=LINEAR_GREY))
+    source = reading.read(encoded(Image.new("L", (2, 2), 55), "PNG", icc_profile=icc.LINEAR_GREY))
     assert source.icc is None
     np.testing.assert_allclose(source.pixels[0, 0].astype(int), (128, 128, 128), atol=1)  # linear .2157 is sRGB .502
 
@@ -294,7 +282,7 @@ def test_cmyk_goes_through_its_profile() -> None:
     ramp = bytes(range(256))
     matrix = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
     lut = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + matrix + ramp * 4 + corners.tobytes() + ramp * 3
-    profile = icc(b"CMYK", b"Lab ", {b"wtpt": WHITE, b"A2B0": lut})
+    profile = icc.profile(b"CMYK", b"Lab ", {b"wtpt": icc.WHITE, b"A2B0": lut}, b"prtr")
     source = reading.read(encoded(Image.new("CMYK", (2, 2), (255, 0, 0, 0)), "TIFF", icc_profile=profile))
     assert source.icc is None
     red, green, blue = source.pixels[0, 0].tolist()
@@ -432,11 +420,21 @@ def test_pil_image_whose_file_was_cut_short() -> None:
         reading.read(image)
 
 
-def test_closed_file_object() -> None:
+def test_closed_and_write_only_file_objects(tmp_path: Path) -> None:
     file = io.BytesIO(PNG)
     file.close()
     with pytest.raises(ImageError, match="closed file"):
         reading.read(file)
+    with open(tmp_path / "new.png", "wb") as writer, pytest.raises(ImageError, match="not open for reading"):
+        reading.read(writer)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/cat.jpg", "s3://bucket/cat.png", "data:image/png;base64,iVBORw=="]
+)
+def test_urls_are_not_fetched(url: str) -> None:
+    with pytest.raises(ImageError, match="is a URL, and URLs are not fetched"):
+        reading.read(url)
 
 
 # --- colours

@@ -120,9 +120,10 @@ def _made(gamma: bytes | None, chromaticities: bytes | None) -> bytes | None:
         values = [value / 100000 for value in struct.unpack(">8I", chromaticities)]
         points = tuple(zip(values[::2], values[1::2], strict=True))
     off = max(abs(a - b) for p, q in zip(points, profiles.SRGB_POINTS, strict=True) for a, b in zip(p, q, strict=True))
-    value = _SRGB_GAMMA if gamma is None else struct.unpack(">I", gamma)[0]
-    if off <= 0.001 and abs(value - _SRGB_GAMMA) <= _SRGB_GAMMA / 100:
+    value = 0 if gamma is None else struct.unpack(">I", gamma)[0]
+    stated = 10_000 <= value <= 1_000_000
+    if off <= 0.001 and (not stated or abs(value - _SRGB_GAMMA) <= _SRGB_GAMMA / 100):
         return None
-    if gamma is not None and 10_000 <= value <= 1_000_000:
+    if stated:
         curve = profiles.power_curve(100000 / value)
     return profiles.matrix_profile(points, curve)

@@ -254,12 +254,14 @@ def _from_pil(image: Image.Image, kind: Kind, name: str) -> Source:
         if planar is not None:
             pixels = planar if planar.dtype == np.uint8 else to_8_bit(planar)
             return _upright(pixels, _orientation(image), kind, metadata_of.of_pillow(image.info))
+        on_its_side = image.format == "TIFF" and _orientation(image) in _ON_ITS_SIDE
         image.load()  # before the orientation is asked for: TIFF is turned, and its tag dropped, while loading
         icc = image.info.get("icc_profile")
         straight = modes.to_straight(image, icc, name)
         kept = metadata_of.of_pillow(image.info)
         if profiles.space(icc) in (b"CMYK", b"GRAY"):
             kept = Metadata(dpi=kept.dpi)
+        kept = kept.turned() if on_its_side else kept
         return _upright(cast(Pixels, np.asarray(straight)), _orientation(image), kind, kept)
 
 
