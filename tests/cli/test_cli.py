@@ -335,6 +335,41 @@ def test_bad_images_do_not_stop_the_run(capsys: pytest.CaptureFixture[str]) -> N
     assert reasons["p/text.jpg"].startswith("is no image")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
+def test_a_folder_run_leaves_pipes_alone() -> None:
+    photo("p/a.jpg")
+    os.mkfifo("p/pipe.png")
+    os.mkfifo("elsewhere")
+    Path("p/link.png").symlink_to("../elsewhere")
+    Path("p/device.png").symlink_to("/dev/zero")
+    Path("p/folder.png").symlink_to("..", target_is_directory=True)
+    assert main.main(["remove", "p", "-o", "out"]) == 0
+    assert list(map(str, Path("out").iterdir())) == ["out/a.png"]
+
+
+def test_names_that_differ_in_case_alone() -> None:
+    photo("p/IMG_1.jpg", (200, 0, 0))
+    photo("p/img_1.jpg", (0, 0, 200))
+    if len(list(Path("p").iterdir())) == 1:
+        pytest.skip("this file system does not tell them apart")
+    assert main.main(["remove", "p", "-o", "out"]) == 0
+    assert tree() == ["out/IMG_1.png", "out/img_1.png", "p/IMG_1.jpg", "p/img_1.jpg"]
+    assert [np.asarray(load(f"out/{name}.png"))[0, 0, 0] > 100 for name in ("IMG_1", "img_1")] == [True, False]
+
+
+def test_a_file_system_that_does_not_tell_cases_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo("p/IMG_1.jpg")
+    photo("p/img_1.jpg")
+    real = os.path.lexists
+    probed = ".rmbg-fast-"
+    monkeypatch.setattr(os.path, "lexists", lambda path: probed in os.fspath(path) or real(path))
+    assert main.main(["remove", "p", "-o", "out"]) == 2
+    assert "would both be written to" in capsys.readouterr().err
+    assert tree() == ["p/IMG_1.jpg", "p/img_1.jpg"]
+
+
 def test_missing_files_and_empty_folders(capsys: pytest.CaptureFixture[str]) -> None:
     photo("a.jpg")
     Path("empty").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -147,8 +148,17 @@ def _walk(folder: Path, outs: Iterable[str], problems: list[str]) -> list[Path]:
         images = [
             Path(here, name) for name in sorted(names) if name[0] != "." and name.lower().endswith(IMAGE_SUFFIXES)
         ]
-        found += [image for image in images if image.is_file() or image.is_symlink()]
+        found += [image for image in images if _may_be_read(image)]
     return found
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether it is a regular file, or one whose reading will tell why not: no pipe, which might never end, no socket,
+    device or folder, whatever link leads there."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
 
 
 def _separate(jobs: list[Job]) -> list[Job]:
@@ -157,7 +167,11 @@ def _separate(jobs: list[Job]) -> list[Job]:
         landing: defaultdict[str, list[int]] = defaultdict(list)
         for index, job in enumerate(jobs):
             landing[_landing(job.target)].append(index)
-        clashes = [indices for indices in landing.values() if len(indices) > 1]
+        clashes = [
+            indices
+            for indices in landing.values()
+            if len(indices) > 1 and not _may_stay([jobs[index] for index in indices])
+        ]
         if not clashes:
             return jobs
         for indices in clashes:
@@ -173,6 +187,35 @@ def _separate(jobs: list[Job]) -> list[Job]:
 def _landing(target: Path | None) -> str:
     """One text for all spellings of a file on any file system: links followed, case and Unicode form ignored."""
     return unicodedata.normalize("NFC", os.path.realpath(target or "")).casefold()
+
+
+def _may_stay(jobs: Sequence[Job]) -> bool:
+    """Whether targets that one text stands for are different files, and full names would not tell them better apart."""
+    return len({_landing(job.full) for job in jobs}) == 1 and _told_apart([job.target for job in jobs])
+
+
+def _told_apart(targets: Sequence[Path | None]) -> bool:
+    """Whether the file system of the results takes names that differ in case or Unicode form for different ones.
+
+    It is asked: an empty file in the folder, or the nearest above that there is, for a moment.
+    """
+    paths = [os.path.realpath(target or "") for target in targets]
+    names = [os.path.basename(path) for path in paths]
+    if len(set(paths)) < len(paths) or len(set(names)) < len(names) or len(set(map(os.path.dirname, paths))) > 1:
+        return False
+    folder = Path(paths[0]).parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    tag = f".rmbg-fast-{os.urandom(6).hex()}-"
+    probe = folder / f"{tag}{names[0]}"
+    try:
+        probe.touch(exist_ok=False)
+        try:
+            return not any(os.path.lexists(folder / f"{tag}{name}") for name in names[1:])
+        finally:
+            probe.unlink()
+    except OSError:
+        return False
 
 
 def _protect_sources(jobs: Sequence[Job]) -> None:

@@ -6,18 +6,15 @@ Exit codes: 0 all done, 1 something failed (each with a line on standard error),
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from ..errors import ModelDownloadError, OptionError, RmbgError
-from . import convert, models, optimize, quantize, remove
+from . import convert, models, optimize, quantize, remove, streams
 from .options import running, say, session, stages
 
 if TYPE_CHECKING:
@@ -26,20 +23,13 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (default: sys.argv[1:]) and return its exit code."""
+    streams.settle()
     try:
-        args = _parser().parse_args(argv)
-    except SystemExit as exc:  # --help, --version and usage errors, which argparse has printed
-        return int(exc.code or 0)
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # up to the limit, a photo is a photo
-            code: int = args.run(args)
-            sys.stdout.flush()
+        code = _run(argv)
+        streams.flush_output()
         return code
     except BrokenPipeError:  # `rmbg-fast models list | head -1`
-        with suppress(OSError, ValueError):  # what is still buffered has nowhere to go
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard_output()
         return 1
     except KeyboardInterrupt:
         say("interrupted; no file is half-written")
@@ -50,6 +40,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RmbgError as exc:
         say(str(exc))
         return 1
+    except OSError as exc:  # of what is printed
+        streams.discard_output()
+        say(f"standard output cannot be written: {exc.strerror or exc}")
+        return 1
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as exc:  # --help, --version and usage errors, which argparse has printed
+        return int(exc.code or 0)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # up to the limit, a photo is a photo
+        code: int = args.run(args)
+    return code
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

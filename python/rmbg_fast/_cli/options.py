@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
+
+from .streams import tell
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """A line on standard error."""
-    print(f"rmbg-fast: {line}", file=sys.stderr)
+    tell(f"rmbg-fast: {line}")
 
 
 def stages(timings: Mapping[str, float]) -> str:

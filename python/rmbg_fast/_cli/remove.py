@@ -16,7 +16,7 @@ from .._images import colours, formats, reading, writing
 from .._images.metadata import Metadata
 from .._storage import writing as storage
 from ..errors import OptionError, RmbgError
-from . import jobs
+from . import jobs, streams
 from .options import number, running, say, stages
 from .options import session as make_session
 
@@ -97,7 +97,7 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
     job, clock = task.job, time.perf_counter
     start = clock()
     try:
-        image = io.BytesIO(sys.stdin.buffer.read()) if job.source is None else job.source
+        image = io.BytesIO(streams.read_bytes()) if job.source is None else job.source
         source = reading.read(image, deep=True)
         decoded = clock()
         pixels = _result(source, session, args)
@@ -146,8 +146,7 @@ def _result(source: reading.Source, session: Session, args: argparse.Namespace) 
 
 def _write(job: jobs.Job, data: bytes) -> None:
     if job.target is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        streams.write_bytes(data)
         return
     if job.makes_folder:
         storage.make_folder(job.target.parent)
@@ -192,7 +191,7 @@ class _Reporter:
 
     def _line(self, line: str) -> None:
         if self._bar is None:
-            print(line, file=sys.stderr)
+            streams.tell(line)
         else:
             self._bar.write(line, file=sys.stderr)
 

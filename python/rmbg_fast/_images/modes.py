@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from ..errors import ImageError
 from . import profiles, tiff
@@ -19,7 +19,7 @@ def to_straight(image: Image.Image, icc: object, name: str) -> Image.Image:
     image = _from_integers(image, name) if image.mode.startswith("I") else _keyed(image)
     if image.mode == "La":  # Pillow has no direct way from here to RGBA
         image = image.convert("LA")
-    if image.mode in ("L", "LA") and profiles.space(icc) == b"GRAY":
+    if profiles.space(icc) == b"GRAY" and _is_grey(image):
         return grey_to_srgb(image, cast(bytes, icc))
     if image.has_transparency_data:
         return image if image.mode == "RGBA" else image.convert("RGBA")
@@ -28,6 +28,14 @@ def to_straight(image: Image.Image, icc: object, name: str) -> Image.Image:
     if image.mode in ("L", "RGB"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Grey with alpha and 16 bits is RGBA to Pillow."""
+    if image.mode in ("RGB", "RGBA"):
+        red, green, blue = (image.getchannel(channel) for channel in range(3))
+        return not (ImageChops.difference(red, green).getbbox() or ImageChops.difference(red, blue).getbbox())
+    return image.mode in ("L", "LA")
 
 
 def grey_to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
