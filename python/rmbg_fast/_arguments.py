@@ -46,11 +46,13 @@ def colour_of(colour: Any) -> tuple[int, int, int] | None:
 
 
 def pair_of(values: Any) -> tuple[float, float]:
-    """Two numbers, the smallest and the largest."""
+    """Two numbers, the smallest and the largest; (inf, -inf), which `minmax` gives of a mask that has none, too."""
     try:
         least, largest = map(float, values)
     except (TypeError, ValueError) as exc:
         raise OptionError(f"range must be two numbers, the smallest and the largest, not {values!r}") from exc
+    if not least <= largest and (least, largest) != (math.inf, -math.inf):
+        raise OptionError(f"range must be the smallest value and then the largest, not {values!r}")
     return least, largest
 
 

@@ -317,3 +317,12 @@ def test_lock_lets_one_in_and_leaves_no_file(tmp_path: Path):
     in_threads(4, work)
     assert (done, most) == (80, 1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_vanishes_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may delete a file between two looks at it."""
+    file = models.get("u2net").files[0]
+    monkeypatch.setattr(Path, "is_file", lambda self: True)
+    assert not file.is_whole(tmp_path / "gone.onnx")
+    with pytest.raises(ModelError, match=r"gone\.onnx: cannot be read: No such file"):
+        models.get(tmp_path / "gone.onnx")

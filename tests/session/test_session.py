@@ -80,9 +80,9 @@ def test_the_same_kind_comes_out(isnet_session: Session, tmp_path: Path) -> None
     assert np.array_equal(np.asarray(isnet_session.remove(picture)), whole)
 
 
-def tiny(path: Path, nodes: list[onnx.NodeProto], *, size: int = SIZE, channels: int = 3, rank: int = 4) -> ModelSpec:
-    """A model of a few nodes on `input` [1, channels, size, size] with the output `output`."""
-    shape = [1, channels, size, size][:rank]
+def tiny(path: Path, nodes: list[onnx.NodeProto], *, shape: list[Any] | None = None) -> ModelSpec:
+    """A model of a few nodes on `input` [1, 3, SIZE, SIZE] with the output `output`."""
+    shape = shape or [1, 3, SIZE, SIZE]
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -291,12 +291,16 @@ def test_a_model_of_any_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 64}, "shape"),
-        ({"channels": 1}, "shape"),
-        ({"rank": 3}, "shape"),
+        ({"shape": [1, 3, 64, 64]}, "correct `size`"),
+        ({"shape": [1, 1, SIZE, SIZE]}, "wants 1 channels: only RGB, 3 channels"),
+        ({"shape": [1, 4, SIZE, SIZE]}, "wants 4 channels: only RGB, 3 channels"),
+        ({"shape": [1, SIZE, SIZE, 3]}, "layout is NHWC, channels last: export it as NCHW"),
+        ({"shape": ["n", "h", "w", 3]}, "layout is NHWC"),
+        ({"shape": [8, 3, SIZE, SIZE]}, "batch is fixed at 8"),
+        ({"shape": [3, SIZE, SIZE]}, r"an image is \[batch, 3, height, width\]"),
     ],
 )
-def test_a_model_of_another_shape(tmp_path: Path, options: dict[str, int], message: str) -> None:
+def test_a_model_of_another_shape(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     spec = tiny(tmp_path / "odd.onnx", mean_of_channels(), **options)
     with pytest.raises(errors.ModelError, match=message):
         Session(spec, device="cpu")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from .._images import reading
 from ..errors import OptionError
 from . import jobs
 from .options import threads_option
+from .streams import tell
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -161,4 +161,4 @@ def _masks(before: Run, after: Run, photos: list[Path]) -> str:
 
 
 def _progress(line: str) -> None:
-    print(line, file=sys.stderr)
+    tell(line)

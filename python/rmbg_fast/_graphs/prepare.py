@@ -87,7 +87,10 @@ def details(ready: Path) -> dict[str, Any]:
 
     Empty where another process has just discarded it.
     """
-    return {"convolutions": _manifest_of(ready)["convolutions"]} if _manifest(ready).is_file() else {}
+    try:
+        return {"convolutions": _manifest_of(ready)["convolutions"]}
+    except FileNotFoundError:
+        return {}
 
 
 def run(source: Path, request: Request, watch: Watch | None = None) -> tuple[ModelProto | None, list[PassResult]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +65,11 @@ class ModelFile:
 
     def is_whole(self, path: Path) -> bool:
         """Whether `path` is there with the recorded size; where none is recorded, whether it is there and not empty."""
-        if not path.is_file():
+        try:
+            status = path.stat()
+        except OSError:
             return False
-        size = path.stat().st_size
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
         return size > 0 if self.bytes is None else size == self.bytes
 
     def check(self, path: Path) -> None:
