@@ -41,7 +41,7 @@ class Run:
 
     def __init__(self, options: argparse.Namespace, spec: ModelSpec, path: Path) -> None:
         self.device, self.quick, self.spec, self.path = options.device, options.quick, spec, path
-        self.seconds = 0.2 if self.quick else 2.0
+        self.seconds = 0.2 if self.quick else 1.0
 
     def session(self, **options: Any) -> Session:
         """A session on the device, or on the stand-in for it."""
