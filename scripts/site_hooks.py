@@ -61,9 +61,7 @@ def _line(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
     formatter = parser._get_formatter()
     default = formatter._get_default_metavar_for_positional(action)
     if action.option_strings:
-        value = (
-            "" if action.nargs == 0 else " " + formatter._format_args(action, action.dest.upper().replace("_", "-"))
-        )
+        value = "" if action.nargs == 0 else " " + formatter._format_args(action, action.dest.upper().replace("_", "-"))
         names = ", ".join(action.option_strings) + value
     else:
         names = formatter._format_args(action, default)

@@ -122,4 +122,6 @@ def test_the_addresses_of_the_project_agree() -> None:
     assert f"repo_url: {urls['Source']}\n" in site
     assert f"repository-code: {urls['Source']}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
     for replacement in project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
-        assert replacement["replacement"].split("(", 1)[-1].startswith((urls["Source"], urls["Homepage"], "https://raw."))
+        assert (
+            replacement["replacement"].split("(", 1)[-1].startswith((urls["Source"], urls["Homepage"], "https://raw."))
+        )

@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     remove.add(commands)
     models.add(commands)
     info = commands.add_parser("info", help="what is installed and what runs, for a bug report")
-    info.add_argument("--json", action="store_true")
+    info.add_argument("--json", action="store_true", help="as JSON")
     info.set_defaults(run=_info)
     demo = commands.add_parser("demo", parents=[running()], help="cut out a photo of a cat that scikit-image ships")
     demo.add_argument("-o", "--output", default="rmbg-fast-demo", metavar="DIR", help="default: ./%(default)s")
