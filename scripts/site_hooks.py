@@ -66,9 +66,13 @@ def _line(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
     else:
         names = formatter._format_args(action, default)
     text = formatter._expand_help(action) if action.help else ""
-    return f"`{names}`\n:   {_sentence(text) or '&nbsp;'}\n"
+    return f"`{names}`\n:   {_escaped(text) or '&nbsp;'}\n"
 
 
 def _sentence(text: str) -> str:
-    text = " ".join(text.split()).replace("<", "&lt;").replace("*", r"\*")
+    text = _escaped(text)
     return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.split()).replace("<", "&lt;").replace("*", r"\*")

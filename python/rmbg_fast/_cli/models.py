@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     actions.add_parser("list", help="names, licences, sizes").set_defaults(run=_models_list)
     for action, run, text in (("pull", _models_pull, "download"), ("path", _models_path, "print where the file lies")):
         command = actions.add_parser(action, help=text)
-        command.add_argument("names", nargs="+", metavar="NAME")
+        command.add_argument("names", nargs="+", metavar="NAME", help="as `rmbg-fast models list` prints it")
         command.set_defaults(run=run)
 
 

@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "optimize", help="show what a model is prepared to, pass by pass", description=_DESCRIPTION
     )
-    parser.add_argument("model", metavar="NAME|FILE.onnx")
+    parser.add_argument("model", metavar="NAME|FILE.onnx", help="a name of `rmbg-fast models list`, or a file")
     parser.add_argument(
         "--photo", action="append", default=[], metavar="FILE", help="compare the masks of this one; may be repeated"
     )

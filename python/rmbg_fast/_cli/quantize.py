@@ -32,14 +32,14 @@ _PLAIN = "float32 in ONNX Runtime"
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("quantize", help="make a model of int8 or fp16, and compare", description=_DESCRIPTION)
-    parser.add_argument("model", metavar="NAME|FILE.onnx")
+    parser.add_argument("model", metavar="NAME|FILE.onnx", help="a name of `rmbg-fast models list`, or a file")
     parser.add_argument(
         "photos",
         nargs="*",
         metavar="PHOTO",
         help="files or folders, right after the model: pictures of the kind that it will be used for",
     )
-    parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="the file to write")
     parser.add_argument("--to", choices=("int8", "fp16"), default="int8", help="default: %(default)s")
     parser.add_argument(
         "--report", nargs="+", default=[], metavar="PHOTO", help="compare on these files or folders (default: PHOTOS)"
