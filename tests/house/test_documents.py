@@ -1,7 +1,8 @@
 """What the README and the site say is true: every Python example runs, every command parses, every picture is there.
 
 The Python blocks of a page are one program, run in order in a folder with a photo `cat.jpg` and a folder `photos`,
-without a network. A comment `<!-- needs: torch -->` before a block leaves it out where that package is missing.
+without a network. A comment `<!-- needs: torch -->` before a block leaves it out where that package is missing;
+`gpu` is there where NVIDIA's driver is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -31,9 +33,13 @@ def blocks(page: Path, *languages: str) -> list[str]:
     found = []
     for needs, language, body in BLOCK.findall(page.read_text("utf-8")):
         packages = [name.strip() for name in needs.split(",") if name.strip()]
-        if language in languages and all(importlib.util.find_spec(name) for name in packages):
+        if language in languages and all(map(present, packages)):
             found.append(body)
     return found
+
+
+def present(name: str) -> bool:
+    return bool(shutil.which("nvidia-smi") if name == "gpu" else importlib.util.find_spec(name))
 
 
 @pytest.fixture(scope="module")
