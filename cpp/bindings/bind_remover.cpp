@@ -84,7 +84,8 @@ std::unique_ptr<Remover> make_remover(const std::string& path, const Recipe& rec
   return remover;
 }
 
-py::tuple answer(const py::array& result, const Outcome& outcome) {
+// What a call tells besides its pixels.
+py::tuple told(const Outcome& outcome) {
   py::dict timings;
   timings["preprocess"] = outcome.timings.preprocess;
   timings["inference"] = outcome.timings.inference;
@@ -93,22 +94,51 @@ py::tuple answer(const py::array& result, const Outcome& outcome) {
   scene["coverage"] = outcome.scene.coverage;
   scene["range"] = py::make_tuple(outcome.scene.range.lo, outcome.scene.range.hi);
   scene["empty"] = outcome.scene.problem;
-  return py::make_tuple(result, timings, scene);
+  return py::make_tuple(timings, scene);
 }
+
+// A cut-out to be: the picture, how it is blended, and the memory that it goes to.
+struct Cut {
+  Cut(const py::array& image, const std::string& alpha, const std::optional<std::array<int, 3>>& background,
+      std::optional<int> threshold, const std::string& foreground, const py::object& out)
+      : input(image_input(image)),
+        options(blend_options("alpha", alpha, background, threshold, input.view.sample)),
+        estimate(estimates_foreground(foreground)),
+        result(output_array(
+            out, input.array.dtype(),
+            {input.view.height, input.view.width, py::ssize_t{options.mode == kernels::BlendMode::over ? 3 : 4}},
+            input.array)),
+        target(image_output(result)) {}
+
+  ImageInput input;
+  BlendOptions options;
+  bool estimate;
+  py::array result;
+  MutableImageView target;
+};
 
 py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha,
                  const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
                  const std::string& foreground, bool strict, const py::object& out) {
-  const ImageInput input = image_input(image);
-  const BlendOptions options = blend_options("alpha", alpha, background, threshold, input.view.sample);
-  const bool estimate = estimates_foreground(foreground);
-  const py::ssize_t channels = options.mode == kernels::BlendMode::over ? 3 : 4;
-  const py::array result =
-      output_array(out, input.array.dtype(), {input.view.height, input.view.width, channels}, input.array);
-  const MutableImageView target = image_output(result);
+  const Cut cut(image, alpha, background, threshold, foreground, out);
   Outcome outcome;
-  without_gil([&] { outcome = remover.remove(input.view, options, estimate, strict, target); });
-  return answer(result, outcome);
+  without_gil([&] { outcome = remover.remove(cut.input.view, cut.options, cut.estimate, strict, cut.target); });
+  return py::make_tuple(cut.result) + told(outcome);
+}
+
+py::tuple predict(Remover& remover, const py::array& image, const std::string& alpha,
+                  const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
+                  const std::string& foreground, bool strict, const std::string& dtype) {
+  const Cut cut(image, alpha, background, threshold, foreground, py::none());
+  mask_type_of(dtype);
+  const py::array mask =
+      output_array(py::none(), py::dtype(dtype), {cut.input.view.height, cut.input.view.width}, cut.input.array);
+  const Plane plane = plane_output(mask);
+  Outcome outcome;
+  without_gil([&] {
+    outcome = remover.predict(cut.input.view, cut.options, cut.estimate, strict, cut.target, plane);
+  });
+  return py::make_tuple(cut.result, mask) + told(outcome);
 }
 
 py::tuple mask(Remover& remover, const py::array& image, const std::string& dtype, bool strict, const py::object& out) {
@@ -118,7 +148,7 @@ py::tuple mask(Remover& remover, const py::array& image, const std::string& dtyp
   const Plane target = plane_output(result);
   Outcome outcome;
   without_gil([&] { outcome = remover.mask(input.view, strict, target); });
-  return answer(result, outcome);
+  return py::make_tuple(result) + told(outcome);
 }
 
 }  // namespace
@@ -135,6 +165,8 @@ void bind_remover(py::module_& m) {
            arg("cuda_options") = ort::ProviderOptions{}, arg("runs") = 2)
       .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
            arg("foreground"), arg("strict"), arg("out").none(true))
+      .def("predict", &predict, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
+           arg("foreground"), arg("strict"), arg("dtype"))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true))
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
   m.def(

@@ -133,6 +133,21 @@ Outcome Remover::remove(const ImageView& image, const BlendOptions& options, boo
   return outcome;
 }
 
+Outcome Remover::predict(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
+                         const MutableImageView& dst, const Plane& mask_dst) {
+  Lease lease(*this);
+  Outcome outcome{};
+  const Mask mask = infer(image, lease.get(), outcome.timings);
+  const auto start = Clock::now();
+  const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
+  const MaskResizer alpha = finish_mask(image, mask, type, strict, lease.get(), outcome.scene);
+  (estimate ? cutout_estimated : cutout)(image, alpha, options, dst, threads_);
+  resize_mask(mask_dst.type == type ? alpha : finish_mask(image, mask, mask_dst.type, strict, lease.get(), outcome.scene),
+              mask_dst, threads_);
+  outcome.timings.postprocess = milliseconds_since(start);
+  return outcome;
+}
+
 Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) {
   auto start = Clock::now();
   const bool half = session_.input().type == ort::ElementType::float16;

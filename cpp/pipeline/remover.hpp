@@ -52,13 +52,16 @@ class Remover {
 
   const ort::Session& session() const { return session_; }
 
-  // Both throw Error: image, model_output (an output that is no mask; with `strict` also a mask without a subject,
+  // All throw Error: image, model_output (an output that is no mask; with `strict` also a mask without a subject,
   // before anything is written to dst), inference.
   Outcome mask(const ImageView& image, bool strict, const Plane& dst);
   // options.threshold and background are in the picture's samples. `estimate` takes the background's colour out of soft
   // edges.
   Outcome remove(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
                  const MutableImageView& dst);
+  // `remove` and `mask` of one inference.
+  Outcome predict(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
+                  const MutableImageView& dst, const Plane& mask_dst);
 
  private:
   // What one call needs besides the caller's buffers. Kept for the next call, at most kIdle of them.

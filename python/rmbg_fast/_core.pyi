@@ -126,5 +126,15 @@ class Remover:
     def mask(
         self, image: NDArray[Any], dtype: str, strict: bool, out: NDArray[Any] | None
     ) -> tuple[NDArray[Any], dict[str, float], dict[str, Any]]: ...
+    def predict(
+        self,
+        image: NDArray[Any],
+        alpha: str,
+        background: tuple[int, int, int] | None,
+        threshold: int | None,
+        foreground: str,
+        strict: bool,
+        dtype: str,
+    ) -> tuple[NDArray[Any], NDArray[Any], dict[str, float], dict[str, Any]]: ...
     @property
     def provider(self) -> str: ...

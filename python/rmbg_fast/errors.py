@@ -55,3 +55,7 @@ class DeviceError(RmbgError):
 
 class InferenceError(RmbgError):
     """ONNX Runtime refused or failed to run the model; the message is its own."""
+
+
+class SessionClosedError(RmbgError):
+    """The session was closed, by `close()` or at the end of its `with` block."""

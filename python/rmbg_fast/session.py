@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 import threading
 import time
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import IO, Any, TypeAlias, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from PIL import Image
 
 from . import _core, models
 from ._arguments import dtype_name, whole_of, word_of
-from ._buffers import Buffer, given, out_of
+from ._buffers import Buffer, SupportsDLPack, given, out_of
+from ._choices import Alpha
 from ._images import colours, reading, writing
+from ._images.arrays import Pixels
+from ._loading import CPU, Place, device_of, load, load_on_gpu
+from ._options import Background, CallOptions, Foreground, Model, OnEmpty, PredictOptions, Recipe, RemoveOptions
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
-from .errors import DeviceError, ModelError, OptionError
+from ._scene import Result, Scene, Timings
+from .errors import DeviceError, OptionError, SessionClosedError
 from .models import ModelSpec
 
-Model = str | os.PathLike[str] | ModelSpec
-Recipe = str | Mapping[str, Any]
-OnEmpty = Literal["warn", "raise", "ignore"]
+_File: TypeAlias = str | os.PathLike[str] | IO[bytes] | Image.Image
+_Array: TypeAlias = NDArray[Any] | SupportsDLPack
+_Out = TypeVar("_Out", bound=NDArray[Any] | Buffer)
 _KEPT_SESSIONS = 2  # by `remove`; a loaded IS-Net takes about half a gigabyte
 
 
@@ -43,13 +46,17 @@ class Session:
     fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", "tensorrt", "tensorrt:N", or "auto", which takes
     CUDA where it can be had; an explicit GPU that cannot be had raises `DeviceError`. `provider_options` are those of
     the GPU's provider, as {"enable_cuda_graph": True}; docs/cuda.md lists them. `warm_up` runs the model once, so that
-    the first call is as fast as later ones. `threads`: how many a call may use; None: what
-    affinity and container allow. `optimize`: False leaves all convolutions to ONNX Runtime, as the environment variable
+    the first call is as fast as later ones. `threads`: how many a call may use; None: what the
+    environment variable RMBG_FAST_THREADS or else OMP_NUM_THREADS says, or else what affinity and container allow.
+    `optimize`: False leaves all convolutions to ONNX Runtime, as the environment variable
     RMBG_FAST_CONV=off does; otherwise our own do the work on a CPU with AVX2 or NEON, where the graph lets them (see
     `details`), and a GPU computes in float16 what gains by that. `recipe` feeds the model in another way than its row
-    says: a name of `recipes.names()`, such as "rembg" to reproduce that tool's results, or a mapping of fields,
-    {"mask_resample": "bilinear"}. Raises also `ModelError`,
-    `RuntimeNotFoundError` and `OptionError`.
+    says: a name of `models.recipes.names()`, such as "rembg" to reproduce that tool's results, or a mapping of fields,
+    {"mask_resample": "bilinear"}. Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
+
+    A session is pickled as what it was made from: another process (spawn, joblib, Ray) loads the model again and shares
+    the memory of its weights. `close()`, or the end of a `with` block, gives the memory back once the calls under way
+    have ended; what is asked of the session later raises `SessionClosedError`.
     """
 
     def __init__(
@@ -63,29 +70,65 @@ class Session:
         provider_options: Mapping[str, Any] | None = None,
         warm_up: bool = False,
     ) -> None:
-        kind, number = _device(device)
+        self._made_from = {
+            "model": model,
+            "device": device,
+            "threads": threads,
+            "optimize": optimize,
+            "recipe": recipe,
+            "provider_options": provider_options,
+            "warm_up": warm_up,
+        }
+        kind, number = device_of(device)
         options, runs = gpu.options_of("cuda" if kind == "auto" else kind, provider_options)
-        count = thread_count.chosen(threads)
+        self._threads = thread_count.chosen(threads)
         spec = models.get(model)
         self._spec = spec if recipe is None else spec.with_recipe(recipe)
         library.load()
         source = models.ensure(self._spec)
         self._fallback = ""
+        self._open: _core.Remover | None = None
         if kind != "cpu":
             try:
-                place = _Place("cuda" if kind == "auto" else kind, number, tuple(options), runs)
-                self._remover, self._details = _on_gpu(source, self._spec, place, count, narrow=optimize)
+                place = Place("cuda" if kind == "auto" else kind, number, tuple(options), runs)
+                self._open, self._details = load_on_gpu(
+                    source, self._spec, place, self._threads, narrow=optimize
+                )
             except DeviceError as exc:
                 if kind != "auto":
                     raise
-                kind, self._fallback = "cpu", str(exc)
-        if kind == "cpu":
+                self._fallback = str(exc)
+        if self._open is None:
             tier = _core.network_tier() if optimize else ""
-            self._remover, self._details = _load(source, self._spec, _CPU, count, network=bool(tier))
+            self._open, self._details = load(source, self._spec, CPU, self._threads, network=bool(tier))
             self._details["tier"] = tier if self._details["convolutions"]["replaced"] else ""
         self._last = threading.local()
         if warm_up:
-            self._remover.mask(np.zeros((64, 64, 3), np.uint8), "uint8", False, None)
+            self._open.mask(np.zeros((64, 64, 3), np.uint8), "uint8", False, None)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._open is None else f"{self._open.provider}, {self._threads} threads"
+        recipe = f", recipe {self._spec.recipe!r}" if self._spec.recipe else ""
+        return f"<rmbg_fast.Session {self._spec.name!r}{recipe}, {state}>"
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Session], tuple[dict[str, Any]]]:
+        return _made_again, (self._made_from,)
+
+    def close(self) -> None:
+        """Give the model's memory back, once the calls under way have ended. Closing twice does no harm."""
+        self._open = None
+
+    @property
+    def _remover(self) -> _core.Remover:
+        if self._open is None:
+            raise SessionClosedError(f"this session of {self._spec.name} is closed: make a new one")
+        return self._open
 
     @property
     def model(self) -> ModelSpec:
@@ -111,32 +154,40 @@ class Session:
         return copy.deepcopy(self._details)
 
     @property
-    def timings(self) -> dict[str, float]:
-        """Milliseconds of the stages of this thread's last call: decode, preprocess, inference, postprocess, encode."""
+    def timings(self) -> Timings:
+        """Milliseconds of the stages of this thread's last call; empty before the first, and after one that raised."""
         return dict(getattr(self._last, "timings", {}))
 
     @property
-    def scene(self) -> dict[str, Any]:
-        """What this thread's last call saw: `coverage`, the mean alpha of the mask (0..1); `range`, the smallest and
-        largest value of the mask, unstretched, at the size at which the recipe stretches it; `empty`, why there was no
-        subject ("": there was one). Empty after a call that raised.
-        """
-        return dict(getattr(self._last, "scene", {}))
+    def scene(self) -> Scene | None:
+        """What this thread's last call saw; None before the first, and after one that raised."""
+        return getattr(self._last, "scene", None)
 
+    @overload
+    def remove(self, image: _Array, *, out: _Out, **options: Unpack[CallOptions]) -> _Out: ...
+    @overload
+    def remove(self, image: _File, **options: Unpack[CallOptions]) -> Image.Image: ...
+    @overload
+    def remove(self, image: bytes | bytearray, **options: Unpack[CallOptions]) -> bytes: ...
+    @overload
+    def remove(self, image: memoryview, **options: Unpack[CallOptions]) -> bytes | NDArray[Any]: ...
+    @overload
+    def remove(self, image: _Array, *, out: None = None, **options: Unpack[CallOptions]) -> NDArray[Any]: ...
     def remove(
         self,
         image: reading.ImageInput,
         *,
-        background: str | tuple[int, int, int] | None = None,
-        alpha: Literal["straight", "premultiplied"] | None = None,
+        background: Background | None = None,
+        alpha: Alpha | None = None,
         threshold: int | None = None,
-        foreground: Literal["keep", "estimate"] = "keep",
+        foreground: Foreground = "keep",
         on_empty: OnEmpty = "warn",
         out: NDArray[Any] | Buffer | None = None,
     ) -> Any:
         """Cut the subject out. The result is of the kind that came in: a path, file or PIL image gives a PIL image, an
         array or a tensor a NumPy array (uint8 or uint16, as it came), bytes give PNG bytes, of 16 bits where a 16-bit
-        PNG came in (a PIL image holds 8 bits a channel).
+        PNG came in (a PIL image holds 8 bits a channel). A `memoryview` of one dimension is the bytes of a file, one
+        with a shape is pixels.
 
         RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
         but for "rembg"); RGB over `background` where one is given: a name, "#rrggbb" or three values 0..255, in sRGB as
@@ -146,35 +197,16 @@ class Session:
         opaque, as its row says, and where the mask is of about one value above 0.5), with an `EmptyMaskWarning` or
         without; or `ModelOutputError` is raised and `out` stays as it is. `out`, for an array in, takes the result and
         is what is returned: an array or tensor as in `rmbg_fast.ops`, (H, W, 4), or (H, W, 3) with a background. Raises
-        `ImageError`, `OptionError`, `ModelOutputError` and `InferenceError`.
+        `ImageError`, `OptionError`, `ModelOutputError`, `InferenceError` and
+        `SessionClosedError`.
         """
-        strict = _strict(on_empty)
-        self._last.timings, self._last.scene = {}, {}
-        colour = None if background is None else colours.parse_colour(background)
-        start = time.perf_counter()
-        source = reading.read(image)
-        if out is not None and source.kind != "array":
+        call = _Call(self, image, on_empty)
+        if out is not None and call.source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
-        if colour is not None:
-            colour = source.metadata.colour_of(colour)
-        decoded = time.perf_counter()
-        if alpha is None:
-            alpha = self._spec.alpha if colour is None else "straight"
-        word_of(alpha, "alpha")
-        word_of(foreground, "foreground")
-        limit = None if threshold is None else whole_of(threshold, "threshold")
-        target = out_of(out)
-        pixels, timings, scene = self._remover.remove(source.pixels, alpha, colour, limit, foreground, strict, target)
-        done = time.perf_counter()
-        result = given(writing.finish(source, pixels), out)
-        self._last.scene = scene
-        self._last.timings = {
-            "decode": (decoded - start) * 1e3,
-            **timings,
-            "encode": (time.perf_counter() - done) * 1e3,
-        }
-        _tell(scene, on_empty)
-        return result
+        how = self._blending(call.source, background, alpha, threshold, foreground)
+        pixels, *seen = self._remover.remove(call.source.pixels, *how, call.strict, out_of(out))
+        cutout, _, _ = call.end(pixels, *seen)
+        return given(cutout, out)
 
     def mask(
         self,
@@ -190,22 +222,97 @@ class Session:
         It is the model's own: an alpha that the image brings is not multiplied in. `on_empty` and `out` are `remove`'s,
         `out` for an image of any kind. Raises as that does.
         """
-        strict = _strict(on_empty)
-        self._last.timings, self._last.scene = {}, {}
-        start = time.perf_counter()
-        source = reading.read(image)
-        decoded = time.perf_counter()
-        plane, timings, scene = self._remover.mask(source.pixels, dtype_name(dtype), strict, out_of(out))
-        self._last.timings = {"decode": (decoded - start) * 1e3, **timings}
-        self._last.scene = scene
-        _tell(scene, on_empty)
+        call = _Call(self, image, on_empty)
+        plane, *seen = self._remover.mask(call.source.pixels, dtype_name(dtype), call.strict, out_of(out))
+        call.end(None, *seen)
         return given(plane, out)
 
+    @overload
+    def predict(self, image: _File, **options: Unpack[PredictOptions]) -> Result[Image.Image]: ...
+    @overload
+    def predict(self, image: bytes | bytearray, **options: Unpack[PredictOptions]) -> Result[bytes]: ...
+    @overload
+    def predict(self, image: memoryview, **options: Unpack[PredictOptions]) -> Result[bytes | NDArray[Any]]: ...
+    @overload
+    def predict(self, image: _Array, **options: Unpack[PredictOptions]) -> Result[NDArray[Any]]: ...
+    def predict(
+        self,
+        image: reading.ImageInput,
+        *,
+        mask_dtype: DTypeLike = "uint8",
+        background: Background | None = None,
+        alpha: Alpha | None = None,
+        threshold: int | None = None,
+        foreground: Foreground = "keep",
+        on_empty: OnEmpty = "warn",
+    ) -> Result[Any]:
+        """The cut-out and the mask of one inference, with what the model saw and how long it took.
 
+        The options are those of `remove`, `mask_dtype` is `mask`'s `dtype`. The result's `scene` and `timings` are its
+        own, whichever thread looks at them. Raises as `remove` does.
+        """
+        call = _Call(self, image, on_empty)
+        how = self._blending(call.source, background, alpha, threshold, foreground)
+        pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict, dtype_name(mask_dtype))
+        cutout, scene, timings = call.end(pixels, *seen)
+        return Result(cutout, mask, scene, timings)
+
+    def _blending(
+        self,
+        source: reading.Source,
+        background: Background | None,
+        alpha: Alpha | None,
+        threshold: int | None,
+        foreground: Foreground,
+    ) -> tuple[str, tuple[int, int, int] | None, int | None, str]:
+        """The options of a cut-out as the core takes them."""
+        colour = None if background is None else source.metadata.colour_of(colours.parse_colour(background))
+        if alpha is None:
+            alpha = self._spec.alpha if colour is None else "straight"
+        limit = None if threshold is None else whole_of(threshold, "threshold")
+        return word_of(alpha, "alpha"), colour, limit, word_of(foreground, "foreground")
+
+
+class _Call:
+    """One picture on its way through a session: decoded at the beginning, encoded at the end, timed all along."""
+
+    def __init__(self, session: Session, image: reading.ImageInput, on_empty: OnEmpty) -> None:
+        self._last, self._on_empty = session._last, on_empty
+        self._last.timings, self._last.scene = {}, None
+        self.strict = _strict(on_empty)
+        start = time.perf_counter()
+        self.source = reading.read(image)
+        self._decode = (time.perf_counter() - start) * 1e3
+
+    def end(self, pixels: Pixels | None, stages: dict[str, float], seen: dict[str, Any]) -> tuple[Any, Scene, Timings]:
+        """The result of the kind that came in, for a cut-out; the scene, which is told; and all timings."""
+        timings = {"decode": self._decode, **stages}
+        start = time.perf_counter()
+        result = None
+        if pixels is not None:
+            result = writing.finish(self.source, pixels)
+            timings["encode"] = (time.perf_counter() - start) * 1e3
+        scene = Scene(**seen)
+        self._last.scene, self._last.timings = scene, timings
+        _tell(scene, self._on_empty, stacklevel=4)
+        return result, scene, dict(timings)
+
+
+@overload
+def remove(image: _Array, *, out: _Out, **options: Unpack[RemoveOptions]) -> _Out: ...
+@overload
+def remove(image: _File, **options: Unpack[RemoveOptions]) -> Image.Image: ...
+@overload
+def remove(image: bytes | bytearray, **options: Unpack[RemoveOptions]) -> bytes: ...
+@overload
+def remove(image: memoryview, **options: Unpack[RemoveOptions]) -> bytes | NDArray[Any]: ...
+@overload
+def remove(image: _Array, *, out: None = None, **options: Unpack[RemoveOptions]) -> NDArray[Any]: ...
 def remove(image: reading.ImageInput, *, model: Model = "isnet-general-use", **options: Any) -> Any:
     """Cut the subject out with a session that is kept for the next call.
 
-    `device`, `threads`, `optimize` and `recipe` are `Session`'s, the other options those of `Session.remove`.
+    `device`, `threads`, `optimize`, `recipe` and `provider_options` are `Session`'s, the other options those of
+    `Session.remove`.
     """
     chosen = {name: options.pop(name) for name in ("device", "threads", "optimize") if name in options}
     recipe = options.pop("recipe", None)
@@ -217,7 +324,7 @@ def remove(image: reading.ImageInput, *, model: Model = "isnet-general-use", **o
     with _guard:  # two first calls at once load one model
         session = _kept(key, **chosen)
     result = session.remove(image, **options, on_empty="raise" if on_empty == "raise" else "ignore")
-    _tell(session.scene, on_empty)
+    _tell(session.scene, on_empty, stacklevel=3)
     return result
 
 
@@ -229,84 +336,16 @@ def _kept(model: str | ModelSpec, device: str = "auto", threads: int | None = No
     return Session(model, device=device, threads=threads, optimize=optimize)
 
 
+def _made_again(arguments: dict[str, Any]) -> Session:
+    return Session(**arguments)
+
+
 def _strict(on_empty: str) -> bool:
     if on_empty not in ("warn", "raise", "ignore"):
         raise OptionError(f"on_empty must be one of 'warn', 'raise', 'ignore', not {on_empty!r}")
     return on_empty == "raise"
 
 
-def _tell(scene: Mapping[str, Any], on_empty: str) -> None:
-    if scene["empty"] and on_empty == "warn":
-        warnings.warn(scene["empty"], EmptyMaskWarning, stacklevel=3)
-
-
-def _device(device: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(cpu|auto|cuda|tensorrt)(?::(\d{1,3}))?", device) if isinstance(device, str) else None
-    if not match or (match[2] and match[1] in ("cpu", "auto")):
-        raise OptionError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'tensorrt', not {device!r}")
-    return match[1], int(match[2] or 0)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a model runs."""
-
-    device: str
-    number: int = 0
-    options: tuple[tuple[str, str], ...] = ()
-    runs: int = 0
-
-
-_CPU = _Place("cpu")
-
-
-def _on_gpu(
-    source: Path, spec: ModelSpec, place: _Place, count: int, *, narrow: bool
-) -> tuple[_core.Remover, dict[str, Any]]:
-    if place.device == "tensorrt":
-        place = replace(place, options=(*place.options, *gpu.tensorrt_cache()))
-    gpu.check(place.device, place.number, list(place.options))
-    return _load(source, spec, place, count, narrow=narrow)
-
-
-def _load(
-    source: Path, spec: ModelSpec, place: _Place, count: int, *, network: bool = False, narrow: bool = False
-) -> tuple[_core.Remover, dict[str, Any]]:
-    from ._graphs import prepare
-
-    # A CPU's kernels compute in float32 anyhow; a GPU's are made for float16.
-    wanted = partial(prepare.prepare, source, output=spec.output, widen=place == _CPU, network=network, narrow=narrow)
-    ready = wanted()
-    try:
-        return _remover(ready, spec, place, count, prepared=ready != source)
-    except DeviceError:
-        raise
-    except ModelError:
-        if ready == source:
-            raise
-        prepare.discard(ready)  # it may have been damaged on disk: once more from the source
-        ready = wanted()
-        return _remover(ready, spec, place, count, prepared=ready != source)
-
-
-def _remover(
-    path: Path, spec: ModelSpec, place: _Place, count: int, *, prepared: bool
-) -> tuple[_core.Remover, dict[str, Any]]:
-    from ._graphs.prepare import details
-
-    output = 0 if prepared else spec.output  # a prepared graph has but the one
-    remover = _core.Remover(
-        str(path),
-        spec.core_recipe(),
-        place.device,
-        place.number,
-        count,
-        spec.input,
-        output,
-        list(place.options),
-        [],
-        place.runs,
-    )
-    done = details(path) if prepared else {}  # a .json beside the original is the user's
-    plain = {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, "runs_at_once": place.runs}
-    return remover, {**plain, **done}
+def _tell(scene: Scene | None, on_empty: str, *, stacklevel: int) -> None:
+    if scene is not None and scene.empty and on_empty == "warn":
+        warnings.warn(scene.empty, EmptyMaskWarning, stacklevel=stacklevel)

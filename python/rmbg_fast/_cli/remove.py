@@ -117,8 +117,8 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
         "write": written - encoded,
         "in all": written - start,
     }
-    if args.on_empty == "warn" and session.scene.get("empty"):
-        reporter.note(job.name, session.scene["empty"])
+    if args.on_empty == "warn" and session.scene is not None and session.scene.empty:
+        reporter.note(job.name, session.scene.empty)
     milliseconds = {**session.timings, **{stage: seconds * 1e3 for stage, seconds in ends.items()}}
     line = f"{job.name} -> {job.target or 'standard output'}: {stages(milliseconds)}"
     reporter.advance(line if args.verbose else None)

@@ -1,0 +1,84 @@
+"""From a model's file to what runs it: where, with which threads, from which prepared graph."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import _core
+from ._runtime import gpu
+from .errors import DeviceError, ModelError, OptionError
+from .models import ModelSpec
+
+
+def device_of(device: str) -> tuple[str, int]:
+    """The kind of device and its number. Raises OptionError."""
+    match = re.fullmatch(r"(cpu|auto|cuda|tensorrt)(?::(\d{1,3}))?", device) if isinstance(device, str) else None
+    if not match or (match[2] and match[1] in ("cpu", "auto")):
+        raise OptionError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'tensorrt', not {device!r}")
+    return match[1], int(match[2] or 0)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model runs."""
+
+    device: str
+    number: int = 0
+    options: tuple[tuple[str, str], ...] = ()
+    runs: int = 0
+
+
+CPU = Place("cpu")
+
+
+def load_on_gpu(
+    source: Path, spec: ModelSpec, place: Place, count: int, *, narrow: bool
+) -> tuple[_core.Remover, dict[str, Any]]:
+    """`load` on a GPU. Raises also DeviceError, which says what is missing."""
+    if place.device == "tensorrt":
+        place = replace(place, options=(*place.options, *gpu.tensorrt_cache()))
+    gpu.check(place.device, place.number, list(place.options))
+    return load(source, spec, place, count, narrow=narrow)
+
+
+def load(
+    source: Path, spec: ModelSpec, place: Place, count: int, *, network: bool = False, narrow: bool = False
+) -> tuple[_core.Remover, dict[str, Any]]:
+    """The model of a file, prepared and ready to run, and the details of that (see `Session.details`).
+
+    `count` is the number of threads; `network` lets our own convolutions run, `narrow` makes float16 of what gains by it.
+    Raises ModelError.
+    """
+    from ._graphs import prepare
+
+    # A CPU's kernels compute in float32 anyhow; a GPU's are made for float16.
+    wanted = partial(prepare.prepare, source, output=spec.output, widen=place == CPU, network=network, narrow=narrow)
+    ready = wanted()
+    try:
+        return _remover(ready, spec, place, count, prepared=ready != source)
+    except DeviceError:
+        raise
+    except ModelError:
+        if ready == source:
+            raise
+        prepare.discard(ready)  # it may have been damaged on disk: once more from the source
+        ready = wanted()
+        return _remover(ready, spec, place, count, prepared=ready != source)
+
+
+def _remover(
+    path: Path, spec: ModelSpec, place: Place, count: int, *, prepared: bool
+) -> tuple[_core.Remover, dict[str, Any]]:
+    from ._graphs.prepare import details
+
+    output = 0 if prepared else spec.output  # a prepared graph has but the one
+    remover = _core.Remover(
+        str(path), spec.core_recipe(), place.device, place.number, count, spec.input, output, list(place.options), [], place.runs
+    )
+    done = details(path) if prepared else {}  # a .json beside the original is the user's
+    plain = {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, "runs_at_once": place.runs}
+    return remover, {**plain, **done}

@@ -1,0 +1,50 @@
+"""The options of a session and of its calls, as types: an editor completes them, a type checker refuses others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from numpy.typing import DTypeLike
+
+from ._choices import Alpha
+from .models import ModelSpec
+
+Model: TypeAlias = str | os.PathLike[str] | ModelSpec
+Recipe: TypeAlias = str | Mapping[str, Any]
+OnEmpty: TypeAlias = Literal["warn", "raise", "ignore"]
+Foreground: TypeAlias = Literal["keep", "estimate"]
+Background: TypeAlias = str | tuple[int, int, int]
+
+
+class SessionOptions(TypedDict, total=False):
+    """See `Session`."""
+
+    device: str
+    threads: int | None
+    optimize: bool
+    recipe: Recipe | None
+    provider_options: Mapping[str, Any] | None
+
+
+class CallOptions(TypedDict, total=False):
+    """See `Session.remove`."""
+
+    background: Background | None
+    alpha: Alpha | None
+    threshold: int | None
+    foreground: Foreground
+    on_empty: OnEmpty
+
+
+class PredictOptions(CallOptions, total=False):
+    """See `Session.predict`."""
+
+    mask_dtype: DTypeLike
+
+
+class RemoveOptions(CallOptions, SessionOptions, total=False):
+    """See `remove`."""
+
+    model: Model

@@ -1,0 +1,45 @@
+"""What comes out of a call besides pixels: what the model saw, and how long each stage took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Cutout = TypeVar("Cutout")
+
+
+Timings: TypeAlias = dict[str, float]
+"""Milliseconds of the stages of a call: decode, preprocess, inference, postprocess and, for a cut-out, encode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the model saw.
+
+    `coverage` is the mean alpha of the mask, 0..1. `range` is the smallest and largest value of the mask before it is
+    stretched, at the size at which the recipe stretches it. `empty` says why there is no subject ("": there is one).
+    `box` holds the subject: (left, top, right, bottom) in pixels of the picture, right and bottom exclusive, of where
+    alpha is above 1/255; None without a subject.
+    """
+
+    coverage: float
+    range: tuple[float, float]
+    empty: str
+    box: tuple[int, int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[Cutout]):
+    """All that one inference gives.
+
+    `cutout` is of the kind that came in (see `Session.remove`); `mask` is the model's own alpha, (H, W), as
+    `Session.mask` gives it.
+    """
+
+    cutout: Cutout
+    mask: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+    scene: Scene
+    timings: Timings
