@@ -128,11 +128,10 @@ py::tuple remove(Remover& remover, const py::array& image, const std::string& al
 
 py::tuple predict(Remover& remover, const py::array& image, const std::string& alpha,
                   const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
-                  const std::string& foreground, bool strict, const std::string& dtype) {
+                  const std::string& foreground, bool strict) {
   const Cut cut(image, alpha, background, threshold, foreground, py::none());
-  mask_type_of(dtype);
-  const py::array mask =
-      output_array(py::none(), py::dtype(dtype), {cut.input.view.height, cut.input.view.width}, cut.input.array);
+  const py::array mask = output_array(py::none(), cut.input.array.dtype(),
+                                      {cut.input.view.height, cut.input.view.width}, cut.input.array);
   const Plane plane = plane_output(mask);
   Outcome outcome;
   without_gil([&] {
@@ -166,7 +165,7 @@ void bind_remover(py::module_& m) {
       .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
            arg("foreground"), arg("strict"), arg("out").none(true))
       .def("predict", &predict, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
-           arg("foreground"), arg("strict"), arg("dtype"))
+           arg("foreground"), arg("strict"))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true))
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
   m.def(

@@ -142,8 +142,7 @@ Outcome Remover::predict(const ImageView& image, const BlendOptions& options, bo
   const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
   const MaskResizer alpha = finish_mask(image, mask, type, strict, lease.get(), outcome.scene);
   (estimate ? cutout_estimated : cutout)(image, alpha, options, dst, threads_);
-  resize_mask(mask_dst.type == type ? alpha : finish_mask(image, mask, mask_dst.type, strict, lease.get(), outcome.scene),
-              mask_dst, threads_);
+  resize_mask(alpha, mask_dst, threads_);
   outcome.timings.postprocess = milliseconds_since(start);
   return outcome;
 }

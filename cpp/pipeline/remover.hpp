@@ -59,7 +59,7 @@ class Remover {
   // edges.
   Outcome remove(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
                  const MutableImageView& dst);
-  // `remove` and `mask` of one inference.
+  // `remove` and `mask` of one inference; the mask is as deep as the picture.
   Outcome predict(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
                   const MutableImageView& dst, const Plane& mask_dst);
 

@@ -134,7 +134,6 @@ class Remover:
         threshold: int | None,
         foreground: str,
         strict: bool,
-        dtype: str,
     ) -> tuple[NDArray[Any], NDArray[Any], dict[str, float], dict[str, Any]]: ...
     @property
     def provider(self) -> str: ...

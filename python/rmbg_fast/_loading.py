@@ -77,7 +77,16 @@ def _remover(
 
     output = 0 if prepared else spec.output  # a prepared graph has but the one
     remover = _core.Remover(
-        str(path), spec.core_recipe(), place.device, place.number, count, spec.input, output, list(place.options), [], place.runs
+        str(path),
+        spec.core_recipe(),
+        place.device,
+        place.number,
+        count,
+        spec.input,
+        output,
+        list(place.options),
+        [],
+        place.runs,
     )
     done = details(path) if prepared else {}  # a .json beside the original is the user's
     plain = {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, "runs_at_once": place.runs}

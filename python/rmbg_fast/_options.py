@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from numpy.typing import DTypeLike
-
 from ._choices import Alpha
 from .models import ModelSpec
 
@@ -36,12 +34,6 @@ class CallOptions(TypedDict, total=False):
     threshold: int | None
     foreground: Foreground
     on_empty: OnEmpty
-
-
-class PredictOptions(CallOptions, total=False):
-    """See `Session.predict`."""
-
-    mask_dtype: DTypeLike
 
 
 class RemoveOptions(CallOptions, SessionOptions, total=False):

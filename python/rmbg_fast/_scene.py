@@ -40,6 +40,6 @@ class Result(Generic[Cutout]):
     """
 
     cutout: Cutout
-    mask: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+    mask: NDArray[np.uint8] | NDArray[np.uint16]
     scene: Scene
     timings: Timings

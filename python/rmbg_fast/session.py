@@ -22,7 +22,7 @@ from ._choices import Alpha
 from ._images import colours, reading, writing
 from ._images.arrays import Pixels
 from ._loading import CPU, Place, device_of, load, load_on_gpu
-from ._options import Background, CallOptions, Foreground, Model, OnEmpty, PredictOptions, Recipe, RemoveOptions
+from ._options import Background, CallOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
 from ._scene import Result, Scene, Timings
@@ -228,18 +228,17 @@ class Session:
         return given(plane, out)
 
     @overload
-    def predict(self, image: _File, **options: Unpack[PredictOptions]) -> Result[Image.Image]: ...
+    def predict(self, image: _File, **options: Unpack[CallOptions]) -> Result[Image.Image]: ...
     @overload
-    def predict(self, image: bytes | bytearray, **options: Unpack[PredictOptions]) -> Result[bytes]: ...
+    def predict(self, image: bytes | bytearray, **options: Unpack[CallOptions]) -> Result[bytes]: ...
     @overload
-    def predict(self, image: memoryview, **options: Unpack[PredictOptions]) -> Result[bytes | NDArray[Any]]: ...
+    def predict(self, image: memoryview, **options: Unpack[CallOptions]) -> Result[bytes | NDArray[Any]]: ...
     @overload
-    def predict(self, image: _Array, **options: Unpack[PredictOptions]) -> Result[NDArray[Any]]: ...
+    def predict(self, image: _Array, **options: Unpack[CallOptions]) -> Result[NDArray[Any]]: ...
     def predict(
         self,
         image: reading.ImageInput,
         *,
-        mask_dtype: DTypeLike = "uint8",
         background: Background | None = None,
         alpha: Alpha | None = None,
         threshold: int | None = None,
@@ -248,12 +247,12 @@ class Session:
     ) -> Result[Any]:
         """The cut-out and the mask of one inference, with what the model saw and how long it took.
 
-        The options are those of `remove`, `mask_dtype` is `mask`'s `dtype`. The result's `scene` and `timings` are its
-        own, whichever thread looks at them. Raises as `remove` does.
+        The options are those of `remove`; the mask is uint8, or uint16 for a picture of 16 bits. The result's `scene`
+        and `timings` are its own, whichever thread looks at them. Raises as `remove` does.
         """
         call = _Call(self, image, on_empty)
         how = self._blending(call.source, background, alpha, threshold, foreground)
-        pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict, dtype_name(mask_dtype))
+        pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict)
         cutout, scene, timings = call.end(pixels, *seen)
         return Result(cutout, mask, scene, timings)
 

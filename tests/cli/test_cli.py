@@ -20,6 +20,7 @@ from PIL import Image
 
 from rmbg_fast._cli import main
 from rmbg_fast._images import png16, reading, writing
+from rmbg_fast._scene import Scene
 from rmbg_fast._storage import writing as storage
 from rmbg_fast.errors import DeviceError, ModelError, ModelOutputError, OptionError, RmbgError, RuntimeNotFoundError
 
@@ -32,12 +33,12 @@ class LeftHalf:
 
     def __init__(self, model: str, *, device: str, threads: int | None, recipe: str | None) -> None:
         self.made.append({"model": model, "device": device, "threads": threads, "recipe": recipe})
-        self.scene = {"empty": ""}
+        self.scene = Scene(0.5, (0.0, 1.0), "")
 
     def _matte(self, image: Any, on_empty: str) -> tuple[reading.Source, Any]:
         source = reading.read(image)
-        self.scene = {"empty": "there is no subject" if source.pixels.shape[:2] == (12, 12) else ""}
-        if self.scene["empty"] and on_empty == "raise":
+        self.scene = Scene(0.5, (0.0, 1.0), "there is no subject" if source.pixels.shape[:2] == (12, 12) else "")
+        if self.scene.empty and on_empty == "raise":
             raise ModelOutputError("there is no subject")
         if source.pixels.shape[:2] == (13, 13):
             raise ModelOutputError("the mask has one constant value")

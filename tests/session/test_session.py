@@ -200,15 +200,15 @@ def test_scenes_without_a_subject(
             session.remove(photo, out=out)
     else:
         session.remove(photo, on_empty="raise", out=out)
-    assert re.search(problem, session.scene["empty"])
-    assert bool(session.scene["empty"]) is bool(problem)
+    assert re.search(problem, session.scene.empty)
+    assert bool(session.scene.empty) is bool(problem)
     top = np.iinfo(dtype).max
     if alpha is None:
         assert (out[..., 3].min(), out[..., 3].max()) == (0, top)
-        assert 0.4 < session.scene["coverage"] < 0.6
+        assert 0.4 < session.scene.coverage < 0.6
     else:
         assert (out[..., 3] == int(alpha * top)).all()
-        assert session.scene["coverage"] == pytest.approx(alpha)
+        assert session.scene.coverage == pytest.approx(alpha)
     mask = session.mask(photo, dtype="float32", on_empty="ignore")
     assert np.isfinite(mask).all()
     np.testing.assert_allclose(mask, out[..., 3] / top, rtol=0, atol=1 / 255 + 1e-6)
@@ -223,11 +223,11 @@ def test_what_on_empty_may_be(grey_model: ModelSpec, photo: NDArray[np.uint8]) -
 
 def test_coverage_is_the_mean_alpha(grey_model: ModelSpec, photo: NDArray[np.uint8]) -> None:
     session = Session(grey_model, device="cpu")
-    assert session.scene == {}
+    assert session.scene is None
     mask = session.mask(photo, dtype="float32")
-    assert session.scene["empty"] == ""
-    assert session.scene["coverage"] == pytest.approx(mask.mean(), abs=0.02)
-    assert session.scene["range"][0] < session.scene["range"][1]
+    assert session.scene.empty == ""
+    assert session.scene.coverage == pytest.approx(mask.mean(), abs=0.02)
+    assert session.scene.range[0] < session.scene.range[1]
 
 
 def test_a_recipe_of_another_name(grey_model: ModelSpec, photo: NDArray[np.uint8]) -> None:

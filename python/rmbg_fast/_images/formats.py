@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from ..errors import OptionError, OutputError
 from .metadata import Metadata
@@ -73,6 +73,8 @@ def encode(image: Image.Image, metadata: Metadata, known: Format) -> bytes:
     options = known.opaque if opaque and known.opaque else known.options
     options = {**options, **metadata.pillow_info()}
     if known.name == "png" and metadata.colour:
+        from PIL import PngImagePlugin
+
         options["pnginfo"] = chunks = PngImagePlugin.PngInfo()
         for kind, body in metadata.colour:
             chunks.add(kind, body)

@@ -68,6 +68,7 @@ class Source:
 def read(image: ImageInput, *, deep: bool | None = None, truncated: Truncated = "refuse") -> Source:
     """Turn a path, image bytes, a binary file object, a PIL image or an array (NumPy, DLPack) into pixels.
 
+    Bytes and other memory of one dimension are those of a file, memory with a shape is pixels, as in `rmbg_fast.ops`.
     Arrays are passed on without a copy; PIL images are not changed and files are left open. The first frame of an
     animation is taken. `deep` says whether the 16 bits of a PNG file are kept; None: those of bytes are, which give
     bytes back, but not those of paths and file objects, as the PIL image that these give holds no more than 8. Colours
@@ -82,8 +83,6 @@ def read(image: ImageInput, *, deep: bool | None = None, truncated: Truncated = 
         return Source(arrays.check(array_of(image, "the array")), "array")
     if isinstance(image, Image.Image):
         return _from_pil(image, "pil", "the PIL image")
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        return _from_file(io.BytesIO(bytes(image)), "bytes", "the image bytes", deep is not False, accept)
     if isinstance(image, (str, os.PathLike)):
         name = os.fsdecode(image)
         with _open(name) as file:
@@ -91,12 +90,26 @@ def read(image: ImageInput, *, deep: bool | None = None, truncated: Truncated = 
     if isinstance(image, io.TextIOBase):
         raise ImageError("the file object is in text mode: open it in binary mode, 'rb'")
     if callable(getattr(image, "read", None)):
-        _check_file_object(image)
-        return _from_file(image, "path", "the file object", bool(deep), accept)
+        file = cast("IO[bytes]", image)
+        _check_file_object(file)
+        return _from_file(file, "path", "the file object", bool(deep), accept)
+    view = _view(image)
+    if view is not None and view.ndim > 1:
+        return Source(arrays.check(array_of(view, "the memory")), "array")
+    if view is not None:
+        return _from_file(io.BytesIO(view), "bytes", "the image bytes", deep is not False, accept)
     raise ImageError(
         f"{type(image).__module__}.{type(image).__qualname__} is no image: give a path, image bytes, "
         "a binary file object, a PIL image or an array (NumPy, torch, DLPack) of uint8 or uint16"
     )
+
+
+def _view(image: Any) -> memoryview | None:
+    """The memory of an object with the buffer protocol."""
+    try:
+        return memoryview(image)
+    except TypeError:
+        return None
 
 
 def _check_file_object(file: Any) -> None:

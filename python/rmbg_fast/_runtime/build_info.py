@@ -16,7 +16,8 @@ def build_info() -> dict[str, Any]:
 
     Keys: `version`, `python`, `platform`, `compiler`, `tiers`, `active_tier`, `network_tiers` and `network_tier` (of
     our own convolutions; "" where ONNX Runtime runs the network), `runtime` (a dict of `path`, `version`
-    and `api_version`, or None where it cannot be loaded), `runtime_error` (why not, or None) and `threads`.
+    and `api_version`, or None where it cannot be loaded), `runtime_error` (why not, or None) and `threads`
+    (what a session takes where nothing else is asked for).
     """
     error = None
     try:
@@ -34,5 +35,5 @@ def build_info() -> dict[str, Any]:
         "network_tier": _core.network_tier(),
         "runtime": _core.runtime_info(),
         "runtime_error": error,
-        "threads": threads.available(),
+        "threads": threads.chosen(None),
     }

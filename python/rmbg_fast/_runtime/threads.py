@@ -22,12 +22,24 @@ def available(root: str | os.PathLike[str] = "/") -> int:
 
 
 def chosen(threads: int | None) -> int:
-    """`threads`, or `available()` where it is None. Raises `OptionError` below 1."""
+    """`threads`; where it is None, the default: what RMBG_FAST_THREADS says, or else OMP_NUM_THREADS, or else
+    `available()`. Raises `OptionError` for a number, or a RMBG_FAST_THREADS, below 1."""
     if threads is None:
-        return available()
+        return _from_environment() or available()
     if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= _MOST:
         raise OptionError(f"threads must be a whole number from 1 to {_MOST}, not {threads!r}")
     return threads
+
+
+def _from_environment() -> int | None:
+    """OMP_NUM_THREADS is others' too and may be a list of numbers: what is no number is passed over."""
+    for name in ("RMBG_FAST_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").strip()
+        if text.isdecimal() and 1 <= int(text) <= _MOST:
+            return int(text)
+        if text and name == "RMBG_FAST_THREADS":
+            raise OptionError(f"RMBG_FAST_THREADS must be a whole number from 1 to {_MOST}, not {text!r}")
+    return None
 
 
 def _quota(root: Path) -> float | None:

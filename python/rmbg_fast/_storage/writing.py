@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def replace(path: Path, data: bytes | memoryview) -> None:
     try:
         with open(temporary, "xb") as file:
             with suppress(OSError):
-                shutil.copymode(path, temporary)
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -7,7 +7,6 @@ its weights is stepped over.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +28,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 def write(model: ModelProto, row: Mapping[str, Any]) -> None:
     """Put `row` into the model, in place of the one that may be there. Raises ModelError: no JSON can hold it."""
+    import json
+
     try:
         text = json.dumps(dict(row), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as exc:
@@ -47,6 +48,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     Reads some hundred bytes, whatever the file's size. Raises ModelError: the file cannot be read, or its row is no
     JSON object.
     """
+    import json
+
     file = Path(path)
     try:
         with open(file, "rb") as stream:
