@@ -50,7 +50,7 @@ def load(
 ) -> tuple[_core.Remover, dict[str, Any]]:
     """The model of a file, prepared and ready to run, and the details of that (see `Session.details`).
 
-    `count` is the number of threads; `network` lets our own convolutions run, `narrow` makes float16 of what gains by it.
+    `count` is the number of threads; `network` lets our own convolutions run, `narrow` makes float16 of what gains.
     Raises ModelError.
     """
     from ._graphs import prepare

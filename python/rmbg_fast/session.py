@@ -91,9 +91,7 @@ class Session:
         if kind != "cpu":
             try:
                 place = Place("cuda" if kind == "auto" else kind, number, tuple(options), runs)
-                self._open, self._details = load_on_gpu(
-                    source, self._spec, place, self._threads, narrow=optimize
-                )
+                self._open, self._details = load_on_gpu(source, self._spec, place, self._threads, narrow=optimize)
             except DeviceError as exc:
                 if kind != "auto":
                     raise
