@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rmbg_fast import ModelSpec, _core, models, session
+from rmbg_fast import ModelSpec, _core, _loading, models
 from rmbg_fast._runtime import library
 
 ROOT = Path(__file__).parents[2]
@@ -38,5 +38,5 @@ def use(folder: Path) -> None:
 def remover(spec: ModelSpec, *, runs: int = 2) -> _core.Remover:
     """A model whose tensors go through the stand-in's memory; the CPU runs it."""
     library.load()
-    place = session._Place("stand-in", 0, (), runs)
-    return session._load(models.ensure(spec), spec, place, 1, network=False)[0]
+    place = _loading.Place("stand-in", 0, (), runs)
+    return _loading.load(models.ensure(spec), spec, place, 1, network=False)[0]
