@@ -36,7 +36,7 @@ def test_tensors_go_through_the_device(spec: ModelSpec, runs: int) -> None:
         wanted = on_host.remove(picture(*size), on_empty="ignore")
         got, _, scene = on_device.remove(picture(*size), "straight", None, None, "keep", False, None)
         assert np.array_equal(got, wanted)
-        assert scene["coverage"] == on_host.scene["coverage"]
+        assert scene["coverage"] == on_host.scene.coverage
 
 
 def test_more_threads_than_runs(spec: ModelSpec) -> None:
