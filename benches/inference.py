@@ -27,7 +27,7 @@ from skimage import data
 from tables import table
 from u2net import U2NET, U2NETP, u2net
 
-from rmbg_fast import ModelSpec, Session, _core, models
+from rmbg_fast import ModelSpec, Session, _core, _testing, models
 from rmbg_fast._graphs import graph_index, onnx_graph, prepare, regions
 
 Array = NDArray[Any]
@@ -198,7 +198,7 @@ def rounding_of(key: tuple[int, ...], node: Any, weights: Array) -> dict[str, An
     )
     packed: list[Array] = []
     (region,) = regions.compile_regions(graph, packed)
-    bare = _core.BareNetwork(region.plan, np.concatenate(packed), _core.network_tier(), 2)
+    bare = _testing.BareNetwork(region.plan, np.concatenate(packed), _core.network_tier(), 2)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     results = {"ours": bare.run([x])[0], "ONNX Runtime": session.run(None, {"x": x})[0]}
     algorithm = next(step["algorithm"] for step in bare.profile([x]) if step["window"][0] == 3)
@@ -221,7 +221,7 @@ def profile(spec: ModelSpec, rounds: int) -> list[dict[str, Any]]:
     model = onnx.load(ready)
     node = next(node for node in model.graph.node if node.op_type == regions.OPERATOR)
     weights = next(tensor for tensor in model.graph.initializer if tensor.name == regions.WEIGHTS)
-    bare = _core.BareNetwork(list(node.attribute[0].ints), onnx_graph.array(weights), _core.network_tier(), 1)
+    bare = _testing.BareNetwork(list(node.attribute[0].ints), onnx_graph.array(weights), _core.network_tier(), 1)
     x = np.random.default_rng(0).random((1, 3, *spec.size), dtype=np.float32)
     best: dict[int, tuple[str, float]] = {}
     for _ in range(rounds + 1):

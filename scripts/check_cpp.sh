@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds and runs the checkers of the kernels and of the network: every tier against the reference, then under the
+# Checks the C++ by itself: its format, and what clang-tidy says where TIDY=1 asks for it (minutes); then builds and runs
+# the checkers of the kernels, of the network and of the pipeline: every tier against the reference, then under the
 # sanitizers, then on old CPUs and on AArch64 where an emulator is installed. What cannot run says so.
 #   CXX=g++ ROUNDS=200 EMULATED_ROUNDS=10 SEED=1 FUZZ_SECONDS=20 FUZZ_SEED=1 scripts/check_cpp.sh
 # Rounds have the same seed each time, so that a run can be repeated; the fuzzing has another each time, and prints it.
@@ -23,7 +24,7 @@ build() {
   echo "== build: $name"
   cmake -S "$root" -B "$work/$name" -DRMBG_FAST_PYTHON=OFF -DRMBG_FAST_CHECKER=ON -DRMBG_FAST_WERROR=ON "$@" >"$work/$name.log" 2>&1 ||
     { cat "$work/$name.log" >&2; return 1; }
-  cmake --build "$work/$name" --parallel "${JOBS:-2}" --target ${targets:-check_kernels check_network}
+  cmake --build "$work/$name" --parallel "${JOBS:-2}" --target ${targets:-check_kernels check_network check_pipeline}
 }
 
 have() { command -v "$1" >/dev/null; }
@@ -31,10 +32,36 @@ have() { command -v "$1" >/dev/null; }
 # on_cpu CPU COMMAND...: the emulator warns, for each thread anew, of features that it lacks and nobody here needs.
 on_cpu() { qemu-x86_64 -cpu "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2); }
 
+# Another version formats in another way.
+formatter=${CLANG_FORMAT:-clang-format}
+if have "$formatter" && [[ $("$formatter" --version) == *"version 19."* ]]; then
+  echo "== format"
+  find "$root/cpp" "$root/tests/cpp" -name '*.cpp' -o -name '*.hpp' | xargs "$formatter" --dry-run -Werror
+else
+  echo "not run: the format (needs clang-format 19: pip install clang-format==19.1.7)"
+fi
+
 build release -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="${CXX:-g++}"
+echo "== symbols: no tier has one that the linker could take for all tiers"
+# A weak symbol (an inline function, a template) compiled with wide instructions may be what the oldest CPU is given.
+tiers=$(find "$work/release" -name 'tier_*.cpp.o')
+[[ -n $tiers ]] || { echo "no tier was found" >&2; exit 1; }
+# shellcheck disable=SC2086
+if nm -C --defined-only $tiers | grep -E '^[0-9a-f]+ [WVuwv] '; then
+  echo "weak symbols in a tier: give them internal linkage" >&2
+  exit 1
+fi
+if [[ ${TIDY:-0} == 1 ]]; then
+  echo "== clang-tidy"
+  cmake -S "$root" -B "$work/tidy" -DRMBG_FAST_CHECKER=ON -DRMBG_FAST_PYTHON=OFF -DCMAKE_CXX_COMPILER="${CXX:-g++}" >"$work/tidy.log"
+  find "$root/cpp/core" "$root/cpp/net" "$root/cpp/kernels" "$root/cpp/pipeline" -name '*.cpp' \
+    ! -name 'remover.cpp' ! -name '*neon*' -print0 |
+    xargs -0 -n 1 -P "${JOBS:-2}" clang-tidy --quiet -p "$work/tidy" --warnings-as-errors='*'
+fi
 echo "== run: release"
 "$work/release/check_kernels" "$rounds" "$seed"
 "$work/release/check_network" "$rounds" "$seed"
+"$work/release/check_pipeline" "$((rounds / 10))"
 echo "== fuzz: the kernels' tiers, ${fuzz_seconds} s each, FUZZ_SEED=$fuzz_seed"
 "$work/release/check_kernels" "${fuzz_seconds}s" "$fuzz_seed"
 
@@ -45,9 +72,12 @@ echo "== fuzz, sanitized: FUZZ_SEED=$fuzz_seed"
 "$work/sanitize/check_kernels" "${fuzz_seconds}s" "$fuzz_seed"
 "$work/sanitize/check_network" $((rounds / 2)) "$seed"
 
-targets=check_network build thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=thread
+"$work/sanitize/check_pipeline" "$((rounds / 20))"
+
+targets="check_network check_pipeline" build thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=thread
 echo "== run: thread sanitizer"
 "$work/thread/check_network" $((rounds / 5)) "$seed" 24
+TSAN_OPTIONS=die_after_fork=0 "$work/thread/check_pipeline" "$((rounds / 20))"
 
 if [[ $(uname -m) == x86_64 ]] && have qemu-x86_64; then
   for cpu in Nehalem Haswell; do

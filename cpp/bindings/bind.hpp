@@ -8,7 +8,6 @@ namespace rmbg::bindings {
 void bind_build(pybind11::module_& m);    // version, compiler, tiers
 void bind_ops(pybind11::module_& m);      // the kernels on arrays
 void bind_png(pybind11::module_& m);      // the image data of PNG files
-void bind_network(pybind11::module_& m);  // convolutions without a runtime
 void bind_runtime(pybind11::module_& m);  // ONNX Runtime's library
 void bind_remover(pybind11::module_& m);  // a loaded model
 

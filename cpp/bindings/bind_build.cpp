@@ -2,6 +2,7 @@
 
 #include "bindings/bind.hpp"
 #include "kernels/dispatch.hpp"
+#include "net/dispatch.hpp"
 
 namespace py = pybind11;
 
@@ -31,6 +32,15 @@ void bind_build(py::module_& m) {
     return names;
   });
   m.def("active_tier", [] { return kernels::active().name; });
+  m.def("network_tiers", [] {
+    py::dict names;  // name -> whether this CPU runs it
+    for (const net::Tier& tier : net::tiers()) names[tier.kernels->name] = tier.runs_here;
+    return names;
+  });
+  m.def("network_tier", [] {
+    const net::Kernels* kernels = net::chosen();
+    return std::string(kernels ? kernels->name : "");
+  });
   m.def("set_tier", &kernels::set_active, py::arg("name"));
 }
 

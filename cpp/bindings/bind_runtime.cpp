@@ -5,7 +5,6 @@
 #include "core/dynamic_library.hpp"
 #include "cuda/device.hpp"
 #include "ort/library.hpp"
-#include "ort/selfcheck.hpp"
 
 namespace py = pybind11;
 
@@ -19,7 +18,6 @@ void bind_runtime(py::module_& m) {
         leave_safely_at_exit();
       },
       py::arg("path"));
-  m.def("check_slots", &ort::check_slots);  // the names of those that are not what abi.hpp says
   // Opens a library and keeps it, so that others find it by its name; returns the loader's complaint, "" for success.
   m.def(
       "open_library", [](const std::string& path) { return open_dynamic_library(to_path(path)).error; },

@@ -25,7 +25,6 @@ PYBIND11_MODULE(_core_of_main, m, pybind11::mod_gil_not_used()) {
   rmbg::bindings::bind_build(m);
   rmbg::bindings::bind_ops(m);
   rmbg::bindings::bind_png(m);
-  rmbg::bindings::bind_network(m);
   rmbg::bindings::bind_runtime(m);
   rmbg::bindings::bind_remover(m);
 }

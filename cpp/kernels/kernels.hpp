@@ -55,10 +55,10 @@ struct Pack {
   std::ptrdiff_t dst_stride;
 };
 
-// One axis of a 2-tap resize from `in` to `out` samples, clamped at the edge, no antialias. With D = 2 * out, and n =
-// max(0, (2 d + 1) * in
-// - out) for half-pixel centres or 2 d * in for top-left ones: first[d] = min(n / D, in - 1), and weight[d] = n % D, or
-// 0 in the last sample. The tap after first[d] is first[d] + 1, and is read only where weight[d] is not 0. D <= 32766.
+// One axis of a 2-tap resize from `in` to `out` samples, clamped at the edge, no antialias. With D = 2 * out and
+//   n = max(0, (2 d + 1) * in - out) for half-pixel centres, n = 2 d * in for top-left ones:
+//   first[d] = min(n / D, in - 1), weight[d] = n % D, or 0 in the last sample.
+// The tap after first[d] is first[d] + 1, and is read only where weight[d] is not 0. D <= 32766.
 struct BilinearAxis {
   const std::int32_t* first;
   const std::int16_t* weight;  // of the second tap, in 1/D; the first has D - weight
@@ -66,10 +66,9 @@ struct BilinearAxis {
 };
 
 // resize_bilinear: h(r) = p0 * (Dx - wx) + p1 * wx in each of the two source rows, an exact integer.
-//   Rounding::none: v' = h(r0) + (h(r1) - h(r0)) * (wy / Dy), dst = v' * (scale * (1 / Dx)) + bias, all in float32.
-//   otherwise:      N = h(r0) * (Dy - wy) + h(r1) * wy (+ Dx * Dy / 2 for nearest), dst = (N / (Dx * Dy)) * scale +
-//   bias, where N and
-//                   its division are exact integers.
+//   Rounding::none: v = h(r0) + (h(r1) - h(r0)) * (wy / Dy), dst = v * (scale * (1 / Dx)) + bias, all in float32.
+//   otherwise:      N = h(r0) * (Dy - wy) + h(r1) * wy (+ Dx * Dy / 2 for nearest), dst = (N / (Dx * Dy)) * scale + bias,
+//                   where N and its division are exact integers.
 struct ResizeBilinear {
   Picture8 src;
   BilinearAxis columns;
@@ -77,8 +76,9 @@ struct ResizeBilinear {
   NormalizedPlanes out;
 };
 
-// One axis of an antialiased resize: output d is the sum over t < count[d] of weights[d * stride + t] * sample[first[d]
-// + t]. Weights are Q14 and sum to 16384 for every d; those from count[d] up to stride are 0; stride is even.
+// One axis of an antialiased resize: output d is the sum over t < count[d] of
+//   weights[d * stride + t] * sample[first[d] + t].
+// Weights are Q14 and sum to 16384 for every d; those from count[d] up to stride are 0; stride is even.
 struct FilterAxis {
   const std::int32_t* first;
   const std::int32_t* count;
@@ -86,10 +86,11 @@ struct FilterAxis {
   std::int32_t stride;
 };
 
-// resize_triangle: one axis first, V = (sum of w * p + 64) >> 7 (Q7, at most 255 * 128), then the other, H = sum of w *
-// V (Q21), all integers. The columns are first where triangle_columns_first, else the rows.
-//   Rounding::none: dst = H * (scale * 2^-21) + bias in float32; truncate: (H >> 21) * scale + bias; nearest: ((H +
-//   2^20) >> 21) ...
+// resize_triangle: one axis first, V = (sum of w * p + 64) >> 7 (Q7, at most 255 * 128), then the other,
+// H = sum of w * V (Q21), all integers. The columns are first where triangle_columns_first, else the rows.
+//   Rounding::none: dst = H * (scale * 2^-21) + bias in float32
+//   truncate:       dst = (H >> 21) * scale + bias
+//   nearest:        dst = ((H + 2^20) >> 21) * scale + bias
 struct ResizeTriangle {
   Picture8 src;
   FilterAxis columns;
@@ -149,9 +150,10 @@ constexpr float kExpLn2High = 0x1.63p-1f;  // 10 bits of ln 2
 constexpr float kExpLn2Low = -0x1.bd0106p-13f;
 constexpr float kExpTerms[5] = {0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f4p-5f, 0x1.123a2p-7f, 0x1.6a23c8p-10f};
 
-// One axis of a float resize. taps == 1: sample[first]. taps == 2: a + (b - a) * weights[d], where a = sample[first]
-// and b = sample[min(first + 1, in - 1)]. taps > 2: sum over t < count[d] of weights[d * taps + t] * sample[first[d] +
-// t], from t = 0 upwards.
+// One axis of a float resize.
+//   taps == 1: sample[first]
+//   taps == 2: a + (b - a) * weights[d], where a = sample[first] and b = sample[min(first + 1, in - 1)]
+//   taps > 2:  the sum over t < count[d] of weights[d * taps + t] * sample[first[d] + t], from t = 0 upwards
 struct MaskAxis {
   const std::int32_t* first;
   const std::int32_t* count;  // only for taps > 2

@@ -81,6 +81,7 @@ struct Api {
   Slot<23, OrtStatus*(OrtSessionOptions*, GraphOptimizationLevel)> SetSessionGraphOptimizationLevel{table};
   Slot<24, OrtStatus*(OrtSessionOptions*, int threads)> SetIntraOpNumThreads{table};
   Slot<25, OrtStatus*(OrtSessionOptions*, int threads)> SetInterOpNumThreads{table};
+  Slot<130, OrtStatus*(OrtSessionOptions*, const char* key, const char* value)> AddSessionConfigEntry{table};
   Slot<100, void(OrtSessionOptions*)> ReleaseSessionOptions{table};
 
   Slot<26, OrtStatus*(const char* domain, OrtCustomOpDomain** out)> CreateCustomOpDomain{table};
@@ -92,7 +93,6 @@ struct Api {
   Slot<88, OrtStatus*(const OrtKernelContext*, std::size_t* out)> KernelContext_GetInputCount{table};
   Slot<90, OrtStatus*(const OrtKernelContext*, std::size_t index, const OrtValue** out)> KernelContext_GetInput{table};
   Slot<91, OrtStatus*(OrtKernelContext*, std::size_t index, const std::int64_t* shape, std::size_t rank, OrtValue** out)> KernelContext_GetOutput{table};
-  Slot<274, OrtStatus*(const OrtKernelContext*, void (*work)(void* data, std::size_t index), std::size_t total, std::size_t batches, void* data)> KernelContext_ParallelFor{table};
 
   Slot<205, OrtStatus*(OrtCUDAProviderOptionsV2** out)> CreateCUDAProviderOptions{table};
   Slot<206, OrtStatus*(OrtCUDAProviderOptionsV2*, const char* const* keys, const char* const* values, std::size_t count)> UpdateCUDAProviderOptions{table};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/cpu.hpp"
+#include "core/pool.hpp"
 #include "net/network.hpp"
 #include "ort/handles.hpp"
 #include "ort/library.hpp"
@@ -67,10 +68,8 @@ std::unique_ptr<net::Network> network_of(const OrtKernelInfo* info, const Op& op
                                         net::Machine{op.threads, second_level_cache()});
 }
 
-void run_parallel(void* context, void (*work)(void*, std::size_t), void* data, std::size_t count) {
-  auto* runtime = static_cast<OrtKernelContext*>(context);
-  const StatusHandle failure(api().KernelContext_ParallelFor(runtime, work, count, 0, data));
-  if (failure) work(data, 0);  // one worker does the work of all that have not begun
+void run_parallel(void*, void (*work)(void*, std::size_t), void* data, std::size_t count) {
+  run_on_pool(work, data, count);
 }
 
 void compute(net::Network& network, OrtKernelContext* context) {
@@ -102,7 +101,7 @@ void compute(net::Network& network, OrtKernelContext* context) {
     outputs.push_back(
         static_cast<float*>(get<void*>(ErrorKind::inference, kFailed, api().GetTensorMutableData, output)));
   }
-  network.run(*schedule, inputs.data(), outputs.data(), {context, &run_parallel, network.threads()});
+  network.run(*schedule, inputs.data(), outputs.data(), {nullptr, &run_parallel, network.threads()});
 }
 
 Op make_op(const net::Kernels& kernels, int threads) {

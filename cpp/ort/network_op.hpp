@@ -11,7 +11,7 @@ namespace rmbg::ort {
 
 class NetworkOp {
  public:
-  // Kernels run on the session's own `threads` intra-op threads.
+  // Kernels run on the process's pool, on `threads` threads with the one that calls.
   NetworkOp(const net::Kernels& kernels, int threads);
   ~NetworkOp();
   NetworkOp(const NetworkOp&) = delete;

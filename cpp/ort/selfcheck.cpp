@@ -71,6 +71,8 @@ class SlotCheck {
           "graph_optimization_level");
     succeeds("SetIntraOpNumThreads", api_.SetIntraOpNumThreads(raw, 1));
     succeeds("SetInterOpNumThreads", api_.SetInterOpNumThreads(raw, 1));
+    succeeds("AddSessionConfigEntry", api_.AddSessionConfigEntry(raw, "session.intra_op.allow_spinning", "0"));
+    fails("AddSessionConfigEntry", api_.AddSessionConfigEntry(raw, "", "0"), "key");
     succeeds("SetSessionLogSeverityLevel", api_.SetSessionLogSeverityLevel(raw, kLogLevel));
   }
 

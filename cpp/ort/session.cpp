@@ -21,6 +21,8 @@ SessionOptionsHandle common_options(const SessionConfig& config) {
   set(api().SetSessionExecutionMode, ORT_SEQUENTIAL);
   set(api().SetIntraOpNumThreads, config.intra_op_threads);
   set(api().SetInterOpNumThreads, 1);
+  // Its threads sleep when they have nothing to do: the cores are for the kernels then, and for other sessions.
+  check(api().AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0"), ErrorKind::option, failed);
   set(api().SetSessionLogSeverityLevel, kLogLevel);
   return options;
 }

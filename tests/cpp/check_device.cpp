@@ -448,16 +448,22 @@ void time_picture(cuda::Stream& stream, std::int32_t width, std::int32_t height,
     launch(stream, "cutout", job, width, height);
     stream.wait();
   });
+  rmbg::Tables tables;
   for (const int threads : {1, 4, 16}) {
     out.dst = planes.data();
     const auto view = rmbg::packed_view(picture.data(), width, height, 3, width * 3, rmbg::Sample::u8);
     const rmbg::MutableImageView target{result.data(), width, height, 4, width * 4, rmbg::Sample::u8};
     const std::string of = " on the host, threads: " + std::to_string(threads);
     line(("resize_bilinear" + of).c_str(),
-         [&] { rmbg::preprocess(view, rmbg::Resample::bilinear, false, out, threads); });
+         [&] { rmbg::preprocess(view, rmbg::Resample::bilinear, false, out, tables, threads); });
     line(("resize_triangle" + of).c_str(),
-         [&] { rmbg::preprocess(view, rmbg::Resample::triangle, false, out, threads); });
-    line(("cutout" + of).c_str(), [&] { rmbg::cutout(view, {mask.data(), side, side}, {}, {}, target, threads); });
+         [&] { rmbg::preprocess(view, rmbg::Resample::triangle, false, out, tables, threads); });
+    line(("cutout" + of).c_str(), [&] {
+      rmbg::MaskResizer alpha(tables, {mask.data(), side, side}, rmbg::MaskResample::bilinear, width, height,
+                              kernels::MaskType::u8);
+      alpha.scale({0.0f, 255.0f}, true, threads);
+      rmbg::cutout(view, alpha, {}, target, threads);
+    });
   }
 }
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
-from rmbg_fast import _core, errors
+from rmbg_fast import errors
 from support.network_graphs import Array, model, node, random
-from support.network_runs import FAST, TIERS, Compiled, assert_close, compiled
+from support.network_runs import FAST, TIERS, BareNetwork, Compiled, assert_close, compiled
 
 
 def convolve(x: Array, weights: Array, bias: Array, window: dict[str, Any]) -> NDArray[np.float64]:
@@ -216,6 +216,6 @@ def test_inputs_of_other_shapes_are_refused() -> None:
             made.run({**good, name: random(*shape)})
     with pytest.raises(errors.InferenceError):
         made.run({name: random(0, *array.shape[1:]) for name, array in good.items()})
-    network_of = _core.BareNetwork(made.plan, made.weights, FAST, 1)
+    network_of = BareNetwork(made.plan, made.weights, FAST, 1)
     with pytest.raises(errors.OptionError, match="number of inputs"):
         network_of.run([good["x0"]])

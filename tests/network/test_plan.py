@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rmbg_fast import _core, errors
+from rmbg_fast import errors
 from rmbg_fast._graphs.network_plan import NO_CLAMP, bits
 from support.network_graphs import SQUARE, Array, conv, model, node, random
-from support.network_runs import FAST, Compiled, assert_close, by_runtime, compiled
+from support.network_runs import FAST, BareNetwork, Compiled, assert_close, by_runtime, compiled
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -67,7 +67,7 @@ def whole() -> Compiled:
 
 def refused(plan: list[int], weights: Array) -> None:
     with pytest.raises(errors.ModelError, match="damaged"):
-        _core.BareNetwork(plan, weights, FAST, 1)
+        BareNetwork(plan, weights, FAST, 1)
 
 
 def test_plan_of_another_length_or_version(whole: Compiled) -> None:
@@ -87,7 +87,7 @@ def test_absurd_numbers(whole: Compiled, number: int) -> None:
     for place in range(len(whole.plan)):
         plan = [*whole.plan[:place], number, *whole.plan[place + 1 :]]
         with suppress(errors.ModelError):
-            _core.BareNetwork(plan, whole.weights, FAST, 1)
+            BareNetwork(plan, whole.weights, FAST, 1)
             taken += 1
     assert taken < len(whole.plan) / 4
 
@@ -101,7 +101,7 @@ def test_plans_that_are_a_little_wrong(whole: Compiled, data: st.DataObject) -> 
     for place in data.draw(st.lists(places, min_size=1, max_size=2)):
         plan[place] += data.draw(st.sampled_from([-16, -3, -2, -1, 1, 2, 3, 16]))
     with suppress(errors.ModelError, errors.InferenceError):
-        _core.BareNetwork(plan, whole.weights, FAST, 1).run([random(1, 16, 8, 9)])
+        BareNetwork(plan, whole.weights, FAST, 1).run([random(1, 16, 8, 9)])
 
 
 def unused_scales(plan: list[int]) -> int:

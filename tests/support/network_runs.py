@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -19,6 +20,7 @@ from rmbg_fast._graphs import graph_index, onnx_graph, prepare, regions
 from rmbg_fast._graphs.network_plan import Compiler
 from support.network_graphs import F32, Array, model, saved
 
+BareNetwork = pytest.importorskip("rmbg_fast._testing", reason="published wheels are without it").BareNetwork
 TIERS = [name for name, runs in _core.network_tiers().items() if runs]
 FAST = TIERS[-1]
 PRECISION = 2e-5  # of the largest value
@@ -32,12 +34,12 @@ class Compiled:
     outputs: list[str]
 
     def run(self, feeds: dict[str, Array], *, tier: str = FAST, threads: int = 1) -> dict[str, Array]:
-        made = _core.BareNetwork(self.plan, self.weights, tier, threads)
+        made = BareNetwork(self.plan, self.weights, tier, threads)
         results = made.run([feeds[name] for name in self.inputs])
         return dict(zip(self.outputs, results, strict=True))
 
     def algorithms(self, feeds: dict[str, Array]) -> list[str]:
-        made = _core.BareNetwork(self.plan, self.weights, FAST, 1)
+        made = BareNetwork(self.plan, self.weights, FAST, 1)
         return [row["algorithm"] for row in made.profile([feeds[name] for name in self.inputs])]
 
     def same_everywhere(self, feeds: dict[str, Array]) -> dict[str, Array]:
@@ -89,7 +91,7 @@ class Network(OpRun):
     op_domain = regions.DOMAIN
 
     def _run(self, weights: Array, *inputs: Array, plan: Any = None) -> tuple[Array, ...]:
-        return tuple(_core.BareNetwork(list(plan), weights, FAST, 2).run(list(inputs)))
+        return tuple(BareNetwork(list(plan), weights, FAST, 2).run(list(inputs)))
 
 
 def by_reference(made: ModelProto, feeds: dict[str, Any]) -> dict[str, Array]:
@@ -106,7 +108,7 @@ def by_parts(ready: ModelProto, feeds: dict[str, Array]) -> Array:
         if one.op_type == "Network":
             plan = list(one.attribute[0].ints)
             inputs = [values[name] for name in one.input[1:]]
-            results = _core.BareNetwork(plan, constants[one.input[0]], FAST, 1).run(inputs)
+            results = BareNetwork(plan, constants[one.input[0]], FAST, 1).run(inputs)
         else:
             used = {name: constants[name] for name in one.input if name in constants}
             shapes = {name: list(values[name].shape) for name in one.input if name in values}

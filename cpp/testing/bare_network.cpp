@@ -1,9 +1,10 @@
+#include "testing/bare_network.hpp"
+
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <chrono>
 
-#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "core/cpu.hpp"
 #include "core/error.hpp"
@@ -13,7 +14,7 @@
 
 namespace py = pybind11;
 
-namespace rmbg::bindings {
+namespace rmbg::testing {
 namespace {
 
 using FloatArray = py::array_t<float, int{py::array::c_style} | int{py::array::forcecast} |
@@ -104,7 +105,8 @@ class BareNetwork {
                                                     shape.height, shape.width});
       to.push_back(outputs.back().mutable_data());
     }
-    without_gil([&] { network_.run(*schedule, from.data(), to.data(), {nullptr, &on_pool, threads_}, observer); });
+    bindings::without_gil(
+        [&] { network_.run(*schedule, from.data(), to.data(), {nullptr, &on_pool, threads_}, observer); });
     return {std::move(outputs), schedule};
   }
 
@@ -120,17 +122,8 @@ class BareNetwork {
 
 }  // namespace
 
-void bind_network(py::module_& m) {
+void bind_bare_network(py::module_& m) {
   using py::arg;
-  m.def("network_tiers", [] {
-    py::dict names;  // name -> whether this CPU runs it
-    for (const net::Tier& tier : net::tiers()) names[tier.kernels->name] = tier.runs_here;
-    return names;
-  });
-  m.def("network_tier", [] {
-    const net::Kernels* kernels = net::chosen();
-    return std::string(kernels ? kernels->name : "");
-  });
   py::class_<BareNetwork>(m, "BareNetwork")
       .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int>(), arg("plan"),
            arg("weights"), arg("tier"), arg("threads"))
@@ -138,4 +131,4 @@ void bind_network(py::module_& m) {
       .def("profile", &BareNetwork::profile, arg("inputs"));
 }
 
-}  // namespace rmbg::bindings
+}  // namespace rmbg::testing
