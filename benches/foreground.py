@@ -144,8 +144,8 @@ def speed(name: str, size: tuple[int, int], rounds: int) -> list[dict[str, Any]]
         out, wide_out = np.empty_like(image), np.empty_like(wide)
         taken = measure(
             {
-                "8 bits, ms": lambda: ops.estimate_foreground(image, alpha, out=out),  # noqa: B023
-                "16 bits, ms": lambda: ops.estimate_foreground(wide, wide_alpha, out=wide_out),  # noqa: B023
+                "8 bits, ms": lambda: ops.estimate_foreground(image, alpha, out=out, threads=1),  # noqa: B023
+                "16 bits, ms": lambda: ops.estimate_foreground(wide, wide_alpha, out=wide_out, threads=1),  # noqa: B023
                 "pymatting, ms": lambda: estimate_foreground_ml(exact, exact_alpha),  # noqa: B023
             },
             rounds,

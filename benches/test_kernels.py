@@ -20,9 +20,9 @@ RANGE = (0.01, 0.99)
 @pytest.mark.benchmark(group="preprocess bilinear")
 def test_preprocess(benchmark: Any, image: NDArray[Any], who: str) -> None:
     out = np.empty((1, 3, *SIZE), np.float32)
-    assert np.array_equal(ops.preprocess(image, size=SIZE, out=out), reference.preprocess(image, size=SIZE))
+    assert np.array_equal(ops.preprocess(image, size=SIZE, out=out, threads=1), reference.preprocess(image, size=SIZE))
     calls = {
-        "rmbg_fast": lambda: ops.preprocess(image, size=SIZE, out=out),
+        "rmbg_fast": lambda: ops.preprocess(image, size=SIZE, out=out, threads=1),
         "reference": lambda: reference.preprocess(image, size=SIZE),
         "opencv": lambda: opencv_preprocess(image),
         "pillow": lambda: pillow_preprocess(image),
@@ -34,10 +34,10 @@ def test_preprocess(benchmark: Any, image: NDArray[Any], who: str) -> None:
 @pytest.mark.benchmark(group="preprocess triangle")
 def test_triangle(benchmark: Any, image: NDArray[Any], who: str) -> None:
     out = np.empty((1, 3, *SIZE), np.float32)
-    ours = ops.preprocess(image, size=SIZE, resample="triangle", out=out)
+    ours = ops.preprocess(image, size=SIZE, resample="triangle", out=out, threads=1)
     assert np.abs(ours - pillow_preprocess(image)).max() <= 1.02 / 255
     calls = {
-        "rmbg_fast": lambda: ops.preprocess(image, size=SIZE, resample="triangle", out=out),
+        "rmbg_fast": lambda: ops.preprocess(image, size=SIZE, resample="triangle", out=out, threads=1),
         "pillow": lambda: pillow_preprocess(image),
     }
     benchmark(calls[who])
@@ -47,11 +47,11 @@ def test_triangle(benchmark: Any, image: NDArray[Any], who: str) -> None:
 @pytest.mark.benchmark(group="mask + blend")
 def test_cutout(benchmark: Any, image: NDArray[Any], mask: NDArray[Any], who: str) -> None:
     out = np.empty((*image.shape[:2], 4), np.uint8)
-    ours = ops.cutout(image, mask, rounding="truncate", out=out)
+    ours = ops.cutout(image, mask, rounding="truncate", out=out, threads=1)
     assert np.array_equal(ours, reference.cutout(image, mask, rounding="truncate"))
     assert np.abs(ours[..., 3].astype(int) - opencv_cutout(image, mask)[..., 3]).max() <= 1
     calls = {
-        "rmbg_fast": lambda: ops.cutout(image, mask, rounding="truncate", out=out),
+        "rmbg_fast": lambda: ops.cutout(image, mask, rounding="truncate", out=out, threads=1),
         "reference": lambda: reference.cutout(image, mask, rounding="truncate"),
         "opencv": lambda: opencv_cutout(image, mask),
         "pillow": lambda: pillow_cutout(image, mask),

@@ -9,9 +9,9 @@ that are used where they lie: objects with `__dlpack__`, such as torch tensors, 
 `memoryview` with a shape. A tensor that requires grad is to be detached first. Results are NumPy arrays, whose memory
 `torch.from_dlpack(result)` shares.
 
-`threads` is how many threads share the rows. Every function releases the GIL while it works. Errors: `ImageError` for
-an array that is no image, mask or alpha, `OptionError` for any other value, `ModelOutputError` for a mask that cannot
-be stretched.
+`threads` is how many threads share the rows; None: as many as a session takes by itself. Every function releases the
+GIL while it works. Errors: `ImageError` for an array that is no image, mask or alpha, `OptionError` for any other
+value, `ModelOutputError` for a mask that cannot be stretched.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from ._arguments import (
 )
 from ._buffers import Buffer, array_of, given, out_of
 from ._choices import Alpha, MaskResample, MaskRounding, MinMaxOrder, Resample, Rounding
+from ._runtime import threads as thread_count
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -56,6 +57,10 @@ class MinMax(NamedTuple):
         return self.lo == self.hi
 
 
+def _threads(count: int | None) -> int:
+    return thread_count.chosen(None if count is None else whole_of(count, "threads"))
+
+
 def preprocess(
     image: Image | Buffer,
     *,
@@ -68,7 +73,7 @@ def preprocess(
     bgr: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """Resize and normalise an image to the tensor that a model reads: (v / 255 - mean) / std, shape (1, 3, height,
     width).
@@ -93,7 +98,7 @@ def preprocess(
         bool(bgr),
         dtype_name(dtype),
         out_of(out),
-        whole_of(threads, "threads"),
+        _threads(threads),
     )
     return given(result, out)
 
@@ -103,7 +108,7 @@ def minmax(
     *,
     size: tuple[int, int] | None = None,
     resample: MaskResample = "bilinear",
-    threads: int = 1,
+    threads: int | None = None,
 ) -> MinMax:
     """The range of a float32 mask of shape (H, W). NaN and infinities are ignored.
 
@@ -116,7 +121,7 @@ def minmax(
             array_of(mask, "a mask"),
             None if size is None else size_of(size),
             word_of(resample, "resample"),
-            whole_of(threads, "threads"),
+            _threads(threads),
         )
     )
 
@@ -125,13 +130,13 @@ def sigmoid(
     mask: NDArray[np.float32] | Buffer,
     *,
     out: NDArray[np.float32] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> NDArray[np.float32]:
     """1 / (1 + exp(-v)) of a float32 mask of shape (H, W): what a network's logits are before they are a mask.
 
     Within 2.5 units of float32's last place, and the same on every CPU. NaN stays NaN.
     """
-    result = _core.sigmoid(array_of(mask, "a mask"), out_of(out), whole_of(threads, "threads"))
+    result = _core.sigmoid(array_of(mask, "a mask"), out_of(out), _threads(threads))
     return given(result, out)
 
 
@@ -144,7 +149,7 @@ def resize_mask(
     rounding: MaskRounding = "nearest",
     dtype: Literal["uint8", "uint16", "float32"] = "uint8",
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """Resize a float32 mask of shape (H, W) to `size`, scaled to 0..255, 0..65535 or 0..1 as `dtype` says.
 
@@ -165,7 +170,7 @@ def resize_mask(
         word_of(rounding, "rounding"),
         dtype_name(dtype),
         out_of(out),
-        whole_of(threads, "threads"),
+        _threads(threads),
     )
     return given(result, out)
 
@@ -178,7 +183,7 @@ def blend(
     background: tuple[int, int, int] | None = None,
     threshold: int | None = None,
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Image:
     """Join an image and its alpha, shape (H, W) of the image's dtype, to RGBA of the image's dtype.
 
@@ -194,7 +199,7 @@ def blend(
         colour_of(background),
         _level(threshold),
         out_of(out),
-        whole_of(threads, "threads"),
+        _threads(threads),
     )
     return given(result, out)
 
@@ -210,7 +215,7 @@ def cutout(
     background: tuple[int, int, int] | None = None,
     threshold: int | None = None,
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Image:
     """`minmax` (before or after the mask is resized; none: it is on 0..1), `resize_mask` to the image's size, `blend`:
     fused by bands of rows."""
@@ -224,7 +229,7 @@ def cutout(
         colour_of(background),
         _level(threshold),
         out_of(out),
-        whole_of(threads, "threads"),
+        _threads(threads),
     )
     return given(result, out)
 
@@ -235,7 +240,7 @@ def estimate_foreground(
     *,
     radii: tuple[int, int, int] = (45, 12, 3),
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Image:
     """The subject's own colour, RGB of shape (H, W, 3), where the background shines through soft edges.
 
@@ -249,7 +254,7 @@ def estimate_foreground(
         array_of(alpha, "alpha"),
         radii_of(radii),
         out_of(out),
-        whole_of(threads, "threads"),
+        _threads(threads),
     )
     return given(result, out)
 

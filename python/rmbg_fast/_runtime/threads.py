@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import OptionError
@@ -17,7 +18,7 @@ def available(root: str | os.PathLike[str] = "/") -> int:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         cores = os.cpu_count() or 1
-    quota = _quota(Path(root))
+    quota = _quota(os.fspath(root))
     return max(1, cores if quota is None else min(cores, math.ceil(quota)))
 
 
@@ -42,9 +43,10 @@ def _from_environment() -> int | None:
     return None
 
 
-def _quota(root: Path) -> float | None:
+@lru_cache
+def _quota(root: str) -> float | None:
     """The smallest quota, in cores, of this process's cgroups and those above them; None: no limit."""
-    found = [quota for folder in _cgroups(root) if (quota := _quota_of(folder)) is not None]
+    found = [quota for folder in _cgroups(Path(root)) if (quota := _quota_of(folder)) is not None]
     return min(found, default=None)
 
 

@@ -16,9 +16,9 @@ from ..ops import Image
 _MAX_SIDE = 1 << 20
 
 
-def check_threads(threads: int) -> None:
+def check_threads(threads: int | None) -> None:
     """Raises OptionError."""
-    if whole_of(threads, "threads") < 1:
+    if threads is not None and whole_of(threads, "threads") < 1:
         raise OptionError(f"threads must be 1 or more, not {threads}")
 
 

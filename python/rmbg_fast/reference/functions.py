@@ -63,7 +63,7 @@ def preprocess(
     bgr: bool = False,
     dtype: Literal["float32", "float16"] = "float32",
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """As `ops.preprocess`."""
     check_threads(threads)
@@ -100,7 +100,7 @@ def minmax(
     *,
     size: tuple[int, int] | None = None,
     resample: MaskResample = "bilinear",
-    threads: int = 1,
+    threads: int | None = None,
 ) -> MinMax:
     """As `ops.minmax`; with `size` the whole resized mask is made and looked at."""
     check_threads(threads)
@@ -120,7 +120,7 @@ def sigmoid(
     mask: NDArray[np.float32] | Buffer,
     *,
     out: NDArray[np.float32] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> NDArray[np.float32]:
     """As `ops.sigmoid`: the exponential is 2^k * e^r, where r is what k times ln 2 leaves."""
     check_threads(threads)
@@ -148,7 +148,7 @@ def resize_mask(
     rounding: MaskRounding = "nearest",
     dtype: Literal["uint8", "uint16", "float32"] = "uint8",
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """As `ops.resize_mask`."""
     check_threads(threads)
@@ -183,7 +183,7 @@ def blend(
     background: tuple[int, int, int] | None = None,
     threshold: int | None = None,
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Image:
     """As `ops.blend`."""
     check_threads(threads)
@@ -209,7 +209,7 @@ def cutout(
     background: tuple[int, int, int] | None = None,
     threshold: int | None = None,
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Image:
     """As `ops.cutout`."""
     image = check_image(image)
@@ -232,7 +232,7 @@ def estimate_foreground(
     *,
     radii: tuple[int, int, int] = (45, 12, 3),
     out: NDArray[Any] | Buffer | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Image:
     """As `ops.estimate_foreground`."""
     check_threads(threads)
