@@ -57,3 +57,18 @@ def test_cutout(benchmark: Any, image: NDArray[Any], mask: NDArray[Any], who: st
         "pillow": lambda: pillow_cutout(image, mask),
     }
     benchmark(calls[who])
+
+
+@pytest.mark.parametrize("who", ["rmbg_fast", "reference", "numpy"])
+@pytest.mark.benchmark(group="sigmoid")
+def test_sigmoid(benchmark: Any, who: str) -> None:
+    logits = np.random.default_rng(0).normal(0, 8, (1024, 1024)).astype(np.float32)
+    out = np.empty_like(logits)
+    assert np.array_equal(ops.sigmoid(logits, out=out), reference.sigmoid(logits))
+    calls = {
+        "rmbg_fast": lambda: ops.sigmoid(logits, out=out),
+        "reference": lambda: reference.sigmoid(logits),
+        "numpy": lambda: 1 / (1 + np.exp(-logits)),
+    }
+    assert np.abs(calls["numpy"]() - out).max() < 1e-6
+    benchmark(calls[who])

@@ -130,13 +130,11 @@ py::tuple predict(Remover& remover, const py::array& image, const std::string& a
                   const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
                   const std::string& foreground, bool strict) {
   const Cut cut(image, alpha, background, threshold, foreground, py::none());
-  const py::array mask = output_array(py::none(), cut.input.array.dtype(),
-                                      {cut.input.view.height, cut.input.view.width}, cut.input.array);
+  const py::array mask =
+      output_array(py::none(), cut.input.array.dtype(), {cut.input.view.height, cut.input.view.width}, cut.input.array);
   const Plane plane = plane_output(mask);
   Outcome outcome;
-  without_gil([&] {
-    outcome = remover.predict(cut.input.view, cut.options, cut.estimate, strict, cut.target, plane);
-  });
+  without_gil([&] { outcome = remover.predict(cut.input.view, cut.options, cut.estimate, strict, cut.target, plane); });
   return py::make_tuple(cut.result, mask) + told(outcome);
 }
 

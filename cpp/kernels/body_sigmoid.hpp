@@ -12,9 +12,13 @@ namespace {
 
 using namespace rmbg::kernels;
 
-inline float sigmoid_of(float v) {
+inline float sigmoid_clamped(float v) {  // NaN becomes a number here
   const float low = v > -kSigmoidReach ? v : -kSigmoidReach;
-  const float x = -(low < kSigmoidReach ? low : kSigmoidReach);
+  return low < kSigmoidReach ? low : kSigmoidReach;
+}
+
+inline float sigmoid_of(float v) {  // that is clamped
+  const float x = -v;
   const float t = x * kExpPerLn2 + kExpMagic;
   const float k = t - kExpMagic;
   const float r = (x - k * kExpLn2High) - k * kExpLn2Low;
@@ -26,8 +30,7 @@ inline float sigmoid_of(float v) {
   p = ((p * r) * r + r) + 1.0f;
   const std::int32_t exponent = std::bit_cast<std::int32_t>(t) - std::bit_cast<std::int32_t>(kExpMagic) + 127;
   const float scale = std::bit_cast<float>(exponent << 23);
-  const float result = 1.0f / (1.0f + p * scale);
-  return v == v ? result : v;
+  return 1.0f / (1.0f + p * scale);
 }
 
 MinMax sigmoid(const float* src, std::size_t count, float* dst) {
@@ -36,7 +39,10 @@ MinMax sigmoid(const float* src, std::size_t count, float* dst) {
   MinMax range{kInfinity, -kInfinity};
   for (std::size_t at = 0; at < count; at += kChunk) {
     const std::size_t n = count - at < kChunk ? count - at : kChunk;
-    for (std::size_t i = 0; i < n; ++i) chunk[i] = sigmoid_of(src[at + i]);
+    // Loops of their own: together, the compiler branches on what is out of reach and vectorises nothing.
+    for (std::size_t i = 0; i < n; ++i) chunk[i] = sigmoid_clamped(src[at + i]);
+    for (std::size_t i = 0; i < n; ++i) chunk[i] = sigmoid_of(chunk[i]);
+    for (std::size_t i = 0; i < n; ++i) chunk[i] = src[at + i] == src[at + i] ? chunk[i] : src[at + i];
     for (std::size_t i = 0; i < n; ++i) dst[at + i] = chunk[i];
     const MinMax part = minmax(chunk, n);
     range.lo = part.lo < range.lo ? part.lo : range.lo;

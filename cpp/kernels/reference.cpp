@@ -59,7 +59,8 @@ void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int
         } else {
           std::int64_t n = h0 * (dy - weight) + static_cast<std::int64_t>(h1) * weight;
           if (job.out.rounding == Rounding::nearest) n += dx * dy / 2;
-          store(job.out, plane, y, x, static_cast<float>(n / (dx * dy)) * scale + bias);
+          const std::int64_t level = n / (dx * dy);
+          store(job.out, plane, y, x, static_cast<float>(level) * scale + bias);
         }
       }
     }

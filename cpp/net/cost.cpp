@@ -24,7 +24,8 @@ double tile_count(const Convolution& job, int side) {
     double count = 0;
     for (int phase = 0; phase < std::min(job.dilation, size); ++phase) {
       const int pixels = (size - phase + job.dilation - 1) / job.dilation;
-      count += (pixels + side - 1) / side;
+      const int tiles = (pixels + side - 1) / side;
+      count += tiles;
     }
     return count;
   };

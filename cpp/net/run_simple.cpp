@@ -72,7 +72,7 @@ void Run::pack(const Step& step) {
   const float* from = read(step.inputs[0]);
   float* to = write(step.output);
   const std::ptrdiff_t plane = std::ptrdiff_t{shape.height} * shape.width;
-  share(static_cast<std::size_t>(shape.batch * blocks), [&](std::size_t index, std::size_t) {
+  share(static_cast<std::size_t>(shape.batch) * static_cast<std::size_t>(blocks), [&](std::size_t index, std::size_t) {
     const int image = static_cast<int>(index) / blocks;
     const int first = static_cast<int>(index) % blocks * kBlock;
     const int lanes = std::min(kBlock, channels - first);
@@ -96,17 +96,18 @@ void Run::unpack(const Step& step) {
     const int channels = value(input).channels;
     const int blocks = blocks_of(channels);
     const float* from = read(input);
-    share(static_cast<std::size_t>(shape.batch * blocks), [&](std::size_t index, std::size_t) {
-      const int image = static_cast<int>(index) / blocks;
-      const int first = static_cast<int>(index) % blocks * kBlock;
-      const int lanes = std::min(kBlock, channels - first);
-      const float* block = from + static_cast<std::ptrdiff_t>(index) * plane * kBlock;
-      float* planes = to + (std::ptrdiff_t{image} * all_channels + before + first) * plane;
-      for (int lane = 0; lane < lanes; ++lane) {
-        for (std::ptrdiff_t pixel = 0; pixel < plane; ++pixel)
-          planes[lane * plane + pixel] = block[pixel * kBlock + lane];
-      }
-    });
+    share(static_cast<std::size_t>(shape.batch) * static_cast<std::size_t>(blocks),
+          [&](std::size_t index, std::size_t) {
+            const int image = static_cast<int>(index) / blocks;
+            const int first = static_cast<int>(index) % blocks * kBlock;
+            const int lanes = std::min(kBlock, channels - first);
+            const float* block = from + static_cast<std::ptrdiff_t>(index) * plane * kBlock;
+            float* planes = to + (std::ptrdiff_t{image} * all_channels + before + first) * plane;
+            for (int lane = 0; lane < lanes; ++lane) {
+              for (std::ptrdiff_t pixel = 0; pixel < plane; ++pixel)
+                planes[lane * plane + pixel] = block[pixel * kBlock + lane];
+            }
+          });
     before += channels;
   }
 }

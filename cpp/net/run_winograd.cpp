@@ -115,7 +115,7 @@ class Convolution {
 
   void transform_inputs(Blocks blocks, const Work& work) const {
     for (int b = 0; b < blocks.count; ++b) {
-      const Source& source = sources[static_cast<std::size_t>(blocks.begin + b)];
+      const Source& source = sources[static_cast<std::size_t>(blocks.begin) + static_cast<std::size_t>(b)];
       for (int t = 0; t < work.tile_count; ++t) {
         transform_input(source, work.tiles[t], work.inputs + place_of(t, b, blocks.count));
       }
