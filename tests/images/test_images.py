@@ -339,6 +339,12 @@ def test_bad_bytes(data: bytes, message: str) -> None:
         reading.read(data)
 
 
+@pytest.mark.parametrize("data", [b"", b"no picture at all" * 9, b"\xff\xd8\xff"], ids=["empty", "text", "3 bytes"])
+def test_what_has_no_beginning_is_refused_even_where_its_end_may_be_missing(data: bytes) -> None:
+    with pytest.raises(ImageError, match="the image bytes: is "):
+        reading.read(data, truncated="accept")
+
+
 def test_heic_without_pillow_heif_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(ImageError, match="pip install pillow-heif"):

@@ -168,8 +168,12 @@ def _from_file(file: IO[bytes], kind: Kind, name: str, deep: bool, accept: bool)
         return _from_file(io.BytesIO(data), kind, name, deep, False)
     except ImageTooLargeError:
         raise
-    except ImageError:
-        source = _from_file(io.BytesIO(_lengthened(data)), kind, name, deep, False)
+    except ImageError as refusal:
+        try:
+            longer = _lengthened(data)
+        except Exception:  # it has no beginning either
+            raise refusal from None
+        source = _from_file(io.BytesIO(longer), kind, name, deep, False)
     _warn_of_grey(name)
     return source
 
