@@ -10,8 +10,10 @@
 #include <thread>
 
 #include "core/error.hpp"
+#include "damaged_plans.hpp"
 #include "net/network.hpp"
 #include "network_kernels.hpp"
+#include "network_runs.hpp"
 #include "plain_network.hpp"
 #include "random_plan.hpp"
 
@@ -20,101 +22,6 @@ namespace {
 using namespace rmbg;
 using namespace rmbg::net;
 
-using Outputs = std::vector<Floats>;
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
-// As many threads as there is work for, which must be no more than were offered.
-Parallel on_threads(int threads) {
-  const auto run = [](void* context, void (*work)(void*, std::size_t), void* data, std::size_t count) {
-    if (count > reinterpret_cast<std::size_t>(context)) fail("share", "more threads than there are");
-    std::vector<std::thread> others;
-    for (std::size_t i = 1; i < count; ++i) others.emplace_back(work, data, i);
-    work(data, 0);
-    for (std::thread& other : others) other.join();
-  };
-  return {reinterpret_cast<void*>(std::size_t(threads)), run, threads};
-}
-
-Machine random_machine(Random& random) {
-  return {random.between(1, 3),
-          random.pick({std::size_t{1} << 12, std::size_t{1} << 17, std::size_t{1} << 20, std::size_t{1} << 24})};
-}
-
-std::string name(const Kernels& kernels, const Machine& machine) {
-  return text(kernels.name, {{"threads", machine.threads}, {"cache", double(machine.cache)}});
-}
-
-// The buffers of one run, to the byte.
-struct Buffered {
-  Buffered(const Plan& plan, const Schedule& schedule, const std::vector<Floats>& from) {
-    for (const Floats& input : from) inputs.push_back(input.data());
-    for (const int output : plan.outputs) {
-      const auto at = std::size_t(output);
-      results.emplace_back(floats_of(schedule.values[at].shape, plan.values[at]), kNaN);
-    }
-    for (Floats& output : results) outputs.push_back(output.data());
-  }
-  std::vector<const float*> inputs;
-  std::vector<float*> outputs;
-  Outputs results;
-};
-
-Outputs run(Network& network, const std::vector<Shape>& shapes, const std::vector<Floats>& inputs, int threads) {
-  const auto schedule = network.schedule(shapes);
-  Buffered buffers(network.plan(), *schedule, inputs);
-  network.run(*schedule, buffers.inputs.data(), buffers.outputs.data(), on_threads(threads));
-  return buffers.results;
-}
-
-// Memory full of not-a-numbers, and to the byte too: no step may read what no step wrote.
-struct Dirty {
-  explicit Dirty(std::size_t floats) : data(static_cast<float*>(::operator new(floats * sizeof(float), kLine))) {
-    std::fill(data, data + floats, kNaN);
-  }
-  ~Dirty() { ::operator delete(data, kLine); }
-  Dirty(const Dirty&) = delete;
-  Dirty& operator=(const Dirty&) = delete;
-  static constexpr std::align_val_t kLine{64};
-  float* const data;
-};
-
-Outputs run_dirty(const Plan& plan, const Floats& weights, const Schedule& schedule, const Kernels& kernels,
-                  const std::vector<Floats>& inputs, int threads) {
-  Buffered buffers(plan, schedule, inputs);
-  const Dirty arena(schedule.arena), scratch(schedule.scratch * std::size_t(threads));
-  const Buffers memory{weights.data(), buffers.inputs.data(), buffers.outputs.data(), arena.data, scratch.data};
-  execute(plan, schedule, kernels, memory, on_threads(threads));
-  return buffers.results;
-}
-
-std::vector<Floats> random_inputs(Random& random, const Plan& plan, const std::vector<Shape>& shapes) {
-  std::vector<Floats> all;
-  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
-    all.push_back(random.floats(std::ptrdiff_t(floats_of(shapes[i], plan.values[std::size_t(plan.inputs[i])]))));
-  }
-  return all;
-}
-
-Tensor tensor_of(const Floats& data, const Shape& shape, int channels) {
-  Tensor tensor(shape, channels);
-  std::copy(data.begin(), data.end(), tensor.data.begin());
-  return tensor;
-}
-
-// What was taken, and how far it was from the plain definition at most.
-enum Path { kF4, kF6, kShared, kSampled, kPooled, kAliased, kDirect, kDot, kPool, kResize, kAdd, kPaths };
-constexpr const char* kPathNames[] = {"winograd 4x4",
-                                      "winograd 6x6",
-                                      "shared weights",
-                                      "sampled on the way in",
-                                      "pooled on the way out",
-                                      "aliased",
-                                      "direct",
-                                      "to planes",
-                                      "pool",
-                                      "resize",
-                                      "add"};
-constexpr double kTolerance[kPaths] = {1e-5, 2e-5, 0, 0, 0, 0, 2e-6, 2e-6, 0, 5e-7, 1e-7};
 struct Taken {
   std::array<int, kPaths> count{};
   std::array<double, kPaths> error{};
@@ -200,49 +107,6 @@ Plan thinned(Random& random, const Plan& whole) {
   return plan;
 }
 
-std::vector<std::int64_t> encode(const Plan& plan) {
-  std::vector<std::int64_t> numbers{kPlanVersion};
-  const auto put = [&](auto... values) { (numbers.push_back(static_cast<std::int64_t>(values)), ...); };
-  const auto put_real = [&](double value) { numbers.push_back(std::bit_cast<std::int64_t>(value)); };
-  const auto put_list = [&](const std::vector<int>& values) {
-    put(values.size());
-    numbers.insert(numbers.end(), values.begin(), values.end());
-  };
-  const auto put_clamp = [&](Clamp clamp) {
-    put_real(clamp.low);
-    put_real(clamp.high);
-  };
-  put(plan.values.size());
-  for (const Value& value : plan.values) put(value.layout, value.channels);
-  put_list(plan.inputs);
-  put_list(plan.outputs);
-  put(plan.steps.size());
-  for (const Step& step : plan.steps) {
-    const Window& w = step.window;
-    const bool convolution = step.kind == StepKind::convolution;
-    put(step.kind);
-    put_list(step.inputs);
-    put(step.output);
-    if (convolution || step.kind == StepKind::max_pool) {
-      put(w.height, w.width, w.stride_y, w.stride_x, w.dilation_y, w.dilation_x, w.top, w.left, w.bottom, w.right);
-    }
-    if (step.kind == StepKind::max_pool) put(step.ceil);
-    if (convolution) {
-      put(step.weights, step.bias);
-      put_clamp(step.first);
-      put(step.residual);
-    }
-    if (convolution || step.kind == StepKind::add) put_clamp(step.second);
-    if (step.kind == StepKind::resize) {
-      put(step.resize.height, step.resize.width);
-      put_real(step.resize.scale_y);
-      put_real(step.resize.scale_x);
-      put(step.resize.coordinates, step.resize.interpolation);
-    }
-  }
-  return numbers;
-}
-
 void check_plan(Random& random, const RandomPlan& made, Taken& taken) {
   const std::vector<Shape> shapes = made.inputs();
   const std::vector<Floats> inputs = random_inputs(random, made.plan, shapes);
@@ -318,78 +182,6 @@ void check_two_at_once(Random& random, const RandomPlan& made, int largest) {
   for (const Caller& caller : callers) {
     for (std::size_t i = 0; i < caller.got.size(); ++i)
       expect_same(name(kernels, machine) + ", two at once", caller.got[i], caller.expected[i]);
-  }
-}
-
-void damage(Random& random, std::vector<std::int64_t>& numbers) {
-  const auto at = [&]() -> std::int64_t& { return numbers[std::size_t(random.between(0, int(numbers.size()) - 1))]; };
-  switch (random.between(0, 5)) {
-    case 0:
-      numbers.resize(std::size_t(random.between(1, int(numbers.size()))));
-      break;
-    case 1:
-      numbers.insert(numbers.begin() + random.between(0, int(numbers.size())), std::int64_t(random.bits()));
-      break;
-    case 2:
-      at() = random.pick({std::int64_t{-1}, INT64_MAX, INT64_MIN, std::int64_t{1} << 32, std::int64_t{1} << 20,
-                          std::bit_cast<std::int64_t>(double{kNaN}), std::bit_cast<std::int64_t>(1e300)});
-      break;
-    case 3:
-      at() = at();
-      break;
-    default:
-      at() ^= std::int64_t(std::uint64_t{1} << random.between(0, random.pick({3, 63})));
-  }
-}
-
-// May the plan be run here? What a damaged one asks for can be far too large, which is no fault of its reader.
-bool small(const Plan& plan) {
-  for (const Value& value : plan.values) {
-    if (value.channels > 200) return false;
-  }
-  for (const Step& step : plan.steps) {
-    const Window& w = step.window;
-    for (const int size :
-         {w.height, w.width, w.stride_y, w.stride_x, w.dilation_y, w.dilation_x, w.top, w.left, w.bottom, w.right}) {
-      if (size > 20) return false;
-    }
-    if (std::max(step.resize.height, step.resize.width) > 100 || std::max(step.resize.scale_y, step.resize.scale_x) > 4)
-      return false;
-  }
-  return true;
-}
-
-void run_damaged(Random& random, const Plan& plan, const RandomPlan& made) {
-  if (!small(plan)) return;
-  const std::vector<Shape> shapes(plan.inputs.size(), made.inputs()[0]);
-  const Machine machine{1, std::size_t{1} << 20};
-  const Schedule schedule = net::schedule(plan, shapes, machine);
-  double products = 0;
-  for (const Step& step : plan.steps) {
-    double depth = step.window.height * step.window.width;
-    for (const int input : step.inputs) depth += depth * padded(plan.values[std::size_t(input)]);
-    products += depth * double(floats_of(schedule.values[std::size_t(step.output)].shape,
-                                         plan.values[std::size_t(step.output)]));
-  }
-  if (products > 1e8) return;
-  run_dirty(plan, made.weights, schedule, *tiers_here().back(), random_inputs(random, plan, shapes), 1);
-}
-
-// Whatever the numbers are, they are refused or make a plan that runs.
-void check_decode(Random& random, const RandomPlan& made, int& refused, int& decoded) {
-  const std::vector<std::int64_t> numbers = encode(made.plan);
-  if (encode(decode(numbers.data(), numbers.size(), made.weights.size())) != numbers) fail("decode", "another plan");
-  for (int times = 0; times < 50; ++times) {
-    std::vector<std::int64_t> damaged = numbers;
-    for (int more = random.between(1, 3); more > 0; --more) damage(random, damaged);
-    damaged = std::vector<std::int64_t>(damaged.begin(), damaged.end());  // to the byte
-    try {
-      const Plan plan = decode(damaged.data(), damaged.size(), made.weights.size());
-      ++decoded;
-      if (times < 10) run_damaged(random, plan, made);
-    } catch (const Error&) {
-      ++refused;
-    }
   }
 }
 
