@@ -24,7 +24,7 @@ build() {
   echo "== build: $name"
   cmake -S "$root" -B "$work/$name" -DRMBG_FAST_PYTHON=OFF -DRMBG_FAST_CHECKER=ON -DRMBG_FAST_WERROR=ON "$@" >"$work/$name.log" 2>&1 ||
     { cat "$work/$name.log" >&2; return 1; }
-  cmake --build "$work/$name" --parallel "${JOBS:-2}" --target ${targets:-check_kernels check_network check_pipeline}
+  cmake --build "$work/$name" --parallel "${JOBS:-2}" --target ${targets:-check_codecs check_kernels check_network check_pipeline}
 }
 
 have() { command -v "$1" >/dev/null; }
@@ -61,22 +61,27 @@ if [[ ${TIDY:-0} == 1 ]]; then # Debian's 14 does not know our CPU features: pip
 fi
 echo "== run: release"
 "$work/release/check_kernels" "$rounds" "$seed"
+"$work/release/check_codecs" "$rounds" "$seed"
 "$work/release/check_network" "$rounds" "$seed"
 "$work/release/check_pipeline" "$((rounds / 10))"
 echo "== fuzz: the kernels' tiers, ${fuzz_seconds} s each, FUZZ_SEED=$fuzz_seed"
 "$work/release/check_kernels" "${fuzz_seconds}s" "$fuzz_seed"
+"$work/release/check_codecs" "${fuzz_seconds}s" "$fuzz_seed"
 
 build sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=address,undefined
 echo "== run: address and undefined-behaviour sanitizers"
 "$work/sanitize/check_kernels" "$rounds" "$seed"
+"$work/sanitize/check_codecs" $((rounds / 4)) "$seed"
 echo "== fuzz, sanitized: FUZZ_SEED=$fuzz_seed"
 "$work/sanitize/check_kernels" "${fuzz_seconds}s" "$fuzz_seed"
+"$work/sanitize/check_codecs" "${fuzz_seconds}s" "$fuzz_seed"
 "$work/sanitize/check_network" $((rounds / 2)) "$seed"
 
 "$work/sanitize/check_pipeline" "$((rounds / 20))"
 
-targets="check_network check_pipeline" build thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=thread
+targets="check_codecs check_network check_pipeline" build thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=thread
 echo "== run: thread sanitizer"
+"$work/thread/check_codecs" $((rounds / 5)) "$seed"
 "$work/thread/check_network" $((rounds / 5)) "$seed" 24
 TSAN_OPTIONS=die_after_fork=0 "$work/thread/check_pipeline" "$((rounds / 20))"
 
@@ -84,6 +89,7 @@ if [[ $(uname -m) == x86_64 ]] && have qemu-x86_64; then
   for cpu in Nehalem Haswell; do
     echo "== run: qemu-x86_64 -cpu $cpu"
     on_cpu "$cpu" "$work/release/check_kernels" "$emulated_rounds" "$seed"
+    on_cpu "$cpu" "$work/release/check_codecs" "$emulated_rounds" "$seed"
     on_cpu "$cpu" "$work/release/check_network" "$emulated_rounds" "$seed" "$emulated_side"
   done
 else
@@ -95,6 +101,7 @@ if have aarch64-linux-gnu-g++ && have qemu-aarch64; then
     -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static
   echo "== run: qemu-aarch64"
   qemu-aarch64 "$work/aarch64/check_kernels" "$emulated_rounds" "$seed"
+  qemu-aarch64 "$work/aarch64/check_codecs" "$emulated_rounds" "$seed"
   qemu-aarch64 "$work/aarch64/check_network" "$emulated_rounds" "$seed" "$emulated_side"
 else
   echo "not run: AArch64 (needs aarch64-linux-gnu-g++ and qemu-aarch64)"

@@ -82,9 +82,10 @@ bool overlap(const py::array& a, const py::array& b) {
   return a_begin < b_end && b_begin < a_end;
 }
 
-ImageInput image_input(const py::array& array) {
+ImageInput image_input(const py::array& array, bool grey_alpha) {
   const py::ssize_t channels = array.ndim() == 3 ? array.shape(2) : 1;
-  const bool shaped = (array.ndim() == 2 || array.ndim() == 3) && (channels == 1 || channels == 3 || channels == 4);
+  const bool known = channels == 1 || channels == 3 || channels == 4 || (channels == 2 && grey_alpha);
+  const bool shaped = (array.ndim() == 2 || array.ndim() == 3) && known;
   if (!shaped || !(is<std::uint8_t>(array) || is<std::uint16_t>(array))) {
     throw Error(ErrorKind::image,
                 "an image must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4), not " + describe(array));

@@ -28,8 +28,9 @@ struct PlaneInput {
   Plane view;
 };
 
-// uint8 or uint16, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), any strides. Throws Error(image).
-ImageInput image_input(const py::array& array);
+// uint8 or uint16, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), with `grey_alpha` also (H, W, 2), any strides. Throws
+// Error(image).
+ImageInput image_input(const py::array& array, bool grey_alpha = false);
 // float32 (H, W). Throws Error(image).
 MaskInput mask_input(const py::array& array);
 // uint8 or uint16 (H, W). Throws Error(image).

@@ -26,6 +26,7 @@ bool cpu_has(int leaf1_ecx, int leaf7_ebx, unsigned long long states, int leaf7_
 }
 
 constexpr int kFma = 1 << 12, kAvx = 1 << 28, kF16c = 1 << 29;
+constexpr int kClmul = 1 << 1, kBmi = 1 << 3 | 1 << 8;
 constexpr int kAvx2 = 1 << 5, kAvx512 = 1 << 16 | 1 << 17 | 1 << 30 | static_cast<int>(1u << 31);
 constexpr int kVbmi = 1 << 1, kVnni = 1 << 11;
 constexpr unsigned long long kYmm = 6, kZmm = 0xe6;
@@ -50,6 +51,17 @@ bool cpu_has_fma() {
   return cpu_has(kAvx | kFma, 0, kYmm);
 #elif defined(__x86_64__)
   return __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+bool cpu_has_avx2_bmi2_clmul() {
+#if defined(_MSC_VER) && defined(_M_X64)
+  return cpu_has_avx2() && cpu_has(kClmul, kBmi, kYmm);
+#elif defined(__x86_64__)
+  return cpu_has_avx2() && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+         __builtin_cpu_supports("pclmul");
 #else
   return false;
 #endif

@@ -8,6 +8,8 @@ namespace rmbg {
 // AVX2 and F16C, and an operating system that saves the wide registers.
 bool cpu_has_avx2();
 bool cpu_has_fma();
+// AVX2, and BMI2 and carry-less multiplication, which came with it or before it.
+bool cpu_has_avx2_bmi2_clmul();
 // AVX-512 F, VL, BW and DQ (Skylake-X and later), saved by the operating system too.
 bool cpu_has_avx512();
 // Those, and VBMI and VNNI (Ice Lake, Zen 4 and later).

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace rmbg {
+namespace rmbg::codecs {
 
 // `filtered` has `height` rows, each a filter type and `row_bytes` bytes; `rows`, which must not overlap it, takes
 // height x row_bytes bytes. pixel_bytes is 1 (of samples below 8 bits too), 2, 3, 4, 6 or 8 and divides row_bytes.
@@ -11,4 +11,4 @@ namespace rmbg {
 std::int64_t png_unfilter(const std::uint8_t* filtered, std::int64_t height, std::int64_t row_bytes,
                           std::int64_t pixel_bytes, std::uint8_t* rows);
 
-}  // namespace rmbg
+}  // namespace rmbg::codecs

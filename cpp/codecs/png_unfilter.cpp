@@ -1,23 +1,14 @@
-#include "pipeline/png_unfilter.hpp"
+#include "codecs/png_unfilter.hpp"
 
 #include <algorithm>
 #include <vector>
 
-namespace rmbg {
+#include "codecs/paeth.hpp"
+
+namespace rmbg::codecs {
 namespace {
 
 using u8 = std::uint8_t;
-
-int distance(int a, int b) { return a < b ? b - a : a - b; }
-
-// The neighbour nearest to left + up - corner; ties go to the left one, then to the upper one.
-u8 paeth(int left, int up, int corner) {
-  const int to_left = distance(up, corner);
-  const int to_up = distance(left, corner);
-  const int to_corner = distance(left + up, 2 * corner);
-  const int nearest = to_up <= to_corner ? up : corner;
-  return static_cast<u8>(to_left <= to_up && to_left <= to_corner ? left : nearest);
-}
 
 // N bytes a pixel, so that `left` and `corner` stay in registers: what is left of the first pixel is 0.
 template <int N, typename Predict>
@@ -50,7 +41,8 @@ bool undo_row(int type, const u8* src, const u8* above, std::int64_t bytes, u8* 
       undo<N>(src, above, bytes, dst, [](u8 left, u8 up, u8) { return static_cast<u8>((left + up) >> 1); });
       return true;
     case 4:
-      undo<N>(src, above, bytes, dst, paeth);
+      undo<N>(src, above, bytes, dst,
+              [](u8 left, u8 up, u8 corner) { return static_cast<u8>(paeth(left, up, corner)); });
       return true;
     default:
       return false;
@@ -90,4 +82,4 @@ std::int64_t png_unfilter(const u8* filtered, std::int64_t height, std::int64_t 
   }
 }
 
-}  // namespace rmbg
+}  // namespace rmbg::codecs

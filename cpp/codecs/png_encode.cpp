@@ -1,0 +1,258 @@
+#include "codecs/png_encode.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <mutex>
+#include <optional>
+
+#include "codecs/deflate.hpp"
+#include "core/buffer.hpp"
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace rmbg::codecs {
+namespace {
+
+using u8 = std::uint8_t;
+
+constexpr std::size_t kBandBytes = 1 << 20;
+constexpr std::size_t kFrame = 12;  // of a chunk: length, type, checksum
+constexpr u8 kSignature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+constexpr std::size_t kHeaderBytes = 13;
+constexpr std::size_t kBandRoom = kFrame + 2 + 4 + 8;  // besides deflated_bound
+constexpr std::size_t kSampledGroups = 32;             // of a row, for its filter
+
+void big_endian(u8* to, std::uint32_t value) {
+  for (int i = 0; i < 4; ++i) to[i] = static_cast<u8>(value >> (24 - 8 * i));
+}
+
+// How the filtered rows are cut into bands. Sizes in bytes.
+struct Bands {
+  explicit Bands(const ImageView& image)
+      : height(image.height),
+        pixel(static_cast<std::size_t>(image.channels * bytes_of(image.sample))),
+        row(pixel * static_cast<std::size_t>(image.width) + 1),
+        rows(static_cast<std::int32_t>(std::clamp<std::size_t>(kBandBytes / row, 1, static_cast<std::size_t>(height)))),
+        count((height + rows - 1) / rows) {}
+
+  std::int32_t first(std::int32_t band) const { return band * rows; }
+  std::int32_t end(std::int32_t band) const { return std::min(height, first(band) + rows); }
+  std::size_t bytes(std::int32_t band) const { return row * static_cast<std::size_t>(end(band) - first(band)); }
+  // Every band but the last has as much room.
+  std::size_t room() const { return deflated_bound(bytes(0)) + kBandRoom; }
+
+  std::int32_t height;
+  std::size_t pixel;
+  std::size_t row;
+  std::int32_t rows;
+  std::int32_t count;
+};
+
+// Rows as the file has them: packed, 16 bits with the higher byte first.
+class FileRows {
+ public:
+  FileRows(const ImageView& image, std::size_t bytes) : image_(image), bytes_(bytes) {
+    as_they_are_ = image.sample == Sample::u8 && is_packed(image);
+    memory_.reserve(as_they_are_ ? bytes : 3 * bytes);
+    std::memset(memory_.data(), 0, bytes);
+  }
+  // Row y stays valid while the one after it is asked for. Row -1 is all zeros.
+  const u8* operator()(std::int32_t y) {
+    u8* const zeros = static_cast<u8*>(memory_.data());
+    if (y < 0) return zeros;
+    const u8* from = static_cast<const u8*>(image_.data) + y * image_.stride;
+    if (as_they_are_) return from;
+    u8* to = zeros + bytes_ * static_cast<std::size_t>(1 + y % 2);
+    const bool wide = image_.sample == Sample::u16;
+    kernels::active().pack({from, image_.stride, image_.pixel_stride, image_.channel_stride, image_.width,
+                            image_.channels, wide, false, to, 0},
+                           0, 1);
+    if (wide) {
+      for (std::size_t i = 0; i < bytes_; i += 2) std::swap(to[i], to[i + 1]);
+    }
+    return to;
+  }
+
+ private:
+  ImageView image_;
+  std::size_t bytes_;
+  bool as_they_are_;
+  Buffer memory_;
+};
+
+bool all_zero(const u8* p, std::size_t n) { return p[0] == 0 && std::memcmp(p, p + 1, n - 1) == 0; }
+
+Filter choose_filter(const CodecTable& table, const FilterRow& row) {
+  std::uint64_t costs[kFilters];
+  table.costs(row, std::max(kGroup, row.bytes / kSampledGroups), costs);
+  // Empty rows are no matter of the filter, but their type byte then goes on with the run.
+  if (costs[kNone] == 0 && all_zero(row.row, row.bytes)) return kNone;
+  Filter best = kUp;
+  for (const Filter filter : {kSub, kPaeth, kAverage, kNone}) {
+    if (costs[filter] < costs[best]) best = filter;
+  }
+  return best;
+}
+
+// One thread's memory, for one band after the other.
+class BandEncoder {
+ public:
+  BandEncoder(const CodecTable& table, const ImageView& image, const Bands& bands)
+      : table_(table), bands_(bands), rows_(image, bands.row - 1), deflater_(table, bands.bytes(0)) {}
+
+  // The deflated rows at `to`, with the head of zlib's stream before the first. Gives their end.
+  u8* encode(std::int32_t band, u8* to) {
+    if (band == 0) {
+      *to++ = 0x78;  // deflate with a window of 32 KiB
+      *to++ = 0x01;
+    }
+    deflater_.begin_band(to);
+    const std::int32_t end = bands_.end(band);
+    std::size_t filled = 0;
+    const u8* above = rows_(bands_.first(band) - 1);
+    for (std::int32_t y = bands_.first(band); y < end; ++y) {
+      const FilterRow row{rows_(y), above, bands_.row - 1, bands_.pixel};
+      u8* dst = deflater_.data() + filled;
+      const Filter filter = choose_filter(table_, row);
+      *dst = filter;
+      table_.filter(filter, row, dst + 1);
+      above = row.row;
+      filled += bands_.row;
+      deflater_.add(filled, y + 1 == end);
+    }
+    return deflater_.end_band(band + 1 == bands_.count);
+  }
+  std::uint32_t adler() const { return deflater_.adler(); }
+
+ private:
+  const CodecTable& table_;
+  const Bands& bands_;
+  FileRows rows_;
+  BandDeflater deflater_;
+};
+
+// Writes chunks one behind the other.
+class ChunkWriter {
+ public:
+  ChunkWriter(const CodecTable& table, u8* at) : table_(table), at_(at) {}
+  u8* at() const { return at_; }
+
+  void raw(const u8* data, std::size_t bytes) {
+    std::memcpy(at_, data, bytes);
+    at_ += bytes;
+  }
+  void chunk(const char* type, const u8* data, std::size_t bytes) {
+    big_endian(at_, static_cast<std::uint32_t>(bytes));
+    std::memcpy(at_ + 4, type, 4);
+    if (bytes) std::memcpy(at_ + 8, data, bytes);
+    big_endian(at_ + 8 + bytes, table_.crc32(0, at_ + 4, bytes + 4));
+    at_ += kFrame + bytes;
+  }
+
+ private:
+  const CodecTable& table_;
+  u8* at_;
+};
+
+void write_header(ChunkWriter& out, const ImageView& image) {
+  constexpr u8 kColourTypes[] = {0, 0, 4, 2, 6};  // of 1 to 4 channels
+  u8 header[kHeaderBytes] = {};
+  big_endian(header, static_cast<std::uint32_t>(image.width));
+  big_endian(header + 4, static_cast<std::uint32_t>(image.height));
+  header[8] = image.sample == Sample::u16 ? 16 : 8;
+  header[9] = kColourTypes[image.channels];
+  out.raw(kSignature, sizeof kSignature);
+  out.chunk("IHDR", header, sizeof header);
+}
+
+// The IDAT chunks, side by side at last. Band k is encoded where `room` a band leaves it its own place, or at once
+// behind the one before it where that is finished: with one thread nothing is moved.
+class ImageData {
+ public:
+  ImageData(const CodecTable& table, const Bands& bands, u8* to)
+      : table_(table), bands_(bands), to_(to), end_(to), done_(static_cast<std::size_t>(bands.count)) {}
+
+  u8* place(std::int32_t band) {
+    const std::lock_guard lock(mutex_);
+    return band == moved_ ? end_ : to_ + bands_.room() * static_cast<std::size_t>(band);
+  }
+  void finish(std::int32_t band, u8* at, std::size_t deflated, std::uint32_t adler) {
+    std::memcpy(at + 4, "IDAT", 4);
+    const std::uint32_t crc = table_.crc32(0, at + 4, deflated + 4);
+    const std::lock_guard lock(mutex_);
+    done_[static_cast<std::size_t>(band)] = {at, deflated, crc, adler};
+    for (; moved_ < bands_.count && done_[static_cast<std::size_t>(moved_)].at; ++moved_) append();
+  }
+  u8* end() const { return end_; }
+
+ private:
+  struct Band {
+    u8* at;
+    std::size_t deflated;
+    std::uint32_t crc;
+    std::uint32_t adler;
+  };
+
+  void append() {
+    const Band& band = done_[static_cast<std::size_t>(moved_)];
+    std::size_t bytes = band.deflated;
+    std::uint32_t crc = band.crc;
+    if (band.at != end_) std::memmove(end_ + 4, band.at + 4, bytes + 4);
+    adler_ = moved_ == 0 ? band.adler : adler32_of_both(adler_, band.adler, bands_.bytes(moved_));
+    if (moved_ + 1 == bands_.count) {
+      big_endian(end_ + 8 + bytes, adler_);
+      crc = table_.crc32(crc, end_ + 8 + bytes, 4);
+      bytes += 4;
+    }
+    big_endian(end_, static_cast<std::uint32_t>(bytes));
+    big_endian(end_ + 8 + bytes, crc);
+    end_ += kFrame + bytes;
+  }
+
+  const CodecTable& table_;
+  const Bands& bands_;
+  u8* to_;
+  u8* end_;
+  std::vector<Band> done_;
+  std::int32_t moved_ = 0;  // so many bands lie where they belong
+  std::uint32_t adler_ = 1;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+std::size_t png_bound(const ImageView& image, const std::vector<PngChunk>& chunks) {
+  const Bands bands(image);
+  const double roughly = static_cast<double>(bands.row + 64) * image.height;
+  if (roughly > static_cast<double>(std::numeric_limits<std::ptrdiff_t>::max() / 2)) {
+    throw Error(ErrorKind::image_too_large, "the picture is too large for memory");
+  }
+  std::size_t bytes = sizeof kSignature + 2 * kFrame + kHeaderBytes;
+  for (const PngChunk& chunk : chunks) bytes += kFrame + chunk.bytes;
+  return bytes + bands.room() * static_cast<std::size_t>(bands.count);
+}
+
+std::size_t png_encode(const CodecTable& table, const ImageView& image, const std::vector<PngChunk>& chunks,
+                       int threads, u8* file) {
+  const Bands bands(image);
+  ChunkWriter head(table, file);
+  write_header(head, image);
+  for (const PngChunk& chunk : chunks) head.chunk(chunk.type, chunk.data, chunk.bytes);
+  ImageData data(table, bands, head.at());
+  parallel_items(threads, bands.count, [&](const auto& next) {
+    std::optional<BandEncoder> encoder;  // not where the others have taken all
+    for (std::int32_t band = 0; next(band);) {
+      if (!encoder) encoder.emplace(table, image, bands);
+      u8* at = data.place(band);
+      u8* end = encoder->encode(band, at + 8);
+      data.finish(band, at, static_cast<std::size_t>(end - at) - 8, encoder->adler());
+    }
+  });
+  ChunkWriter tail(table, data.end());
+  tail.chunk("IEND", nullptr, 0);
+  return static_cast<std::size_t>(tail.at() - file);
+}
+
+}  // namespace rmbg::codecs

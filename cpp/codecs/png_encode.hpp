@@ -1,0 +1,39 @@
+// PNG files (third edition of the specification, W3C), written fast: size near that of zlib's level 1.
+//
+// The rows are cut into bands of about 1 MiB, by the picture's shape alone, and the bands encoded by several threads.
+// The bytes do not depend on how many, nor on the tier. Each row gets the filter whose residuals' sum is least on a
+// sample of it; bands end at a whole byte, in an empty stored block, and become an IDAT chunk each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "codecs/kernels.hpp"
+#include "core/image.hpp"
+
+namespace rmbg::codecs {
+
+// An ancillary chunk before the image data, written as it is.
+struct PngChunk {
+  char type[4];
+  const std::uint8_t* data;
+  std::size_t bytes;
+};
+
+// An upper bound of the file's size; the encoder needs as much memory at its destination. It is the sum of
+//   8 + 25 + 12          signature, IHDR, IEND
+//   12 + bytes           of each chunk
+//   deflated_bound(n)    of each band of n filtered bytes (deflate.hpp has the proof), 12 for its chunk, 2 + 4 for the
+//                        head and the checksum of zlib's stream, and 8 that the last step may write beyond its bits.
+// A band has at least 1 byte a row more than its pixels. In all: below pixels x (1 + 1/5000) + 64 a row for each row
+// longer than 1 MiB, and pixels + rows + 80 for small pictures. Throws Error(image_too_large) where it does not fit
+// ptrdiff_t.
+std::size_t png_bound(const ImageView& image, const std::vector<PngChunk>& chunks);
+
+// Writes the file of `image`, 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA, straight alpha) channels of 8 or 16
+// bits at any strides, to `file`, png_bound bytes, and gives its size. Throws std::bad_alloc.
+std::size_t png_encode(const CodecTable& table, const ImageView& image, const std::vector<PngChunk>& chunks,
+                       int threads, std::uint8_t* file);
+
+}  // namespace rmbg::codecs
