@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from rmbg_fast._cli import main
-from rmbg_fast._images import png16, reading, writing
+from rmbg_fast._images import reading, writing
 from rmbg_fast._scene import Scene
 from rmbg_fast._storage import writing as storage
 from rmbg_fast.errors import DeviceError, ModelError, ModelOutputError, OptionError, RmbgError, RuntimeNotFoundError
@@ -193,7 +193,7 @@ def test_cutout_mask_threshold_background_and_alpha() -> None:
 
 def test_a_16_bit_png_stays_one(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     pixels = np.full((6, 8, 3), (1000, 2000, 60001), np.uint16)
-    data = png16.encode(pixels)
+    data = writing.encode_png(pixels)
     Path("deep.png").write_bytes(data)
 
     def run(target: str, *options: str) -> Any:

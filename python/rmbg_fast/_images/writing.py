@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import IO, cast
+from collections.abc import Sequence
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .. import _core
+from .._runtime import threads
 from .._storage.writing import write
 from ..errors import ImageWarning, OutputError
-from . import formats, png16
+from . import formats
 from .arrays import Pixels
 from .depth import to_8_bit
 from .metadata import Metadata, of_pillow
@@ -37,11 +40,19 @@ def encode(pixels: Pixels, metadata: Metadata, known: formats.Format) -> bytes:
 
     PNG keeps uint16 as 16 bits a sample; in the other formats it is rounded to 8. Raises as `formats.encode` does.
     """
-    if known.name == "png" and pixels.dtype == np.uint16:
-        return png16.encode(cast(NDArray[np.uint16], pixels), metadata.png_chunks())
-    if known.name != "png":
-        _warn(metadata)
+    if known.name == "png":
+        return encode_png(pixels, metadata.png_chunks())
+    _warn(metadata)
     return formats.encode(_to_pil(pixels, metadata), metadata, known)
+
+
+def encode_png(pixels: NDArray[Any], chunks: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """The bytes of a PNG file of `pixels`, uint8 or uint16 of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4).
+
+    `chunks`, types and bodies, stand before the image data. The core writes it, on as many threads as there are by
+    default; the bytes do not depend on their number.
+    """
+    return _core.png_encode(pixels, chunks=chunks, threads=threads.chosen(None))
 
 
 def _warn(metadata: Metadata) -> None:
@@ -62,10 +73,18 @@ def save(image: Image.Image, target: str | os.PathLike[str] | IO[bytes], *, form
     but as AVIF and JPEG. Raises OptionError for the format, OutputError when writing fails.
     """
     if isinstance(target, (str, os.PathLike)):
-        write(target, formats.encode(image, of_pillow(image.info), formats.output_format(format, target)))
+        write(target, _encode_pil(image, formats.output_format(format, target)))
         return
-    data = formats.encode(image, of_pillow(image.info), formats.output_format(format or "png"))
+    data = _encode_pil(image, formats.output_format(format or "png"))
     try:
         target.write(data)
     except (OSError, ValueError) as exc:
         raise OutputError(f"the result could not be written to the file object: {exc}") from exc
+
+
+def _encode_pil(image: Image.Image, known: formats.Format) -> bytes:
+    metadata = of_pillow(image.info)
+    plain = image.mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info and 0 not in image.size
+    if known.name == "png" and plain:
+        return encode_png(np.asarray(image), metadata.png_chunks())
+    return formats.encode(image, metadata, known)
