@@ -1,7 +1,7 @@
 """What others write for a GPU, each in a process of its own: `python benches/gpu_rivals.py NAME MODEL`, JSON out.
 
-limit: the bare model in a loop, tensors bound on the device, nothing else. usual: NumPy, Pillow and onnxruntime-gpu as
-the model cards show them. rembg: that package, where it is installed. torch-fp16: the network in PyTorch, float16,
+limit, limit-nhwc: the bare model in a loop, tensors bound on the device, nothing else. usual: NumPy,
+Pillow and onnxruntime-gpu as the model cards show them. rembg: that package, where it is installed. torch-fp16: the network in PyTorch, float16,
 channels last, with random weights, the picture resized on the device.
 """
 
@@ -42,7 +42,7 @@ def small_model(folder: Path) -> Path:
     return path
 
 
-def onnx_session(model: str | bytes, device: str) -> Any:
+def onnx_session(model: str | bytes, device: str, options_of_provider: dict[str, str] | None = None) -> Any:
     import onnxruntime
 
     if device != "cpu":
@@ -50,7 +50,7 @@ def onnx_session(model: str | bytes, device: str) -> Any:
     provider = "CPUExecutionProvider" if device == "cpu" else "CUDAExecutionProvider"
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=[provider])
+    session = onnxruntime.InferenceSession(model, options, providers=[(provider, options_of_provider or {})])
     if session.get_providers()[0] != provider:
         raise RuntimeError(f"ONNX Runtime took {session.get_providers()} instead of {provider}")
     return session
@@ -90,10 +90,11 @@ def say(who: str, what: str, ms: float, rate: float, **more: Any) -> None:
     print(json.dumps({"who": who, "picture": what, "ms alone": f"{ms:.2f}", "images/s": f"{rate:.1f}", **more}))
 
 
-def limit(model: str | bytes, device: str, seconds: float, batch: int = 1) -> None:
+def limit(model: str | bytes, device: str, seconds: float, batch: int = 1, *, nhwc: bool = False) -> None:
     import onnxruntime
 
-    session = onnx_session(model, device)
+    session = onnx_session(model, device, {"prefer_nhwc": "1"} if nhwc and device != "cpu" else {})
+    how = ", prefer_nhwc" if nhwc else ""
     port, output = session.get_inputs()[0], session.get_outputs()[0]
     shape = [batch, *port.shape[1:]]
     data = np.random.default_rng(0).random(shape, np.float32) - 0.5
@@ -105,11 +106,11 @@ def limit(model: str | bytes, device: str, seconds: float, batch: int = 1) -> No
         binding.bind_ortvalue_output(output.name, result)
         return lambda: session.run_with_iobinding(binding)
 
-    calls = [bound() for _ in range(3)]
+    calls = [bound() for _ in range(4)]
     ms = milliseconds(calls[0], seconds)
-    for threads in (1, 2, 3):
+    for threads in (1, 2, 3, 4):
         rate = batch * images_per_second(calls[:threads], seconds)
-        say(f"the bare model, bound, threads: {threads}", f"batch {batch}", ms, rate)
+        say(f"the bare model, bound{how}, threads: {threads}", f"batch {batch}", ms, rate)
 
 
 def batch_of_8(model: str) -> bytes:
@@ -204,13 +205,14 @@ def torch_fp16(device: str, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("name", choices=["limit", "limit-batch-8", "usual", "rembg", "torch-fp16"])
+    parser.add_argument("name", choices=["limit", "limit-nhwc", "limit-batch-8", "usual", "rembg", "torch-fp16"])
     parser.add_argument("model")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=2.0)
     chosen = parser.parse_args()
     ways: dict[str, Callable[[], None]] = {
         "limit": lambda: limit(chosen.model, chosen.device, chosen.seconds),
+        "limit-nhwc": lambda: limit(chosen.model, chosen.device, chosen.seconds, nhwc=True),
         "limit-batch-8": lambda: limit(batch_of_8(chosen.model), chosen.device, chosen.seconds, 8),
         "usual": lambda: usual(chosen.model, chosen.device, chosen.seconds),
         "rembg": lambda: rembg(chosen.model, chosen.device, chosen.seconds),

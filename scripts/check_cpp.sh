@@ -24,7 +24,8 @@ build() {
   echo "== build: $name"
   cmake -S "$root" -B "$work/$name" -DRMBG_FAST_PYTHON=OFF -DRMBG_FAST_CHECKER=ON -DRMBG_FAST_WERROR=ON "$@" >"$work/$name.log" 2>&1 ||
     { cat "$work/$name.log" >&2; return 1; }
-  cmake --build "$work/$name" --parallel "${JOBS:-2}" --target ${targets:-check_codecs check_kernels check_network check_pipeline}
+  cmake --build "$work/$name" --parallel "${JOBS:-2}" \
+    --target ${targets:-check_codecs check_kernels check_network check_pipeline check_device stand_in_driver}
 }
 
 have() { command -v "$1" >/dev/null; }
@@ -64,6 +65,10 @@ echo "== run: release"
 "$work/release/check_codecs" "$rounds" "$seed"
 "$work/release/check_network" "$rounds" "$seed"
 "$work/release/check_pipeline" "$((rounds / 10))"
+echo "== run: the device kernels, their GPU played by the CPU"
+"$root/scripts/make_ptx.sh" --check
+"$work/release/check_device" "$rounds" "$seed" "$work/release/libstand_in_driver.so"
+"$work/release/check_device" time "$work/release/libstand_in_driver.so"
 echo "== fuzz: the kernels' tiers, ${fuzz_seconds} s each, FUZZ_SEED=$fuzz_seed"
 "$work/release/check_kernels" "${fuzz_seconds}s" "$fuzz_seed"
 "$work/release/check_codecs" "${fuzz_seconds}s" "$fuzz_seed"
@@ -78,6 +83,7 @@ echo "== fuzz, sanitized: FUZZ_SEED=$fuzz_seed"
 "$work/sanitize/check_network" $((rounds / 2)) "$seed"
 
 "$work/sanitize/check_pipeline" "$((rounds / 20))"
+"$work/sanitize/check_device" $((rounds / 4)) "$seed" "$work/sanitize/libstand_in_driver.so"
 
 targets="check_codecs check_network check_pipeline" build thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=thread
 echo "== run: thread sanitizer"
@@ -97,7 +103,7 @@ else
 fi
 
 if have aarch64-linux-gnu-g++ && have qemu-aarch64; then
-  build aarch64 -DCMAKE_BUILD_TYPE=Release -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+  targets="check_codecs check_kernels check_network check_pipeline" build aarch64 -DCMAKE_BUILD_TYPE=Release -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
     -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static
   echo "== run: qemu-aarch64"
   qemu-aarch64 "$work/aarch64/check_kernels" "$emulated_rounds" "$seed"

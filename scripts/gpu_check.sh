@@ -3,6 +3,7 @@
 #
 #   scripts/gpu_check.sh take FOLDER   one of gpu_pack.py's parts; with the first the build starts in the background
 #   scripts/gpu_check.sh run [DEVICE]  joins the parts, waits for the build, checks and measures; DEVICE: cuda
+#   scripts/gpu_check.sh short [DEVICE]  the same without what others write, in half the time
 #   scripts/gpu_check.sh build         the build alone, in the foreground
 #
 # DEVICE=stand-in rehearses it where there is no GPU: the CPU in its place, a small model, short measurements. Needs
@@ -96,12 +97,13 @@ about() {
 session() {
   "$python" - "$@" <<'PY'
 import sys, time
-from rmbg_fast import Session, _core
+from rmbg_fast import Session, _core, _testing
 from rmbg_fast._runtime import library
 if len(sys.argv) > 2:
     _core.use_cuda_driver(sys.argv[2])
 library.load()
-print(_core.runtime_info(), "slots that fail:", _core.check_slots(), _core.cuda_device(0))
+info = _core.runtime_info()
+print(info, "slots that fail:", _testing.check_slots(info["path"]), _core.cuda_device(0))
 if sys.argv[1] == "cuda":
     for warm in (False, True):
         start = time.perf_counter()
@@ -110,8 +112,11 @@ if sys.argv[1] == "cuda":
 PY
 }
 
-run() {
-  local device=${1:-cuda} driver=() quick=()
+# checks DEVICE [PART of benches/gpu.py]...: all of them where none is named.
+checks() {
+  local device=$1 driver=() quick=() parts=()
+  shift
+  for part in "$@"; do parts+=(--only "$part"); done
   if [[ $device == stand-in ]]; then
     driver=("$work/checker/libstand_in_driver.so")
     quick=(--quick --device stand-in --driver "${driver[0]}")
@@ -131,14 +136,16 @@ run() {
     export LD_LIBRARY_PATH
     step 120 "slots of the C API, and a session" bash "$root/scripts/gpu_check.sh" session "$device"
   fi
-  step 90 "tests" "$python" -m pytest -q -p no:cacheprovider tests/runtime/test_gpu.py tests/session/test_device.py
-  step 420 "figures" "$python" benches/gpu.py "${quick[@]}" --json "$out/gpu.json"
+  step 90 "tests" "$python" -m pytest -q -p no:cacheprovider tests/runtime/test_gpu.py tests/session/test_device.py \
+    tests/session/test_session.py::test_the_runtime_s_functions_are_where_we_say tests/ops/test_buffers.py
+  step 420 "figures" "$python" benches/gpu.py "${quick[@]}" "${parts[@]}" --json "$out/gpu.json"
   tar -cz -C "$work" -f "$out/built.tar.gz" site checker/check_device checker/libstand_in_driver.so
   say "done"
 }
 
 case ${1:-} in
   take | build | unpack | wait_for_build | session) "$@" ;;
-  run) "$@" 2>&1 | tee "$out/gpu.log" ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "$0" ;;
+  run) checks "${2:-cuda}" 2>&1 | tee "$out/gpu.log" ;;
+  short) checks "${2:-cuda}" masks limits calls options errors endurance 2>&1 | tee "$out/gpu.log" ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0" ;;
 esac

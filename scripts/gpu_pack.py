@@ -1,6 +1,6 @@
 """Everything that scripts/gpu_check.sh needs on a machine without a network, in parts that a small transfer takes.
 
-    python scripts/gpu_pack.py [FOLDER] [--part-mib 57] [--arch 90]
+    python scripts/gpu_pack.py [FOLDER] [--part-mib 49] [--arch 90]
 
 FOLDER (build/gpu by default, which git ignores) gets parts-1, parts-2, ...: each a folder to carry in one transfer.
 `gpu_check.sh take` joins them on the other side. In them, compressed with xz:
@@ -115,7 +115,9 @@ def compressed(content: bytes, preset: int) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("build/gpu"))
-    parser.add_argument("--part-mib", type=int, default=57, help="the most that one part may hold")
+    parser.add_argument(
+        "--part-mib", type=int, default=49, help="the most that one part may hold: a transfer takes the source tree too"
+    )
     parser.add_argument("--arch", type=int, default=90, help="of the GPU there: 90 for H100 and H200")
     options = parser.parse_args()
     from rmbg_fast import models

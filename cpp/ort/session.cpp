@@ -36,7 +36,9 @@ SessionHandle create(const SessionConfig& config, const SessionOptionsHandle& op
   OrtSession* session = nullptr;
   OrtStatus* status = api().CreateSession(environment(), to_path(config.model_path).c_str(), options.get(), &session);
   if (status != nullptr && blames_model(api().GetErrorCode(status))) kind = ErrorKind::model;
-  check(status, kind, config.model_path + " cannot be loaded" + (kind == ErrorKind::device ? " on the GPU" : ""));
+  // On a GPU the file is one that we prepared, at a path that the caller never gave.
+  check(status, kind,
+        kind == ErrorKind::device ? "the GPU cannot take the model" : config.model_path + " cannot be loaded");
   return SessionHandle(session);
 }
 
@@ -53,11 +55,16 @@ ProviderOptions with_device(ProviderOptions options, int device_id) {
 
 SessionOptionsHandle gpu_options(const SessionConfig& config) {
   SessionOptionsHandle options = common_options(config);
-  if (config.device == DeviceKind::tensorrt) {
-    append_tensorrt(options.get(), with_device(config.provider_options, config.device_id));
-    append_cuda(options.get(), with_device(config.cuda_options, config.device_id));
-  } else {
-    append_cuda(options.get(), with_device(config.provider_options, config.device_id));
+  try {
+    if (config.device == DeviceKind::tensorrt) {
+      append_tensorrt(options.get(), with_device(config.provider_options, config.device_id));
+      append_cuda(options.get(), with_device(config.cuda_options, config.device_id));
+    } else {
+      append_cuda(options.get(), with_device(config.provider_options, config.device_id));
+    }
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::option) cuda::Device::get(config.device_id);  // its number is an option, too
+    throw;
   }
   return options;
 }

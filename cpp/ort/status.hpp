@@ -8,13 +8,15 @@
 
 namespace rmbg::ort {
 
+// The runtime's message without the places in its source that it begins with or holds ("FILE:LINE FUNCTION CONDITION was
+// false."), and without what CUDA adds for whoever debugs it; one that tells of exhausted memory begins with that.
+std::string without_places(std::string message);
+
 // Takes the status; does nothing where it is null, the API's word for success.
 inline void check(OrtStatus* status, ErrorKind kind, const std::string& what_failed) {
   if (status == nullptr) return;
   const StatusHandle owned(status);
-  std::string message = api().GetErrorMessage(status);
-  message.erase(message.find_last_not_of(" \n") + 1);
-  throw Error(kind, what_failed + ": " + message);
+  throw Error(kind, what_failed + ": " + without_places(api().GetErrorMessage(status)));
 }
 
 // Calls a function whose last parameter is where its result goes, and returns the result.

@@ -47,6 +47,7 @@ def _view(value: Any) -> NDArray[Any]:
     if isinstance(value, np.ndarray):
         return value
     try:
+        _refuse_device(value)
         if hasattr(value, "__dlpack__"):
             if callable(getattr(value, "is_neg", None)) and value.is_neg():  # torch exports it without the sign
                 raise BufferError("the tensor's negation is still pending: use tensor.resolve_neg()")
@@ -57,3 +58,17 @@ def _view(value: Any) -> NDArray[Any]:
     except Exception as exc:  # it is others' code that runs here
         kind = type(value).__name__
         raise BufferError(f"{kind} is no array in the CPU's memory (NumPy, DLPack, buffer protocol): {exc}") from exc
+
+
+_CUDA = 2  # DLPack's number of that device
+
+
+def _refuse_device(value: Any) -> None:
+    """Raises BufferError where the memory is a GPU's: asked before an export, which would make the GPU wait."""
+    device = value.__dlpack_device__()[0] if hasattr(value, "__dlpack_device__") else 0
+    if device == _CUDA or (device == 0 and hasattr(value, "__cuda_array_interface__")):
+        kind = type(value).__name__
+        raise BufferError(
+            f"{kind} lies in a GPU's memory, and it has to be in the CPU's memory: copy it there first, with "
+            "tensor.cpu(), cupy.asnumpy(array) or array.copy_to_host()"
+        )

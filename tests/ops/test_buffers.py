@@ -8,13 +8,14 @@ from collections.abc import Callable
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from rmbg_fast import Session, _core, errors, ops, reference
+from rmbg_fast._images import reading
 from support import small_network
 from support.exporters import COPIED, CUDA, PINNED, READ_ONLY, Exporter
 
@@ -103,6 +104,40 @@ def test_out_in_shared_memory() -> None:
 def frozen(values: NDArray[Any]) -> NDArray[Any]:
     values.flags.writeable = False
     return values
+
+
+class OnGpu:
+    """What torch and CuPy show of an array on a GPU; an export would make the GPU wait, and must not be asked for."""
+
+    __cuda_array_interface__: ClassVar[dict[str, Any]] = {
+        "shape": (9, 8, 3),
+        "typestr": "|u1",
+        "data": (256, False),
+        "version": 3,
+    }
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (CUDA, 0)
+
+    def __dlpack__(self, **_: Any) -> Any:
+        raise AssertionError("it was exported")
+
+
+class OnGpuWithoutDLPack:
+    """What Numba shows."""
+
+    __cuda_array_interface__ = OnGpu.__cuda_array_interface__
+
+
+@pytest.mark.parametrize("kind", [OnGpu, OnGpuWithoutDLPack])
+def test_arrays_on_a_gpu_are_refused(kind: type) -> None:
+    says = f"{kind.__name__} lies in a GPU's memory.*copy it there first"
+    with pytest.raises(errors.ImageError, match=says):
+        ops.preprocess(kind(), size=(9, 8))
+    with pytest.raises(errors.OptionError, match=says):
+        ops.preprocess(PHOTO, size=(9, 8), out=kind())
+    with pytest.raises(errors.ImageError, match=says):
+        reading.read(kind())
 
 
 NO_OUT: list[tuple[str, Callable[[], Any], str]] = [

@@ -79,7 +79,7 @@ def read(image: ImageInput, *, deep: bool | None = None, truncated: Truncated = 
     if truncated not in ("refuse", "accept"):
         raise OptionError(f"truncated must be 'refuse' or 'accept', not {truncated!r}")
     accept = truncated == "accept"
-    if hasattr(image, "__dlpack__"):
+    if hasattr(image, "__dlpack__") or hasattr(image, "__cuda_array_interface__"):
         return Source(arrays.check(array_of(image, "the array")), "array")
     if isinstance(image, Image.Image):
         return _from_pil(image, "pil", "the PIL image")

@@ -19,8 +19,10 @@ from .. import _core
 from ..errors import DeviceError, OptionError
 from . import library
 
-RUNS_AT_ONCE = 2
-"""Runs that a session lets in on a GPU: while one computes, the other's tensors travel."""
+RUNS_AT_ONCE = 3
+"""Runs that a session lets in on a GPU: while one computes, the others' tensors travel and their kernels are queued."""
+
+_DEFAULTS = {"cuda": {"prefer_nhwc": "1"}}  # docs/cuda.md has what it gains
 
 _BOOL = ("0", "1")
 _OWN = {"runs_at_once": range(1, 17)}
@@ -57,7 +59,7 @@ _OPTIONAL = ("cufft", "nvrtc")  # no session of ours calls these; where a provid
 def options_of(device: str, given: Mapping[str, Any] | None) -> tuple[list[tuple[str, str]], int]:
     """The provider's options as text, and how many runs at once. Raises OptionError, which lists what is known."""
     known = KNOWN.get(device, {})
-    chosen: dict[str, str] = {}
+    chosen = dict(_DEFAULTS.get(device, {}))
     for name, value in (given or {}).items():
         if name not in known:
             names = ", ".join(known) or "none: the CPU has no such options"
