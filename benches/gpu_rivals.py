@@ -1,8 +1,8 @@
 """What others write for a GPU, each in a process of its own: `python benches/gpu_rivals.py NAME MODEL`, JSON out.
 
-limit, limit-nhwc: the bare model in a loop, tensors bound on the device, nothing else. usual: NumPy,
-Pillow and onnxruntime-gpu as the model cards show them. rembg: that package, where it is installed. torch-fp16: the network in PyTorch, float16,
-channels last, with random weights, the picture resized on the device.
+limit, limit-nhwc: the bare model in a loop, tensors bound on the device, nothing else. usual: NumPy, Pillow and
+onnxruntime-gpu as the model cards show them. rembg: that package, where it is installed. torch-fp16: the network in
+PyTorch, float16, channels last, with random weights, the picture resized on the device.
 """
 
 from __future__ import annotations
