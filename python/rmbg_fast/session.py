@@ -88,6 +88,7 @@ class Session:
         source = models.ensure(self._spec)
         self._fallback = ""
         self._open: _core.Remover | None = None
+        self._process = os.getpid()
         if kind != "cpu":
             try:
                 place = Place("cuda" if kind == "auto" else kind, number, tuple(options), runs)
@@ -126,7 +127,17 @@ class Session:
     def _remover(self) -> _core.Remover:
         if self._open is None:
             raise SessionClosedError(f"this session of {self._spec.name} is closed: make a new one")
+        if self._process != os.getpid():
+            self._load_again()
         return self._open
+
+    def _load_again(self) -> None:
+        """In a forked child, which has none of the threads that its parent's runtime waits for."""
+        with _guard:
+            if self._process != os.getpid():
+                again = _made_again(self._made_from)
+                _of_parents.append(self._open)  # its end would wait for those threads too
+                self._open, self._details, self._process = again._open, again._details, os.getpid()
 
     @property
     def model(self) -> ModelSpec:
@@ -326,6 +337,7 @@ def remove(image: reading.ImageInput, *, model: Model = "isnet-general-use", **o
 
 
 _guard = threading.Lock()
+_of_parents: list[_core.Remover | None] = []
 
 
 @lru_cache(maxsize=_KEPT_SESSIONS)

@@ -21,7 +21,7 @@ import os, sys, numpy, rmbg_fast.session
 from rmbg_fast._cli import main
 
 class Session:
-    timings, scene = {}, {"empty": ""}
+    timings, scene = {}, None
     def __init__(self, *a, **k): pass
     def remove(self, image, **k):
         try:

@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 
 from rmbg_fast._cli import main
 from rmbg_fast._images import reading, writing
+from rmbg_fast._scene import Scene
 from support import icc
 from support.png_spec import CHANNELS, GREY, GREY_ALPHA, KINDS, PALETTE, RGB, RGBA, chunk, read, write
 
@@ -33,7 +34,7 @@ class KeepsAll:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         self.timings: dict[str, float] = {}
-        self.scene = {"empty": ""}
+        self.scene = Scene(1.0, (0.0, 1.0), "")
 
     def remove(self, image: Any, **_: Any) -> Any:
         return np.asarray(rgba(reading.read(image).pixels))

@@ -18,7 +18,7 @@ from support.network_graphs import Builder, modnet, spec_of, u2net
 from support.network_runs import TIERS
 from support.parallel import in_threads
 
-CAT = Path(__file__).parents[2] / "docs" / "cat.jpg"
+CAT = Path(__file__).parents[2] / "docs" / "pictures" / "cat.jpg"
 
 
 @pytest.fixture

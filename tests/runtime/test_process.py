@@ -178,7 +178,7 @@ work()
 
 
 @pytest.mark.parametrize("isolated", [True, False])
-@pytest.mark.parametrize("module", ["rmbg_fast", "rmbg_fast._core"])
+@pytest.mark.parametrize("module", ["rmbg_fast.ops", "rmbg_fast.session", "rmbg_fast._core"])
 def test_sub_interpreter_refuses_the_import_at_once(module: str, isolated: bool) -> None:
     name = "_interpreters" if importlib.util.find_spec("_interpreters") else "_xxsubinterpreters"
     script = f"""
