@@ -2,6 +2,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include <string_view>
+
 #include "core/error.hpp"
 
 namespace py = pybind11;
@@ -19,6 +21,8 @@ const char* class_of(ErrorKind kind) {
       return "OptionError";
     case ErrorKind::model:
       return "ModelError";
+    case ErrorKind::model_file:
+      return "ModelFileError";
     case ErrorKind::model_output:
       return "ModelOutputError";
     case ErrorKind::runtime_not_found:
@@ -39,7 +43,12 @@ void register_errors() {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error& error) {
       const py::object type = py::module_::import("rmbg_fast.errors").attr(class_of(error.kind()));
-      py::set_error(type, error.what());
+      // What it quotes of file names need not be UTF-8.
+      const std::string_view text = error.what();
+      const auto length = static_cast<Py_ssize_t>(text.size());
+      const auto message =
+          py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(text.data(), length, "backslashreplace"));
+      if (message) PyErr_SetObject(type.ptr(), message.ptr());
     }
   });
 }

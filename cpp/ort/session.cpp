@@ -35,7 +35,7 @@ bool blames_model(OrtErrorCode code) {
 SessionHandle create(const SessionConfig& config, const SessionOptionsHandle& options, ErrorKind kind) {
   OrtSession* session = nullptr;
   OrtStatus* status = api().CreateSession(environment(), to_path(config.model_path).c_str(), options.get(), &session);
-  if (status != nullptr && blames_model(api().GetErrorCode(status))) kind = ErrorKind::model;
+  if (status != nullptr && blames_model(api().GetErrorCode(status))) kind = ErrorKind::model_file;
   // On a GPU the file is one that we prepared, at a path that the caller never gave.
   check(status, kind,
         kind == ErrorKind::device ? "the GPU cannot take the model" : config.model_path + " cannot be loaded");
@@ -45,7 +45,7 @@ SessionHandle create(const SessionConfig& config, const SessionOptionsHandle& op
 SessionHandle create_on_cpu(const SessionConfig& config, const NetworkOp* networks) {
   const SessionOptionsHandle options = common_options(config);
   if (networks) networks->add_to(options.get());
-  return create(config, options, ErrorKind::model);
+  return create(config, options, ErrorKind::model_file);
 }
 
 ProviderOptions with_device(ProviderOptions options, int device_id) {

@@ -10,7 +10,8 @@ from typing import Any
 
 from . import _core
 from ._runtime import gpu
-from .errors import DeviceError, ModelError, OptionError
+from ._storage import folders
+from .errors import OptionError
 from .models import ModelSpec
 
 
@@ -51,33 +52,23 @@ def load(
     """The model of a file, prepared and ready to run, and the details of that (see `Session.details`).
 
     `count` is the number of threads; `network` lets our own convolutions run, `narrow` makes float16 of what gains.
-    Raises ModelError.
+    Raises ModelError and OutOfMemoryError.
     """
-    from ._graphs import prepare
+    from ._graphs import loading
 
     # A CPU's kernels compute in float32 anyhow; a GPU's are made for float16.
-    wanted = partial(prepare.prepare, source, output=spec.output, widen=place == CPU, network=network, narrow=narrow)
-    ready = wanted()
-    try:
-        return _remover(ready, spec, place, count, prepared=ready != source)
-    except DeviceError:
-        raise
-    except ModelError:
-        if ready == source:
-            raise
-        prepare.discard(ready)  # it may have been damaged on disk: once more from the source
-        ready = wanted()
-        return _remover(ready, spec, place, count, prepared=ready != source)
+    make = partial(_remover, spec, place, count)
+    return loading.load(source, spec, make, widen=place == CPU, network=network, narrow=narrow)
 
 
 def _remover(
-    path: Path, spec: ModelSpec, place: Place, count: int, *, prepared: bool
+    spec: ModelSpec, place: Place, count: int, path: Path, prepared: bool
 ) -> tuple[_core.Remover, dict[str, Any]]:
-    from ._graphs.prepare import details
+    from ._graphs.prepared import details
 
     output = 0 if prepared else spec.output  # a prepared graph has but the one
     remover = _core.Remover(
-        str(path),
+        folders.native(path),
         spec.core_recipe(),
         place.device,
         place.number,

@@ -33,12 +33,20 @@ class ModelError(RmbgError):
     """The model is unknown, cannot be read, or does not fit its description."""
 
 
+class ModelFileError(ModelError):
+    """ONNX Runtime refuses the file of the model; the message is its own."""
+
+
 class ModelDownloadError(ModelError):
     """No place that a model file can be had from delivered it; the message names each place and why it failed."""
 
 
 class ChecksumError(ModelDownloadError):
     """A file arrived, but it is not the file that the manifest names."""
+
+
+class OutOfMemoryError(RmbgError, MemoryError):
+    """There is too little memory to prepare or load the model."""
 
 
 class ModelOutputError(ModelError):

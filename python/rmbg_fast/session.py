@@ -7,8 +7,9 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import IO, Any, TypeAlias, TypeVar, Unpack, overload
 
 import numpy as np
@@ -21,6 +22,7 @@ from ._buffers import Buffer, SupportsDLPack, given, out_of
 from ._choices import Alpha
 from ._images import colours, reading, writing
 from ._images.arrays import Pixels
+from ._kept import Kept
 from ._loading import CPU, Place, device_of, load, load_on_gpu
 from ._options import Background, CallOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
 from ._runtime import gpu, library
@@ -322,27 +324,72 @@ def remove(image: reading.ImageInput, *, model: Model = "isnet-general-use", **o
     `device`, `threads`, `optimize`, `recipe` and `provider_options` are `Session`'s, the other options those of
     `Session.remove`.
     """
-    chosen = {name: options.pop(name) for name in ("device", "threads", "optimize") if name in options}
-    recipe = options.pop("recipe", None)
-    key = os.fspath(model) if isinstance(model, os.PathLike) else model
-    if recipe is not None:
-        key = models.get(key).with_recipe(recipe)
+    names = ("device", "threads", "optimize", "recipe", "provider_options")
+    chosen = {name: options.pop(name) for name in names if name in options}
     on_empty = options.pop("on_empty", "warn")
     _strict(on_empty)
-    with _guard:  # two first calls at once load one model
-        session = _kept(key, **chosen)
+    session = _kept_session(model, **chosen)
     result = session.remove(image, **options, on_empty="raise" if on_empty == "raise" else "ignore")
     _tell(session.scene, on_empty, stacklevel=3)
     return result
 
 
-_guard = threading.Lock()
+_guard = threading.Lock()  # of sessions that load again
 _of_parents: list[_core.Remover | None] = []
+_kept: Kept[Session] = Kept(_KEPT_SESSIONS)
+_without_gpu: set[Hashable] = set()  # of what `device="auto"` has tried on one, in vain
 
 
-@lru_cache(maxsize=_KEPT_SESSIONS)
-def _kept(model: str | ModelSpec, device: str = "auto", threads: int | None = None, optimize: bool = True) -> Session:
-    return Session(model, device=device, threads=threads, optimize=optimize)
+def _kept_session(
+    model: Model,
+    device: str = "auto",
+    threads: int | None = None,
+    optimize: bool = True,
+    recipe: Recipe | None = None,
+    provider_options: Mapping[str, Any] | None = None,
+) -> Session:
+    """The session of these options. It is the same whether they are given or left to what they default to."""
+    spec = models.get(model)
+    spec = spec if recipe is None else spec.with_recipe(recipe)
+    kind, number = device_of(device)
+    count = thread_count.chosen(threads)
+
+    def kept(place: str, tuned: Mapping[str, Any] | None) -> Session:
+        key = (
+            replace(spec, path=None),
+            _file_of(spec),
+            place,
+            count,
+            bool(optimize),
+            repr(sorted((tuned or {}).items())),
+        )
+        if key in _without_gpu:
+            raise DeviceError("it was tried before")
+        make = partial(Session, spec, device=place, threads=count, optimize=optimize, provider_options=tuned)
+        try:
+            return _kept.get(key, make)
+        except DeviceError:
+            if kind == "auto":
+                _without_gpu.add(key)
+            raise
+
+    if kind == "auto":
+        try:
+            return kept("cuda:0", provider_options)
+        except DeviceError:
+            return kept("cpu", None)
+    return kept("cpu" if kind == "cpu" else f"{kind}:{number}", provider_options)
+
+
+def _file_of(spec: ModelSpec) -> Hashable:
+    """Which file of one's own it is, and whether it was changed."""
+    if spec.path is None:
+        return None
+    try:
+        status = spec.path.stat()
+    except OSError:
+        return spec.path  # which Session will complain of
+    return os.path.realpath(spec.path), status.st_size, status.st_mtime_ns
 
 
 def _made_again(arguments: dict[str, Any]) -> Session:

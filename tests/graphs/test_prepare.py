@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from rmbg_fast._graphs import onnx_graph, passes, prepare
 from rmbg_fast._graphs.prepare import run
 from rmbg_fast._graphs.request import Request
 from rmbg_fast._storage import digests, writing
-from rmbg_fast.errors import ModelError
+from rmbg_fast.errors import ChecksumError, ModelError
 
 F16, F32, I64 = TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.INT64
 SHAPE = [1, 2, 4, 4]
@@ -332,16 +333,80 @@ def test_damaged_note_of_the_digest_is_made_anew(tmp_path: Path, home: Path, not
     assert file.read_bytes() != note
 
 
-def test_full_disk_says_so_and_leaves_nothing(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The system's folder of temporary files, for this test alone; what was warned of before counts no more."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(prepare, "_warned", set())
+    return tmp_path / "tmp"
+
+
+def test_full_disk_leaves_nothing_half_written(
+    tmp_path: Path, home: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = saved(tmp_path, resize_model())
 
     def full(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(writing.os, "replace", full)
-    with pytest.raises(ModelError, match="No space left on device; free space"):
-        prepare.prepare(path, output=0)
-    assert list((home / "prepared").iterdir()) == []
+    with pytest.warns(RuntimeWarning, match=r"runs as it is.*No space left on device; free space.*RMBG_FAST_HOME"):
+        assert prepare.prepare(path, output=0, network=True) == path
+    assert prepare.prepare(path, output=0) == path
+    assert [file for file in (*home.rglob("*"), *temporary.rglob("*")) if file.is_file()] == []
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_place_where_nothing_can_be_written(tmp_path: Path, home: Path, temporary: Path, network: bool):
+    """A file in the way of the folder: as on a read-only disk, and also for root."""
+    path = saved(tmp_path, resize_model())
+    home.write_bytes(b"")
+    if not network:
+        assert prepare.prepare(path, output=0) == path
+        return
+    with pytest.warns(RuntimeWarning, match="the prepared model lies in .*, which may not last: .*home") as caught:
+        ready = prepare.prepare(path, output=0, network=True)
+    assert temporary in ready.parents
+    assert len(caught) == 1
+    assert prepare.prepare(path, output=0, network=True) == ready
+    assert ready.parent.parent.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the folder is the user's own there")
+def test_another_user_s_temporary_folder_is_not_taken(tmp_path: Path, home: Path, temporary: Path):
+    path = saved(tmp_path, resize_model())
+    home.write_bytes(b"")
+    planted = temporary / f"rmbg-fast-{os.getuid()}"
+    planted.mkdir()
+    planted.chmod(0o777)
+    with pytest.warns(RuntimeWarning, match="runs as it is"):
+        assert prepare.prepare(path, output=0, network=True) == path
+    assert list(planted.iterdir()) == []
+
+
+def test_name_too_long_for_a_longer_one(tmp_path: Path):
+    path = tmp_path / ("m" * 250 + ".onnx")
+    onnx.save(resize_model(), path)
+    assert prepare.prepare(path, output=0).is_file()
+
+
+def test_another_digest_is_refused_and_nothing_made(tmp_path: Path, home: Path):
+    path = saved(tmp_path, resize_model())
+    with pytest.raises(ChecksumError, match=r"model\.onnx: is damaged: its sha256 is \w{64} and not 12"):
+        prepare.prepare(path, output=0, digest="12")
+    assert not (home / "prepared").exists()
+
+
+def test_change_that_keeps_size_and_time_is_seen_when_a_graph_is_made(tmp_path: Path):
+    path = saved(tmp_path, float16_model())
+    digest = digests.sha256(path)
+    status = path.stat()
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(ChecksumError):
+        prepare.prepare(path, output=0, digest=digest)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08", bytes(range(256))])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
-from rmbg_fast import Session
-from rmbg_fast._graphs import prepare
+from rmbg_fast import Session, _core
+from rmbg_fast._graphs import loading, prepare, prepared
+from rmbg_fast.errors import ModelError, ModelFileError
 from support.network_graphs import modnet, ops, resnet, saved, spec_of
 
 
@@ -36,6 +40,15 @@ def cut(file: Path) -> None:
     os.truncate(file, file.stat().st_size - 4)
 
 
+def changed_in_secret(file: Path) -> None:
+    """Size and time stay."""
+    content = bytearray(file.read_bytes())
+    status = file.stat()
+    content[len(content) // 2] ^= 0x40
+    file.write_bytes(content)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def changed(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 0x40
@@ -44,13 +57,18 @@ def changed(file: Path) -> None:
     os.utime(file, ns=(time, time))
 
 
-@pytest.mark.parametrize("damage", [cut, changed, Path.unlink])
+@pytest.mark.parametrize("damage", [cut, changed, changed_in_secret, Path.unlink])
 @pytest.mark.parametrize("place", [0, 1])
 def test_damaged_files_are_made_anew(source: Path, damage: Any, place: int) -> None:
     files = made(source)
     contents = [file.read_bytes() for file in files[:2]]
     damage(files[place])
-    assert made(source) == files
+    with (
+        pytest.warns(RuntimeWarning, match=f"{files[place].name}: is not what was written")
+        if damage is not Path.unlink
+        else nullcontext()
+    ):
+        assert made(source) == files
     assert [file.read_bytes() for file in files[:2]] == contents
 
 
@@ -61,10 +79,10 @@ def test_damaged_files_are_made_anew(source: Path, damage: Any, place: int) -> N
 )  # fmt: skip
 def test_damaged_manifest_is_made_anew(source: Path, manifest: bytes) -> None:
     files = made(source)
-    wanted = prepare.details(files[0])
+    wanted = prepared.details(files[0])
     files[2].write_bytes(manifest)
     assert made(source) == files
-    assert prepare.details(files[0]) == wanted
+    assert prepared.details(files[0]) == wanted
     assert len(wanted["convolutions"]["replaced"]) > 5
 
 
@@ -104,4 +122,50 @@ def test_with_and_without_network_are_two_files(source: Path) -> None:
     assert not plain.with_suffix(".weights").exists()
     assert "Network" in ops(onnx.load(own))
     assert own.with_suffix(".weights").stat().st_size > own.stat().st_size
-    assert prepare.details(plain) == {"convolutions": {"replaced": [], "left": []}}
+    assert prepared.details(plain) == {"convolutions": {"replaced": [], "left": []}}
+
+
+def test_zeroed_megabyte_of_large_weights_is_seen(tmp_path: Path) -> None:
+    """Only samples of a large file are read at each start, near enough to each other."""
+    ready = tmp_path / "large.onnx"
+    weights = ready.with_suffix(".weights")
+    ready.write_bytes(b"graph")
+    weights.write_bytes(np.random.default_rng(1).bytes(64 << 20))
+    state = {file.name: prepared._state(file) for file in (ready, weights)}
+    prepared._note(ready, {"source": "", "files": state, "convolutions": {"replaced": [], "left": []}})
+    assert prepared.is_ready(ready)
+    status = weights.stat()
+    with open(weights, "r+b") as stream:
+        stream.seek(17 << 20)
+        stream.write(bytes(1 << 20))
+    os.utime(weights, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.warns(RuntimeWarning, match=r"large\.weights: is not what was written"):
+        assert not prepared.is_ready(ready)
+
+
+def test_wrong_row_does_not_discard_the_prepared_graph(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, modnet(), 48)
+    graph = Path(Session(spec, device="cpu").details["graph"])
+    before = {file.name: file.stat().st_mtime_ns for file in graph.parent.iterdir()}
+    for _ in range(2):
+        with pytest.raises(ModelError, match="size"):
+            Session(dataclasses.replace(spec, size=(64, 64)), device="cpu")
+    assert {file.name: file.stat().st_mtime_ns for file in graph.parent.iterdir()} == before
+
+
+@pytest.mark.filterwarnings("ignore:.*it is made anew")
+def test_graph_that_the_runtime_refuses_is_made_anew_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(tmp_path, modnet(), 48)
+    graph = Path(Session(spec, device="cpu").details["graph"])
+    made: list[Path] = []
+    real = prepare._make
+    monkeypatch.setattr(prepare, "_make", lambda *given: made.append(given[-1]) or real(*given))
+
+    def refused(path: Path, prepared: bool) -> None:
+        raise ModelFileError("no")
+
+    for _ in range(2):  # by a runtime that is too old, say
+        with pytest.raises(ModelFileError):
+            loading.load(Path(str(spec.path)), spec, refused, widen=True, network=bool(_core.network_tier()))
+    assert made == [graph]
+    assert Session(spec, device="cpu").mask(np.zeros((9, 9, 3), np.uint8), on_empty="ignore").shape == (9, 9)

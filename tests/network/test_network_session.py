@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rmbg_fast import ModelSpec, Session, _core, errors
-from rmbg_fast._graphs import prepare
+from rmbg_fast._graphs import loading, prepared
 from support.network_graphs import Builder, modnet, spec_of, u2net
 from support.network_runs import TIERS
 from support.parallel import in_threads
@@ -109,7 +109,7 @@ def as_if_written(ready: Path) -> None:
     """Make the manifest describe what lies there now."""
     manifest = ready.with_suffix(".json")
     state = json.loads(manifest.read_text())
-    state["files"] = {name: prepare._state(ready.with_name(name)) for name in state["files"]}
+    state["files"] = {name: prepared._state(ready.with_name(name)) for name in state["files"]}
     manifest.write_text(json.dumps(state))
 
 
@@ -126,7 +126,9 @@ def test_session_makes_a_graph_anew_that_it_cannot_load(grey_and_clear: ModelSpe
         ready.with_suffix(".weights").write_bytes(b"\0" * 64)
     ready.write_bytes(b"no graph" if damage == "no graph" else graph.SerializeToString())
     as_if_written(ready)
-    after = Session(grey_and_clear, device="cpu")
+    loading._made_anew.clear()
+    with pytest.warns(RuntimeWarning, match="cannot be loaded.*it is made anew"):
+        after = Session(grey_and_clear, device="cpu")
     assert np.array_equal(after.mask(photo()), wanted)
     assert after.details["tier"] == _core.network_tier()
     assert ready.read_bytes() == good

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from rmbg_fast._graphs import passes, prepare, regions
+from rmbg_fast._graphs import prepared as prepared_files
 from rmbg_fast._graphs.request import Request
 from support.network_graphs import F16, F32, F64, SQUARE, conv, model, modnet, node, ops, random, resnet, saved, u2net
 from support.network_runs import Compiled, assert_close, by_parts, by_reference, by_runtime, graph_of, prepared
@@ -99,8 +100,8 @@ def test_graphs_that_stay_as_they_are(tmp_path: Path, name: str) -> None:
     left = [prepare.prepare(path, output=0, widen=False, network=own) for own in (False, True)]
     assert left[0] != left[1]
     assert onnx.load(left[0]).graph == onnx.load(left[1]).graph
-    assert prepare.details(left[1])["convolutions"]["replaced"] == []
-    assert len(prepare.details(left[1])["convolutions"]["left"]) == 1
+    assert prepared_files.details(left[1])["convolutions"]["replaced"] == []
+    assert len(prepared_files.details(left[1])["convolutions"]["left"]) == 1
     assert not left[1].with_suffix(".weights").exists()
     feeds = {"x": random(*shape).astype(helper.tensor_dtype_to_np_dtype(options.get("kind", F32)))}
     if options.get("kind") == F64:  # the runtime has no such convolution

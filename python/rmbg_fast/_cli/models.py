@@ -19,6 +19,9 @@ def add(commands: Any) -> None:
         command = actions.add_parser(action, help=text)
         command.add_argument("names", nargs="+", metavar="NAME", help="as `rmbg-fast models list` prints it")
         command.set_defaults(run=run)
+    check = actions.add_parser("check", help="compare the files with their digests, fetch anew what is damaged")
+    check.add_argument("names", nargs="*", metavar="NAME", help="default: all that are here")
+    check.set_defaults(run=_models_check)
 
 
 def _models_list(args: argparse.Namespace) -> int:
@@ -63,6 +66,16 @@ def _models_path(args: argparse.Namespace) -> int:
     from .. import models
 
     return _for_each(args.names, lambda name: print(models.path(name)))
+
+
+def _models_check(args: argparse.Namespace) -> int:
+    from .. import models
+
+    def check(name: str) -> None:
+        path, renewed = models.check(name)
+        print(f"{path}  {'was damaged, fetched anew' if renewed else 'whole'}")
+
+    return _for_each(args.names or [name for name in models.names() if _is_here(name)], check)
 
 
 def _for_each(names: Sequence[str], action: Callable[[str], None]) -> int:

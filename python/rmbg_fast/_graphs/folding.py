@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import onnx_graph
+from . import deferred, onnx_graph
 from .onnx_graph import FLOAT, Constants, Types
 from .request import Request
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto, TensorProto
 
 _FOLD_LIMIT = 1 << 20  # bytes of a constant that folding may read or make
 
@@ -60,22 +61,30 @@ def fold_batch_norm(model: ModelProto, request: Request) -> None:
         names = [*node.input[1:5], *conv.input[1:]]
         if any(name not in constants or constants[name].data_type != FLOAT for name in names):
             continue
-        parts = (onnx_graph.array(constants[name]).astype(np.float64) for name in node.input[1:5])
-        scale, shift, mean, variance = parts
-        weights = onnx_graph.array(constants[conv.input[1]]).astype(np.float64)
-        bias = onnx_graph.array(constants[conv.input[2]]).astype(np.float64) if len(conv.input) > 2 else 0.0
+        scale, shift, mean, variance = (_float64(constants[name]) for name in node.input[1:5])
+        bias = _float64(constants[conv.input[2]]) if len(conv.input) > 2 else 0.0
         factor = scale / np.sqrt(variance + next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5))
-        folded = {
-            f"{node.output[0]}.weight": weights * factor.reshape(-1, *[1] * (weights.ndim - 1)),
-            f"{node.output[0]}.bias": (bias - mean) * factor + shift,
-        }
-        for name, value in folded.items():
-            graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
+        weights = constants[conv.input[1]]
+        folded = [f"{node.output[0]}.weight", f"{node.output[0]}.bias"]
+        graph.initializer.append(deferred.changed(weights, folded[0], FLOAT, partial(_scaled, factor)))
+        shifted = ((bias - mean) * factor + shift).astype(np.float32)
+        graph.initializer.append(numpy_helper.from_array(shifted, folded[1]))
         del conv.input[1:]
         conv.input.extend(folded)
         conv.output[0] = node.output[0]
         graph.node.remove(node)
     onnx_graph.sweep(graph)
+
+
+def _float64(tensor: TensorProto) -> NDArray[Any]:
+    values: NDArray[Any] = onnx_graph.array(tensor).astype("float64")
+    return values
+
+
+def _scaled(factor: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
+    """The weights, those of each output times its factor."""
+    scaled: NDArray[Any] = weights.astype("float64") * factor.reshape(-1, *[1] * (weights.ndim - 1))
+    return scaled.astype("float32")
 
 
 _NEVER_FOLDED = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
@@ -98,7 +107,7 @@ def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Const
         sizes = shape[span.get("start", 0) : span.get("end")]
         return {node.output[0]: np.array(sizes if node.op_type == "Shape" else math.prod(shape), np.int64)}
     inputs = [constants.get(name) for name in node.input if name]
-    if any(tensor is None or tensor.ByteSize() > _FOLD_LIMIT for tensor in inputs):
+    if any(tensor is None or tensor.ByteSize() > _FOLD_LIMIT or deferred.is_deferred(tensor) for tensor in inputs):
         return {}
     weights = {tensor.name: tensor for tensor in inputs if tensor is not None}
     alone = helper.make_model(

@@ -34,9 +34,7 @@ class Graph:
                 self.readers.setdefault(name, []).append(index)
 
     def array(self, name: str) -> Any:
-        from onnx import numpy_helper
-
-        return numpy_helper.to_array(self.constants[name])
+        return onnx_graph.array(self.constants[name])
 
     def maker(self, name: str) -> NodeProto | None:
         index = self.makers.get(name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from . import onnx_graph
+from . import deferred, onnx_graph
 from .onnx_graph import FLOAT, Types
 from .request import Request
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from onnx import ModelProto, NodeProto
 
 _HEAVY = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm"})
@@ -28,8 +29,7 @@ def narrow_to_float16(model: ModelProto, request: Request) -> None:
     exponentiates, sums up or resizes (Sigmoid, Softmax, normalisations, Resize); the graph's input and output. A graph
     that has float16 in it already was made so by someone, and is left alone.
     """
-    import numpy as np
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
 
     if not request.narrow or any(t.data_type == TensorProto.FLOAT16 for t in onnx_graph.tensors(model)):
         return
@@ -55,9 +55,8 @@ def narrow_to_float16(model: ModelProto, request: Request) -> None:
         if key not in copies:
             copies[key] = f"{name}/{'float16' if narrow else 'float32'}"
             if name in constants:
-                value = onnx_graph.array(constants[name]).astype(np.float32)
-                half = np.clip(value, -_LARGEST, _LARGEST).astype(np.float16)
-                graph.initializer.append(numpy_helper.from_array(half, copies[key]))
+                half = deferred.changed(constants[name], copies[key], TensorProto.FLOAT16, _halved)
+                graph.initializer.append(half)
             else:
                 to = TensorProto.FLOAT16 if narrow else TensorProto.FLOAT
                 nodes.append(helper.make_node("Cast", [name], [copies[key]], name=copies[key], to=to))
@@ -72,6 +71,12 @@ def narrow_to_float16(model: ModelProto, request: Request) -> None:
     del graph.node[:]
     graph.node.extend(ordered)
     onnx_graph.sweep(graph)
+
+
+def _halved(values: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.clip(values.astype(np.float32), -_LARGEST, _LARGEST).astype(np.float16)
 
 
 def _chosen(model: ModelProto, types: Types) -> set[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import deferred
 from .graph_index import Graph, attributes_of, limits, only_reader, resize_size, text
-from .weights import BLOCKED, PLANAR, Array, filled, pack_to_blocks, pack_to_planes
+from .weights import BLOCKED, PLANAR, Array, Packed, filled, pack_to_blocks, pack_to_planes, up
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -46,7 +48,7 @@ def bits(value: float) -> int:
 
 
 class Compiler:
-    def __init__(self, graph: Graph, nodes: list[int], weights: list[Array]) -> None:
+    def __init__(self, graph: Graph, nodes: list[int], weights: list[Packed]) -> None:
         self._graph = graph
         self._nodes = nodes
         self._inside = set(nodes)
@@ -217,8 +219,7 @@ class Compiler:
                 first = self._clamp_of(after)
             else:
                 second = self._clamp_of(after)
-        weights = self._graph.array(node.input[1]).astype(np.float32)
-        outputs, _, height, width = weights.shape
+        outputs, _, height, width = self._graph.constants[node.input[1]].dims
         if len(node.input) > 2 and node.input[2]:
             bias = self._graph.array(node.input[2]).astype(np.float32)
         else:
@@ -232,13 +233,19 @@ class Compiler:
             sources = [self._blocked(number) for number in sources]
         depths = [self._values[number] for number in sources]
         output = self._new(PLANAR if planar else BLOCKED, outputs)
-        pack = pack_to_planes if planar else pack_to_blocks
+        weights = deferred.values_of(self._graph.constants[node.input[1]])
+        depth = sum(up(channels) if blocked else channels for blocked, channels in depths)
+
+        def packed() -> Array:
+            return (pack_to_planes if planar else pack_to_blocks)(weights().astype(np.float32), depths)
+
         attributes = attributes_of(node)
         self._steps.append(
             [
                 *(_CONVOLUTION, len(sources), *sources, output),
                 *_window(attributes, [height, width]),
-                *(self._store(pack(weights, depths)), self._store(bias if planar else filled(bias))),
+                self._store((outputs if planar else up(outputs)) * depth * height * width, packed),
+                self._store(outputs if planar else up(outputs), lambda: bias if planar else filled(bias)),
                 *(*map(bits, first), residual, *map(bits, second)),
             ]
         )
@@ -280,10 +287,15 @@ class Compiler:
         (number,) = self._sources(name)
         return self._blocked(number)
 
-    def _store(self, array: Array) -> int:
+    def _store(self, size: int, values: Callable[[], Array]) -> int:
+        """Where the `size` floats begin that `values` will make."""
         import numpy as np
 
+        def padded() -> Array:
+            flat = np.ascontiguousarray(values(), np.float32).reshape(-1)
+            assert flat.size == size
+            return np.pad(flat, (0, -size % _LINE))
+
         offset = sum(known.size for known in self._weights)
-        flat = np.ascontiguousarray(array, np.float32).reshape(-1)
-        self._weights.append(np.pad(flat, (0, -flat.size % _LINE)))
+        self._weights.append(Packed(size + -size % _LINE, padded))
         return offset

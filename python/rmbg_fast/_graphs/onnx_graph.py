@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from . import deferred
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto, TypeProto
@@ -118,7 +120,7 @@ def light(model: ModelProto) -> ModelProto:
     graph.sparse_initializer.extend(model.graph.sparse_initializer)
     inputs = {value.name for value in graph.input}
     for tensor in model.graph.initializer:
-        if tensor.ByteSize() <= _LIGHT:
+        if tensor.ByteSize() <= _LIGHT and not deferred.is_deferred(tensor):
             graph.initializer.append(tensor)
         elif tensor.name not in inputs:
             graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
@@ -155,9 +157,13 @@ def shape(tensor: TypeProto.Tensor | None) -> list[int] | None:
 
 
 def array(tensor: TensorProto) -> NDArray[Any]:
-    from onnx import numpy_helper
+    return deferred.values_of(tensor)()
 
-    return numpy_helper.to_array(tensor)
+
+def size(model: ModelProto) -> int:
+    """Bytes of the model with all its weights."""
+    kept = [tensor for tensor in model.graph.initializer if deferred.is_deferred(tensor)]
+    return int(model.ByteSize()) + sum(map(deferred.nbytes, kept))
 
 
 def opset(model: ModelProto) -> int:

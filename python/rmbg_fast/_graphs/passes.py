@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError
-from . import graph_index, onnx_graph, regions
+from . import deferred, graph_index, onnx_graph, regions
 from .folding import fold_batch_norm, fold_constants
 from .narrow import narrow_to_float16
 from .onnx_graph import FLOAT, Constants, Types
 from .request import Request
-from .weights import Array
+from .weights import Packed
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TypeProto
@@ -45,16 +45,15 @@ def keep_output(model: ModelProto, request: Request) -> None:
 
 def widen_float16(model: ModelProto, request: Request) -> None:
     """Every float16 becomes float32: weights, constants, Cast targets, and the types of inputs and outputs."""
-    from onnx import AttributeProto, TensorProto, numpy_helper
+    from onnx import AttributeProto, TensorProto
 
     if not request.widen:
         return
     narrow = [tensor for tensor in onnx_graph.tensors(model) if tensor.data_type == TensorProto.FLOAT16]
-    if model.ByteSize() + sum(2 * math.prod(tensor.dims) for tensor in narrow) > LIMIT:
+    if onnx_graph.size(model) + sum(2 * math.prod(tensor.dims) for tensor in narrow) > LIMIT:
         raise ValueError("with float32 weights the model would be over 2 GB")
     for tensor in narrow:
-        wide = numpy_helper.to_array(tensor).astype("float32")
-        tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
+        tensor.CopyFrom(deferred.changed(tensor, tensor.name, FLOAT, lambda values: values.astype("float32")))
     for graph in onnx_graph.graphs(model):
         for value in (*graph.input, *graph.output):
             _widen_type(value.type)
@@ -134,8 +133,7 @@ def _widen_type(value: TypeProto) -> None:
 
 def compile_network(model: ModelProto, request: Request) -> None:
     """What our own kernels do faster than the runtime becomes `Network` nodes (see regions.py)."""
-    import numpy as np
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     if not request.network:
         return
@@ -144,7 +142,7 @@ def compile_network(model: ModelProto, request: Request) -> None:
     for name, known in onnx_graph.types(model).items():
         if known.elem_type == FLOAT and known.HasField("shape"):
             shapes[name] = [dim.dim_value if dim.dim_value > 0 else None for dim in known.shape.dim]
-    weights: list[Array] = []
+    weights: list[Packed] = []
     found = regions.compile_regions(
         graph_index.Graph(
             list(graph.node),
@@ -179,7 +177,10 @@ def compile_network(model: ModelProto, request: Request) -> None:
     graph.node.extend(kept)
     onnx_graph.sort(graph)
     onnx_graph.sweep(graph)  # the original weights
-    graph.initializer.append(numpy_helper.from_array(np.concatenate(weights), regions.WEIGHTS))
+    size = sum(part.size for part in weights)
+    graph.initializer.append(
+        deferred.tensor(regions.WEIGHTS, FLOAT, [size], deferred.Joined([part.values for part in weights]))
+    )
     model.opset_import.append(helper.make_opsetid(regions.DOMAIN, 1))
 
 

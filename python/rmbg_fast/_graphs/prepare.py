@@ -1,9 +1,4 @@
-"""A model's graph made ready once, and kept in the cache folder: see PASSES in passes.py.
-
-A prepared model is `<key>.onnx`, with the weights of our own convolutions, where it has such, in `<key>.weights`, which
-the runtime maps into memory: processes share it. `<key>.json` is written last: without it, or where it does not
-describe what lies there, the model is made anew.
-"""
+"""A model's graph made ready once, and kept in the cache folder: see PASSES in passes.py, and prepared.py for files."""
 
 from __future__ import annotations
 
@@ -11,13 +6,14 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .._storage import digests, folders, locks, writing
-from ..errors import ModelError
-from . import onnx_graph, regions
+from .._storage import digests, folders, locks
+from ..errors import ChecksumError, ModelError, OutOfMemoryError
+from . import deferred, onnx_graph, prepared
 from .network_plan import VERSION as PLAN_VERSION
 from .passes import LIMIT, NOTE, PASSES, keep_output
 from .request import Request
@@ -25,7 +21,7 @@ from .request import Request
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-PREPARE_VERSION = 2
+PREPARE_VERSION = 3
 """Raise it whenever a pass changes what it makes: it is a part of the cached file's name."""
 
 
@@ -43,7 +39,13 @@ Watch = Callable[[PassResult, "ModelProto"], None]
 
 
 def prepare(
-    source: Path, *, output: str | int, widen: bool = True, network: bool = False, narrow: bool = False
+    source: Path,
+    *,
+    output: str | int,
+    widen: bool = True,
+    network: bool = False,
+    narrow: bool = False,
+    digest: str = "",
 ) -> Path:
     """The graph of `source` made ready: `output` is its only output, with `widen` its float16 is float32, and with
     `network` our own convolutions run what they are faster at; with `narrow` its float32 is float16, where a GPU gains
@@ -51,46 +53,85 @@ def prepare(
 
     The result is made once and kept in the cache folder as `prepared/<key>.onnx`; the key holds the original's sha256
     and what was asked for, so that it is found wherever the original lies and whatever it is called. It has the one
-    output, so that its index is 0, and masks that differ by less than 1/255. The original is never changed. It is
-    returned itself where nothing safe can be done: a graph of 2 GB or more, with weights in other files, or one that
-    onnx's checker does not accept to begin with.
-    Raises ModelError: not a readable ONNX file, no such output, or nowhere to write.
+    output, so that its index is 0, and masks that differ by less than 1/255. The original is never changed, and read
+    one weight at a time. It is returned itself where nothing safe can be done: a graph of 2 GB or more, with weights in
+    other files, or one that onnx's checker does not accept to begin with. Where the cache folder cannot be written, a
+    temporary folder takes the result, or else the original is returned, with one warning a process; without `network`
+    nothing has to be written, and nothing is said. `digest` is the sha256 that the original should have.
+    Raises ModelError: not a readable ONNX file, or no such output; ChecksumError: it has another digest;
+    OutOfMemoryError.
     """
     source = Path(source)
     request = Request(output, widen, network, narrow)
     try:
         if source.stat().st_size >= LIMIT:
             return source
-        key = _key(digests.sha256(source), request)
+        found = _found(_key(digests.sha256(source), request))
+        if found is not None:
+            return found
+        read = digests.sha256(source, fresh=True)  # whatever is remembered: the graph is made from what lies there
     except OSError as exc:
         raise ModelError(f"{source}: cannot be read: {exc.strerror or exc}") from exc
-    target = folders.home() / "prepared" / f"{key}.onnx"
-    if _is_ready(target):
+    if digest and digest != read:
+        raise ChecksumError(f"{source}: is damaged: its sha256 is {read} and not {digest}")
+    try:
+        return _made(source, read, request)
+    except MemoryError as exc:
+        raise OutOfMemoryError(f"{source}: there is too little memory to prepare this model") from exc
+
+
+def _found(key: str) -> Path | None:
+    for folder in _folders():
+        ready = folder / f"{key}.onnx"
+        if prepared.is_ready(ready):
+            return ready
+    return None
+
+
+def _made(source: Path, digest: str, request: Request) -> Path:
+    """The prepared model in the first folder that takes it; the source where it is left as it is, or none does."""
+    name = f"{_key(digest, request)}.onnx"
+    refused = ""
+    for folder in _folders() if request.network else _folders()[:1]:
+        target = folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with locks.locked(target):
+                if not prepared.is_ready(target) and not _make(source, digest, request, target):
+                    return source
+        except OSError as exc:
+            refused = refused or f"{exc.filename or target}: {exc.strerror or exc}"
+            continue
+        if refused:
+            _warn_once(f"the prepared model lies in {folder}, which may not last: {refused}{_HINT}")
         return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with locks.locked(target):
-            if not _is_ready(target) and not _make(source, request, target):
-                return source
-            return target
-    except OSError as exc:
-        raise _unwritten(target, exc) from exc
+    if request.network:
+        _warn_once(f"{source}: runs as it is, and slower: there is no room to prepare it in: {refused}{_HINT}")
+    return source
 
 
-def discard(ready: Path) -> None:
-    """Forget a prepared model, so that the next `prepare` makes it anew."""
-    _manifest(ready).unlink(missing_ok=True)
+def _folders() -> list[Path]:
+    """Where prepared models may lie: in the cache folder, or else in a temporary one."""
+    found = []
+    with suppress(ModelError):  # a user without a home folder
+        found.append(folders.home() / "prepared")
+    with suppress(OSError):
+        found.append(folders.temporary() / "prepared")
+    return found
 
 
-def details(ready: Path) -> dict[str, Any]:
-    """What was done to a prepared model: `convolutions`, a dict of the names `replaced` (by ours) and `left`.
+_HINT = "; free space there or point RMBG_FAST_HOME to a folder that can be written"
+_warned: set[str] = set()
 
-    Empty where another process has just discarded it.
-    """
-    try:
-        return {"convolutions": _manifest_of(ready)["convolutions"]}
-    except FileNotFoundError:
-        return {}
+
+def _warn_once(message: str) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        warnings.warn(message, RuntimeWarning, stacklevel=5)
+
+
+def _key(sha256: str, request: Request) -> str:
+    return hashlib.sha256(repr((PREPARE_VERSION, PLAN_VERSION, sha256, request)).encode()).hexdigest()[:24]
 
 
 def run(source: Path, request: Request, watch: Watch | None = None) -> tuple[ModelProto | None, list[PassResult]]:
@@ -101,12 +142,21 @@ def run(source: Path, request: Request, watch: Watch | None = None) -> tuple[Mod
     which it must not change; after a failure all passes are run, and watched, once more from the start.
     Raises ModelError: unreadable, no such output.
     """
+    with deferred.scope():
+        model, steps = _passed(source, request, watch)
+        if model is not None:
+            deferred.embed(model.graph)
+    return model, steps
+
+
+def _passed(source: Path, request: Request, watch: Watch | None) -> tuple[ModelProto | None, list[PassResult]]:
+    """`run`, with the large weights of the result deferred."""
     skipped: dict[str, str] = {}
     while True:  # from the start again after a failure: rare, and no copy of the weights is held meanwhile
         model = _load(source)
         reason, full = _untouchable(model)
         reason = reason or skipped.get(keep_output.__name__, "")  # else an index would mean two things
-        steps = [PassResult("original", len(model.graph.node), model.ByteSize(), reason)]
+        steps = [PassResult("original", len(model.graph.node), onnx_graph.size(model), reason)]
         if reason:
             return None, steps
         for step in PASSES:
@@ -120,104 +170,45 @@ def run(source: Path, request: Request, watch: Watch | None = None) -> tuple[Mod
                     skipped[step.__name__] = str(exc) or type(exc).__name__
                     break
             note = skipped.get(step.__name__, "")
-            steps.append(PassResult(step.__name__, len(model.graph.node), model.ByteSize(), note))
+            steps.append(PassResult(step.__name__, len(model.graph.node), onnx_graph.size(model), note))
             if watch is not None:
-                watch(steps[-1], model)
+                watch(steps[-1], _whole(model))
         else:
             return model, steps
 
 
-def _make(source: Path, request: Request, target: Path) -> bool:
-    model, steps = run(source, request)
-    if model is None:
-        return False
-    for step in steps:
-        if step.skipped:
-            warnings.warn(f"{source}: {step.name} was left out: {step.skipped}", RuntimeWarning, stacklevel=4)
-    files = [target]
-    weights = _take_weights(model, target.with_suffix(".weights"))
-    if weights is not None:
-        files.append(target.with_suffix(".weights"))
-        writing.replace(files[1], weights)
-    writing.replace(target, model.SerializeToString())
-    noted = {entry.key: entry.value for entry in model.metadata_props}
-    convolutions = json.loads(noted.get(NOTE, '{"replaced": [], "left": []}'))
-    state = {"files": {file.name: _state(file) for file in files}, "convolutions": convolutions}
-    writing.replace(_manifest(target), json.dumps(state).encode("utf-8"))
+def _whole(model: ModelProto) -> ModelProto:
+    from onnx import ModelProto
+
+    whole = ModelProto()
+    whole.CopyFrom(model)
+    deferred.embed(whole.graph)
+    return whole
+
+
+def _make(source: Path, digest: str, request: Request, target: Path) -> bool:
+    """Write the prepared model; False where the original is to be left as it is."""
+    with deferred.scope():
+        model, steps = _passed(source, request, None)
+        if model is None:
+            return False
+        for step in steps:
+            if step.skipped:
+                warnings.warn(f"{source}: {step.name} was left out: {step.skipped}", RuntimeWarning, stacklevel=4)
+        noted = {entry.key: entry.value for entry in model.metadata_props}
+        convolutions = json.loads(noted.get(NOTE, '{"replaced": [], "left": []}'))
+        prepared.write(target, model, {"source": digest, "convolutions": convolutions})
     return True
-
-
-def _take_weights(model: ModelProto, target: Path) -> bytes | None:
-    """The weights of our convolutions, which the model then only refers to."""
-    from onnx.external_data_helper import set_external_data
-
-    for tensor in model.graph.initializer:
-        if tensor.name == regions.WEIGHTS:
-            content: bytes = tensor.raw_data
-            set_external_data(tensor, location=target.name, offset=0, length=len(content))
-            tensor.ClearField("raw_data")
-            return content
-    return None
-
-
-# --- which files they are ---
-
-
-def _manifest(ready: Path) -> Path:
-    return ready.with_suffix(".json")
-
-
-def _manifest_of(ready: Path) -> dict[str, Any]:
-    """Raises OSError, ValueError, TypeError, KeyError or AttributeError where it is not what `_make` writes."""
-    manifest = json.loads(_manifest(ready).read_text(encoding="utf-8"))
-    known = manifest["convolutions"]
-    for name in [*known["replaced"], *known["left"]]:
-        name.encode()
-    return {"files": dict(manifest["files"]), "convolutions": known}
-
-
-def _is_ready(ready: Path) -> bool:
-    """Does all that belongs to a prepared model lie there as it was written?"""
-    try:
-        files = _manifest_of(ready)["files"]
-        return bool(files) and all(_is_as_written(ready.with_name(name), state) for name, state in files.items())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return False
-
-
-def _is_as_written(file: Path, state: dict[str, Any]) -> bool:
-    status = file.stat()
-    if status.st_size != state["size"]:
-        return False
-    return (
-        digests.same_time(status.st_mtime_ns, state["mtime_ns"]) or digests.of(file) == state["sha256"]
-    )  # copied, or changed
-
-
-def _state(file: Path) -> dict[str, Any]:
-    status = file.stat()
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digests.of(file)}
-
-
-def _key(sha256: str, request: Request) -> str:
-    return hashlib.sha256(repr((PREPARE_VERSION, PLAN_VERSION, sha256, request)).encode()).hexdigest()[:12]
-
-
-def _unwritten(target: Path, exc: OSError) -> ModelError:
-    return ModelError(
-        f"{target}: the prepared model cannot be written: {exc.strerror or exc}; free space there or point "
-        f"RMBG_FAST_HOME to a folder that can be written"
-    )
 
 
 # --- reading the original ---
 
 
 def _load(source: Path) -> ModelProto:
-    import onnx
-
     try:
-        model = onnx.load(source, load_external_data=False)
+        model = deferred.load(source)
+    except MemoryError:
+        raise
     except Exception as exc:  # protobuf's own error, or the file system's
         raise ModelError(f"{source}: cannot be read as an ONNX model: {exc}") from exc
     if not model.graph.output or not model.graph.node:
@@ -232,7 +223,8 @@ def _untouchable(model: ModelProto) -> tuple[str, bool]:
     """Why the model must stay as it is, or "", and whether it stands up to the checker's full test (with inference)."""
     from onnx import TensorProto
 
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in onnx_graph.tensors(model)):
+    outside = [tensor for tensor in onnx_graph.tensors(model) if tensor.data_location == TensorProto.EXTERNAL]
+    if not all(map(deferred.is_deferred, outside)):
         return "its weights lie in other files", False
     for full in (True, False):
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import onnx_graph
 from .graph_index import Graph, attributes_of, is_map, limits, only_reader, resize_size, text
 from .network_plan import COORDINATES, Compiler, Region
-from .weights import BLOCK, Array
+from .weights import BLOCK, Packed
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -24,7 +24,7 @@ WEIGHTS = "rmbg_fast.weights"
 """The name of the initializer that holds the weights of all regions."""
 
 
-def compile_regions(graph: Graph, weights: list[Array]) -> list[Region]:
+def compile_regions(graph: Graph, weights: list[Packed]) -> list[Region]:
     """The regions of the graph that are worth our own kernels. Their weights are appended to `weights`."""
     supported = [_supported(graph, node) for node in graph.nodes]
     depth = [0] * len(graph.nodes)  # grows where a path goes from supported nodes to others or back

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +18,22 @@ BLOCK = 16
 """Channels of a block."""
 PLANAR, BLOCKED = 0, 1
 """The layouts of a value: planes, or blocks of channels."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Weights that are packed when they are written: `size` floats, which `values` makes."""
+
+    size: int
+    values: Callable[[], Array]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return self.values()
+
+
+def up(count: int) -> int:
+    """`count` channels as whole blocks."""
+    return -(-count // BLOCK) * BLOCK
 
 
 def filled(array: Array, axis: int = 0) -> Array:

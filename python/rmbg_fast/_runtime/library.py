@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _core
+from .._storage import folders
 from ..errors import ModelError, RuntimeNotFoundError
 
 _PATTERNS = {
@@ -37,7 +38,7 @@ def find() -> Path:
 def load() -> None:
     """Load the library into this process, once. Raises `RuntimeNotFoundError`."""
     if _core.runtime_info() is None:
-        _core.load_runtime(str(find()))
+        _core.load_runtime(folders.native(find()))
 
 
 def python_session(content: bytes, threads: int | None = None) -> Any:

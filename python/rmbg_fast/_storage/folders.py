@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ModelError
@@ -31,6 +34,26 @@ def _user_cache() -> Path:
         return Path.home() / "Library" / "Caches"
     named = os.environ.get("XDG_CACHE_HOME", "")
     return Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+
+
+def native(path: Path) -> str | bytes:
+    """The path as the core takes it: on POSIX the bytes of the file's name, which need not be text."""
+    return str(path) if sys.platform == "win32" else os.fsencode(path)
+
+
+def temporary() -> Path:
+    """A folder of this user's own among the system's temporary files, for what has no other place. Raises OSError."""
+    import tempfile
+
+    if sys.platform == "win32":  # where temporary files are the user's own
+        return Path(tempfile.gettempdir()) / "rmbg-fast"
+    folder = Path(tempfile.gettempdir()) / f"rmbg-fast-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise PermissionError(errno.EPERM, "is another user's", str(folder))
+    return folder
 
 
 def offline() -> bool:

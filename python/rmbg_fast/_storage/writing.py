@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import OutputError
 
@@ -38,6 +40,16 @@ def make_folder(folder: Path) -> None:
 
 def replace(path: Path, data: bytes | memoryview) -> None:
     """Write `data` to `path` whole or not at all, on the disk before it has its name. Raises OSError."""
+    with replaced(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """What is written to the stream becomes the file `path` at the end, and nothing does where that is not reached.
+
+    It is on the disk before it has its name. Raises OSError.
+    """
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError("it is write-protected")
     temporary = path.with_name(f".rmbg-fast-{os.urandom(6).hex()}.tmp")
@@ -45,7 +57,7 @@ def replace(path: Path, data: bytes | memoryview) -> None:
         with open(temporary, "xb") as file:
             with suppress(OSError):
                 temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

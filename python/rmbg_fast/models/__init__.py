@@ -2,7 +2,7 @@
 
 from . import recipes
 from .places import ModelFile, NpmPlace, Progress, UrlPlace, WheelPlace
-from .registry import LicenseWarning, ensure, folder, get, names, path, pull
+from .registry import LicenseWarning, check, ensure, file_of, folder, get, names, path, pull, renew
 from .spec import EMBEDDED, ModelSpec, from_row
 
 __all__ = [
@@ -14,7 +14,9 @@ __all__ = [
     "Progress",
     "UrlPlace",
     "WheelPlace",
+    "check",
     "ensure",
+    "file_of",
     "folder",
     "from_row",
     "get",
@@ -22,4 +24,5 @@ __all__ = [
     "path",
     "pull",
     "recipes",
+    "renew",
 ]

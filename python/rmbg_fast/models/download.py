@@ -18,10 +18,11 @@ from .places import ModelFile, PlaceError, Progress, UrlPlace
 from .spec import WAY_ON, ModelSpec
 
 
-def fetch(spec: ModelSpec, folder: Path, progress: Progress | None = None) -> Path:
+def fetch(spec: ModelSpec, folder: Path, progress: Progress | None = None, *, anew: bool = False) -> Path:
     """Download the first of `spec.files` that any of its places delivers into `folder`, and return its path.
 
-    The file appears there whole and checked, or not at all. Whoever asks for a file that another thread or process is
+    The file appears there whole and checked, or not at all; one that is there is taken, but with `anew` only if its
+    digest is that of the row. Whoever asks for a file that another thread or process is
     fetching waits for it. What `progress` raises comes through as it is. Raises ModelDownloadError (the message names
     each place and why it failed, or says that the disk is full or not writable) or ChecksumError (the same, where a
     place sent another file than the row names).
@@ -31,7 +32,7 @@ def fetch(spec: ModelSpec, folder: Path, progress: Progress | None = None) -> Pa
         for file in spec.files:
             target = folder / file.filename
             with _writing(target), _lock(target):
-                if file.is_whole(target):
+                if file.is_whole(target) and not (anew and _is_damaged(file, target)):
                     return target
                 for place in file.places:
                     try:
@@ -49,6 +50,14 @@ def fetch(spec: ModelSpec, folder: Path, progress: Progress | None = None) -> Pa
     tried = "".join(f"\n  {what}: {exc}" for what, exc in failures)
     hint = f"; to put one there by hand, see {spec.homepage}" if spec.homepage else ""
     raise kind(f"{spec.name} could not be downloaded into {folder}{hint}. Tried:{tried}\n{WAY_ON}") from failures[-1][1]
+
+
+def _is_damaged(file: ModelFile, path: Path) -> bool:
+    try:
+        file.check(path)
+    except ChecksumError:
+        return True
+    return False
 
 
 @contextmanager

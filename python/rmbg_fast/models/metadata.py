@@ -1,8 +1,7 @@
 """A model's row inside its own ONNX file, so that `Session("mine.onnx")` needs no TOML beside it.
 
 The row, a dict of the keys of models.toml, is JSON in the entry `rmbg_fast.row` of `metadata_props`. It is read from
-the file's top level alone (protobuf's wire format: https://protobuf.dev/programming-guides/encoding/); the graph with
-its weights is stepped over.
+the file's top level alone; the graph with its weights is stepped over.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from .._storage import protobuf
 from ..errors import ModelError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _METADATA = 14  # the field of ModelProto; an entry is a message of two strings:
 _KEY, _VALUE = 1, 2
 _MOST_FIELDS = 1 << 14  # of the top level: opsets, functions, metadata; an exporter writes some tens
 _MOST_BYTES = 1 << 20  # of an entry of ours
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def write(model: ModelProto, row: Mapping[str, Any]) -> None:
@@ -56,7 +55,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             text = _row_text(stream, os.fstat(stream.fileno()).st_size)
     except OSError as exc:
         raise ModelError(f"{file}: cannot be read: {exc.strerror or exc}") from exc
-    except _Damaged:
+    except protobuf.DamagedError:
         return None
     if text is None:
         return None
@@ -69,56 +68,21 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     return row
 
 
-class _Damaged(Exception):
-    """Not what protobuf writes, or cut off."""
-
-
 def _row_text(stream: BinaryIO, size: int) -> bytes | None:
-    for _ in range(_MOST_FIELDS):
-        if stream.tell() == size:
-            return None
-        field, kind = _tag(stream)
-        if kind == _VARINT:
-            _varint(stream)
-            continue
-        length = {_FIXED64: 8, _FIXED32: 4}[kind] if kind != _BYTES else _varint(stream)
-        end = stream.tell() + length
-        if end > size:
-            raise _Damaged
-        if field == _METADATA and kind == _BYTES and length <= _MOST_BYTES:
-            entry = _entry(stream, end)
+    for count, field in enumerate(protobuf.fields(stream, 0, size)):
+        if count == _MOST_FIELDS:
+            raise protobuf.DamagedError
+        if field.number == _METADATA and field.kind == protobuf.BYTES and field.value <= _MOST_BYTES:
+            entry = _entry(stream, field)
             if entry.get(_KEY) == KEY.encode():
                 return entry.get(_VALUE, b"")
-        stream.seek(end)
-    raise _Damaged
+    return None
 
 
-def _entry(stream: BinaryIO, end: int) -> dict[int, bytes]:
+def _entry(stream: BinaryIO, entry: protobuf.Field) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
-    while stream.tell() < end:
-        field, kind = _tag(stream)
-        length = _varint(stream)
-        if kind != _BYTES or stream.tell() + length > end:
-            raise _Damaged
-        found[field] = stream.read(length)
+    for field in protobuf.fields(stream, entry.content, entry.end):
+        if field.kind != protobuf.BYTES:
+            raise protobuf.DamagedError
+        found[field.number] = stream.read(field.value)
     return found
-
-
-def _tag(stream: BinaryIO) -> tuple[int, int]:
-    """The number of the next field and how it is encoded."""
-    field, kind = divmod(_varint(stream), 8)
-    if field == 0 or kind not in (_VARINT, _FIXED64, _BYTES, _FIXED32):
-        raise _Damaged
-    return field, kind
-
-
-def _varint(stream: BinaryIO) -> int:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = stream.read(1)
-        if not byte:
-            raise _Damaged
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    raise _Damaged

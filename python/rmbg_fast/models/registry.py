@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from .._storage import folders
-from ..errors import ModelDownloadError, ModelError
+from ..errors import ChecksumError, ModelDownloadError, ModelError
 from . import metadata
-from .places import Progress
+from .places import ModelFile, Progress
 from .spec import WAY_ON, ModelSpec, from_row, rows, spec_of
 from .suggest import meant
 
@@ -89,6 +89,42 @@ def ensure(spec: ModelSpec, progress: Progress | None = None) -> Path:
 
         found = download.fetch(spec, folder(), progress)
     return found
+
+
+def check(name: str | os.PathLike[str] | ModelSpec, progress: Progress | None = None) -> tuple[Path, bool]:
+    """Read the whole of the model's file and compare its digest: where it is, and whether it had to be fetched anew.
+
+    A file of one's own has no digest to compare. Raises ModelError if there is no file, ModelDownloadError if it is
+    damaged and cannot be fetched, as `pull` does.
+    """
+    spec = get(name)
+    found = path(spec)
+    try:
+        file = file_of(spec, found)
+        if file is not None:
+            file.check(found)
+    except ChecksumError:
+        return renew(spec, found, progress), True
+    except OSError as exc:
+        raise ModelError(f"{found}: cannot be read: {exc.strerror or exc}") from exc
+    return found, False
+
+
+def renew(spec: ModelSpec, damaged: Path, progress: Progress | None = None) -> Path:
+    """Fetch the model's file in place of one that is not what its row says, and warn. Raises as `pull` does."""
+    if folders.offline():
+        raise ModelDownloadError(
+            f"{damaged}: is damaged, and RMBG_FAST_OFFLINE forbids to download {spec.name} anew; {WAY_ON}"
+        )
+    from . import download
+
+    warnings.warn(f"{damaged}: is damaged; {spec.name} is fetched anew", RuntimeWarning, stacklevel=3)
+    return download.fetch(spec, folder(), progress, anew=True)
+
+
+def file_of(spec: ModelSpec, path: Path) -> ModelFile | None:
+    """Which of the row's files lies at `path`; None for a file of one's own."""
+    return next((file for file in spec.files if spec.path is None and file.filename == path.name), None)
 
 
 def folder() -> Path:
