@@ -1,6 +1,10 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#if !defined(_WIN32)
+#include <unistd.h>
+#endif
+
 #include <array>
 #include <optional>
 #include <string>
@@ -73,14 +77,31 @@ Recipe make_recipe(const std::array<std::int32_t, 2>& size, std::int32_t dynamic
   return recipe;
 }
 
-std::unique_ptr<Remover> make_remover(const std::string& path, const Recipe& recipe, const std::string& device,
-                                      int device_id, int threads, const Port& input, const Port& output,
-                                      const ort::ProviderOptions& options, const ort::ProviderOptions& cuda_options,
-                                      int runs) {
+int process_id() {
+#if defined(_WIN32)
+  return 0;
+#else
+  return static_cast<int>(getpid());
+#endif
+}
+
+// A forked child leaves its parent's models where they are: to end one, ONNX Runtime waits for threads that the child
+// does not have.
+struct EndInItsProcess {
+  int process = process_id();
+  void operator()(Remover* remover) const {
+    if (process == process_id()) delete remover;
+  }
+};
+using RemoverHolder = std::unique_ptr<Remover, EndInItsProcess>;
+
+RemoverHolder make_remover(const std::string& path, const Recipe& recipe, const std::string& device, int device_id,
+                           int threads, const Port& input, const Port& output, const ort::ProviderOptions& options,
+                           const ort::ProviderOptions& cuda_options, int runs) {
   const ort::SessionConfig config =
       config_of(device_config(device, device_id, options, cuda_options), path, threads, input, output, runs);
-  std::unique_ptr<Remover> remover;
-  without_gil([&] { remover = std::make_unique<Remover>(config, recipe); });
+  RemoverHolder remover;
+  without_gil([&] { remover.reset(new Remover(config, recipe)); });
   return remover;
 }
 
@@ -156,7 +177,7 @@ void bind_remover(py::module_& m) {
       .def(py::init(&make_recipe), py::kw_only(), arg("size"), arg("dynamic"), arg("resample"), arg("rounding"),
            arg("divide_by_max"), arg("mean"), arg("std"), arg("sigmoid"), arg("minmax"), arg("mask_resample"),
            arg("mask_rounding"), arg("empty_below"), arg("empty_is_opaque"));
-  py::class_<Remover>(m, "Remover")
+  py::class_<Remover, RemoverHolder>(m, "Remover")
       .def(py::init(&make_remover), arg("path"), arg("recipe"), arg("device"), arg("device_id"), arg("threads"),
            arg("input"), arg("output"), arg("provider_options") = ort::ProviderOptions{},
            arg("cuda_options") = ort::ProviderOptions{}, arg("runs") = 2)

@@ -138,7 +138,6 @@ class Session:
         with _guard:
             if self._process != os.getpid():
                 again = _made_again(self._made_from)
-                _of_parents.append(self._open)  # its end would wait for those threads too
                 self._open, self._details, self._process = again._open, again._details, os.getpid()
 
     @property
@@ -335,8 +334,8 @@ def remove(image: reading.ImageInput, *, model: Model = "isnet-general-use", **o
 
 
 _guard = threading.Lock()  # of sessions that load again
-_of_parents: list[_core.Remover | None] = []
 _kept: Kept[Session] = Kept(_KEPT_SESSIONS)
+_files: dict[str, Hashable] = {}  # models of one's own, as they were last seen
 _without_gpu: set[Hashable] = set()  # of what `device="auto"` has tried on one, in vain
 
 
@@ -385,11 +384,13 @@ def _file_of(spec: ModelSpec) -> Hashable:
     """Which file of one's own it is, and whether it was changed."""
     if spec.path is None:
         return None
+    path = os.path.realpath(spec.path)
     try:
-        status = spec.path.stat()
+        status = os.stat(path)
+        _files[path] = (path, status.st_size, status.st_mtime_ns)
     except OSError:
-        return spec.path  # which Session will complain of
-    return os.path.realpath(spec.path), status.st_size, status.st_mtime_ns
+        pass  # a model that is loaded does not need its file; of another, Session will complain
+    return _files.get(path, path)
 
 
 def _made_again(arguments: dict[str, Any]) -> Session:
