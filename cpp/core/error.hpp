@@ -6,7 +6,17 @@
 
 namespace rmbg {
 
-enum class ErrorKind { image, image_too_large, option, model, model_file, model_output, runtime_not_found, device, inference };
+enum class ErrorKind {
+  image,
+  image_too_large,
+  option,
+  model,
+  model_file,
+  model_output,
+  runtime_not_found,
+  device,
+  inference
+};
 
 class Error : public std::runtime_error {
  public:
