@@ -31,7 +31,17 @@ from pathlib import Path
 PYTHON = "3.12"
 RUNTIME = "onnxruntime-gpu==1.31.1"  # of the package index: built for CUDA 13
 MODEL = "isnet-general-use"
-WHEELS = ("scikit-build-core", "rembg", "pooch", "pymatting", "platformdirs", "jsonschema", "referencing", "rpds-py")
+WHEELS = (
+    "scikit-build-core",
+    "hatch-fancy-pypi-readme",
+    "rembg",
+    "pooch",
+    "pymatting",
+    "platformdirs",
+    "jsonschema",
+    "referencing",
+    "rpds-py",
+)
 WHEELS += ("jsonschema-specifications", "attrs", "pathspec", "packaging")
 TAGS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 KEPT = re.compile(

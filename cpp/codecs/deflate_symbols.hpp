@@ -29,7 +29,7 @@ constexpr LengthSymbols make_length_symbols() {
   return all;
 }
 
-inline constexpr LengthSymbols kLengths = make_length_symbols();
+constexpr LengthSymbols kLengths = make_length_symbols();
 
 struct DistanceSymbol {
   std::uint32_t symbol;
