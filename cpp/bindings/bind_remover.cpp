@@ -23,14 +23,16 @@ namespace {
 
 using Port = std::variant<int, std::string>;  // an input or output, by index or name
 
-// Where a model runs: the device's word (checked in Python), its number, and the options of its providers.
+// Where a model runs: the device's word or a provider's name (checked in Python), its number, and the options of its providers.
 ort::SessionConfig device_config(const std::string& device, int device_id, const ort::ProviderOptions& options,
                                  const ort::ProviderOptions& cuda_options) {
   ort::SessionConfig config;
   config.device = device == "cuda"       ? ort::DeviceKind::cuda
                   : device == "tensorrt" ? ort::DeviceKind::tensorrt
                   : device == "stand-in" ? ort::DeviceKind::stand_in
-                                         : ort::DeviceKind::cpu;
+                  : device == "cpu"      ? ort::DeviceKind::cpu
+                                         : ort::DeviceKind::named;
+  if (config.device == ort::DeviceKind::named) config.named = device;
   config.device_id = device_id;
   config.provider_options = options;
   config.cuda_options = cuda_options;

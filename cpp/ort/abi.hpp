@@ -104,6 +104,10 @@ struct Api {
   Slot<174, void(OrtTensorRTProviderOptionsV2*)> ReleaseTensorRTProviderOptions{table};
   Slot<170, OrtStatus*(OrtSessionOptions*, const OrtTensorRTProviderOptionsV2*)> SessionOptionsAppendExecutionProvider_TensorRT_V2{table};
 
+  Slot<125, OrtStatus*(char*** out, int* count)> GetAvailableProviders{table};
+  Slot<126, OrtStatus*(char** names, int count)> ReleaseAvailableProviders{table};
+  Slot<216, OrtStatus*(OrtSessionOptions*, const char* name, const char* const* keys, const char* const* values, std::size_t count)> SessionOptionsAppendExecutionProvider{table};
+
   Slot<7, OrtStatus*(const OrtEnv*, const PathChar* model_path, const OrtSessionOptions*, OrtSession** out)> CreateSession{table};
   Slot<30, OrtStatus*(const OrtSession*, std::size_t* out)> SessionGetInputCount{table};
   Slot<31, OrtStatus*(const OrtSession*, std::size_t* out)> SessionGetOutputCount{table};

@@ -1,6 +1,8 @@
 #include "ort/providers.hpp"
 
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "core/dynamic_library.hpp"
 #include "core/error.hpp"
@@ -29,6 +31,28 @@ std::filesystem::path provider_file(const char* name) {
 // only after the runtime's own attempt: until then the file lacks a symbol that the runtime provides, and cannot load.
 std::string loader_error(const std::filesystem::path& file) { return open_dynamic_library(file).error; }
 
+std::vector<std::string> available_providers() {
+  const char* failed = "ONNX Runtime does not say which providers it has";
+  char** names = nullptr;
+  int count = 0;
+  check(api().GetAvailableProviders(&names, &count), ErrorKind::device, failed);
+  std::vector<std::string> result(names, names + count);
+  check(api().ReleaseAvailableProviders(names, count), ErrorKind::device, failed);
+  return result;
+}
+
+struct Pairs {
+  explicit Pairs(const ProviderOptions& options) {
+    for (const auto& [key, value] : options) {
+      keys.push_back(key.c_str());
+      values.push_back(value.c_str());
+    }
+  }
+
+  std::vector<const char*> keys;
+  std::vector<const char*> values;
+};
+
 // Makes the provider's options, gives them the values and appends the provider: for each the same three calls.
 template <typename Options, typename Create, typename Update, typename Append>
 void append(OrtSessionOptions* session, const ProviderOptions& wanted, const std::filesystem::path& file,
@@ -39,15 +63,10 @@ void append(OrtSessionOptions* session, const ProviderOptions& wanted, const std
                                        "): pip uninstall onnxruntime, then pip install 'rmbg-fast[gpu]'");
   }
   const std::string failed = "the " + name + " provider cannot be used";
-  std::vector<const char*> keys;
-  std::vector<const char*> values;
-  for (const auto& [key, value] : wanted) {
-    keys.push_back(key.c_str());
-    values.push_back(value.c_str());
-  }
+  const Pairs pairs(wanted);
   try {
     const Options options = create(failed);
-    check(update(options.get(), keys.data(), values.data(), keys.size()), ErrorKind::option,
+    check(update(options.get(), pairs.keys.data(), pairs.values.data(), pairs.keys.size()), ErrorKind::option,
           "the " + name + " provider refuses an option");
     check(append_it(session, options.get()), ErrorKind::device, failed);
   } catch (const Error& error) {
@@ -80,6 +99,24 @@ void append_tensorrt(OrtSessionOptions* options, const ProviderOptions& provider
             get<OrtTensorRTProviderOptionsV2*>(ErrorKind::device, failed, api().CreateTensorRTProviderOptions));
       },
       api().UpdateTensorRTProviderOptions, api().SessionOptionsAppendExecutionProvider_TensorRT_V2);
+}
+
+void append_named(OrtSessionOptions* options, const std::string& name, const ProviderOptions& provider_options) {
+  std::string listed;
+  bool there = false;
+  for (const std::string& provider : available_providers()) {
+    there = there || provider == name + "ExecutionProvider";
+    listed += (listed.empty() ? "" : ", ") + provider;
+  }
+  if (!there) {
+    throw Error(ErrorKind::device, "this build of ONNX Runtime has no " + name + " provider; it has " + listed);
+  }
+  const Pairs pairs(provider_options);
+  // The two that it knows by a shorter name than it lists.
+  const std::string known = name == "Dml" ? "DML" : name == "Xnnpack" ? "XNNPACK" : name;
+  check(api().SessionOptionsAppendExecutionProvider(options, known.c_str(), pairs.keys.data(), pairs.values.data(),
+                                                    pairs.keys.size()),
+        ErrorKind::device, "the " + name + " provider cannot be used");
 }
 
 }  // namespace rmbg::ort

@@ -36,9 +36,10 @@ SessionHandle create(const SessionConfig& config, const SessionOptionsHandle& op
   OrtSession* session = nullptr;
   OrtStatus* status = api().CreateSession(environment(), to_path(config.model_path).c_str(), options.get(), &session);
   if (status != nullptr && blames_model(api().GetErrorCode(status))) kind = ErrorKind::model_file;
-  // On a GPU the file is one that we prepared, at a path that the caller never gave.
+  // On another device the file is one that we prepared, at a path that the caller never gave.
+  const std::string device = config.device == DeviceKind::named ? "the " + config.named + " provider" : "the GPU";
   check(status, kind,
-        kind == ErrorKind::device ? "the GPU cannot take the model" : config.model_path + " cannot be loaded");
+        kind == ErrorKind::device ? device + " cannot take the model" : config.model_path + " cannot be loaded");
   return SessionHandle(session);
 }
 
@@ -53,8 +54,12 @@ ProviderOptions with_device(ProviderOptions options, int device_id) {
   return options;
 }
 
-SessionOptionsHandle gpu_options(const SessionConfig& config) {
+SessionOptionsHandle device_options(const SessionConfig& config) {
   SessionOptionsHandle options = common_options(config);
+  if (config.device == DeviceKind::named) {
+    append_named(options.get(), config.named, config.provider_options);
+    return options;
+  }
   try {
     if (config.device == DeviceKind::tensorrt) {
       append_tensorrt(options.get(), with_device(config.provider_options, config.device_id));
@@ -72,8 +77,8 @@ SessionOptionsHandle gpu_options(const SessionConfig& config) {
 }  // namespace
 
 void check_device(const SessionConfig& config) {
-  gpu_options(config);
-  cuda::Device::get(config.device_id);
+  device_options(config);
+  if (config.device != DeviceKind::named) cuda::Device::get(config.device_id);
 }
 
 struct Session::State {
@@ -90,8 +95,11 @@ struct Session::State {
 Session::Session(const SessionConfig& config) : state_(std::make_unique<State>()) {
   State& state = *state_;
   const bool gpu = config.device == DeviceKind::cuda || config.device == DeviceKind::tensorrt;
-  if (gpu) {
-    state.session = create(config, gpu_options(config), ErrorKind::device);
+  if (config.device == DeviceKind::named) {
+    state.session = create(config, device_options(config), ErrorKind::device);
+    state.provider = config.named + "ExecutionProvider";
+  } else if (gpu) {
+    state.session = create(config, device_options(config), ErrorKind::device);
     state.provider = config.device == DeviceKind::cuda ? kCudaProvider : kTensorRtProvider;
   } else {
     if (config.convolution) state.networks = std::make_unique<NetworkOp>(*config.convolution, config.intra_op_threads);
@@ -102,7 +110,7 @@ Session::Session(const SessionConfig& config) : state_(std::make_unique<State>()
                                          OrtDeviceAllocator, OrtMemTypeDefault));
   state.input = find_input(state.session.get(), config.model_path, config.input, config.input_index);
   state.output = find_output(state.session.get(), config.model_path, config.output, config.output_index);
-  if (config.device == DeviceKind::cpu) return;
+  if (config.device == DeviceKind::cpu || config.device == DeviceKind::named) return;
   state.device = &cuda::Device::get(config.device_id);
   state.runs = std::make_unique<DeviceRuns>(state.session.get(), state.input, state.output, *state.device,
                                             gpu ? "Cuda" : "Cpu", config.runs_at_once);

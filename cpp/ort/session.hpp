@@ -18,8 +18,9 @@ namespace rmbg::ort {
 
 enum class ElementType { float32, float16 };
 
+// named: a provider of SessionConfig::named, which takes and gives the CPU's memory.
 // stand_in: the CPU's provider behind the driver that cuda::use_driver named, for tests without a GPU.
-enum class DeviceKind { cpu, cuda, tensorrt, stand_in };
+enum class DeviceKind { cpu, cuda, tensorrt, named, stand_in };
 
 // Keys and values as ONNX Runtime's documentation of the provider names them: {{"gpu_mem_limit", "2147483648"}}.
 using ProviderOptions = std::vector<std::pair<std::string, std::string>>;
@@ -27,6 +28,7 @@ using ProviderOptions = std::vector<std::pair<std::string, std::string>>;
 struct SessionConfig {
   std::string model_path;  // UTF-8 (on POSIX: the bytes of the file name)
   DeviceKind device = DeviceKind::cpu;
+  std::string named;  // the provider as ONNX Runtime lists it, without "ExecutionProvider"
   int device_id = 0;
   ProviderOptions provider_options;  // of the GPU's provider, without its device_id
   ProviderOptions cuda_options;      // with tensorrt: of CUDA's, which runs what TensorRT does not
@@ -60,7 +62,7 @@ class Session {
 
   const TensorInfo& input() const;
   const TensorInfo& output() const;
-  // "CPUExecutionProvider" or "CUDAExecutionProvider": what runs, not what was asked for.
+  // "CPUExecutionProvider", "CUDAExecutionProvider", ...: what runs, not what was asked for.
   const std::string& provider() const;
 
   // The GPU that runs it; null: the CPU does.

@@ -17,9 +17,12 @@ from .models import ModelSpec
 
 def device_of(device: str) -> tuple[str, int]:
     """The kind of device and its number. Raises OptionError."""
+    if isinstance(device, str) and device in PROVIDERS:
+        return device, 0
     match = re.fullmatch(r"(cpu|auto|cuda|tensorrt)(?::(\d{1,3}))?", device) if isinstance(device, str) else None
     if not match or (match[2] and match[1] in ("cpu", "auto")):
-        raise OptionError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'tensorrt', not {device!r}")
+        others = ", ".join(map(repr, PROVIDERS))
+        raise OptionError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N', 'tensorrt', {others}, not {device!r}")
     return match[1], int(match[2] or 0)
 
 
@@ -35,11 +38,29 @@ class Place:
 
 CPU = Place("cpu")
 
+PROVIDERS = {
+    "openvino": ("OpenVINO", "the package onnxruntime-openvino in place of onnxruntime"),
+    "coreml": ("CoreML", "macOS, where onnxruntime has it"),
+    "directml": ("Dml", "the package onnxruntime-directml in place of onnxruntime, on Windows"),
+    "qnn": ("QNN", "the package onnxruntime-qnn in place of onnxruntime"),
+    "xnnpack": ("Xnnpack", "a build of ONNX Runtime with it"),
+}
+"""Devices that ONNX Runtime knows by name: the name of the provider, and what has it."""
 
-def load_on_gpu(
+
+def load_on_device(
     source: Path, spec: ModelSpec, place: Place, count: int, *, narrow: bool
 ) -> tuple[_core.Remover, dict[str, Any]]:
-    """`load` on a GPU. Raises also DeviceError, which says what is missing."""
+    """`load` on a GPU, or with another provider. Raises also DeviceError, which says what is missing."""
+    if place.device in PROVIDERS:
+        name, package = PROVIDERS[place.device]
+        try:
+            _core.check_device(name, 0, list(place.options), [])
+        except DeviceError as exc:
+            if "has no" not in str(exc):  # it is there, and refuses an option
+                raise
+            raise DeviceError(f"{exc}: {place.device!r} needs {package}") from exc
+        return load(source, spec, replace(place, device=name), count)
     if place.device == "tensorrt":
         place = replace(place, options=(*place.options, *gpu.tensorrt_cache()))
     gpu.check(place.device, place.number, list(place.options))
@@ -56,9 +77,9 @@ def load(
     """
     from ._graphs import loading
 
-    # A CPU's kernels compute in float32 anyhow; a GPU's are made for float16.
+    # A CPU's kernels compute in float32 anyhow; NVIDIA's are made for float16; the others narrow as they like.
     make = partial(_remover, spec, place, count)
-    return loading.load(source, spec, make, widen=place == CPU, network=network, narrow=narrow)
+    return loading.load(source, spec, make, widen=place.device not in gpu.KNOWN, network=network, narrow=narrow)
 
 
 def _remover(

@@ -23,7 +23,7 @@ from ._choices import Alpha
 from ._images import colours, reading, writing
 from ._images.arrays import Pixels
 from ._kept import Kept
-from ._loading import CPU, Place, device_of, load, load_on_gpu
+from ._loading import CPU, Place, device_of, load, load_on_device
 from ._options import Background, CallOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
@@ -46,8 +46,9 @@ class Session:
 
     `model`: a name of `models.names()`, the path of an `.onnx` file with a row beside it, or a `ModelSpec`; it is
     fetched if it is not there yet. `device`: "cpu", "cuda", "cuda:N", "tensorrt", "tensorrt:N", or "auto", which takes
-    CUDA where it can be had; an explicit GPU that cannot be had raises `DeviceError`. `provider_options` are those of
-    the GPU's provider, as {"enable_cuda_graph": True}; docs/cuda.md lists them. `warm_up` runs the model once, so that
+    CUDA where it can be had; or a provider of the installed ONNX Runtime: "openvino", "coreml", "directml", "qnn",
+    "xnnpack". A device that was asked for and cannot be had raises `DeviceError`. `provider_options` are those of
+    the provider, as {"enable_cuda_graph": True}; docs/cuda.md lists CUDA's. `warm_up` runs the model once, so that
     the first call is as fast as later ones. `threads`: how many a call may use; None: what the
     environment variable RMBG_FAST_THREADS or else OMP_NUM_THREADS says, or else what affinity and container allow.
     `optimize`: False leaves all convolutions to ONNX Runtime, as the environment variable
@@ -94,7 +95,7 @@ class Session:
         if kind != "cpu":
             try:
                 place = Place("cuda" if kind == "auto" else kind, number, tuple(options), runs)
-                self._open, self._details = load_on_gpu(source, self._spec, place, self._threads, narrow=optimize)
+                self._open, self._details = load_on_device(source, self._spec, place, self._threads, narrow=optimize)
             except DeviceError as exc:
                 if kind != "auto":
                     raise
