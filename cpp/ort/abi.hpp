@@ -77,6 +77,7 @@ struct Api {
 
   Slot<10, OrtStatus*(OrtSessionOptions** out)> CreateSessionOptions{table};
   Slot<13, OrtStatus*(OrtSessionOptions*, ExecutionMode)> SetSessionExecutionMode{table};
+  Slot<17, OrtStatus*(OrtSessionOptions*)> DisableMemPattern{table};
   Slot<22, OrtStatus*(OrtSessionOptions*, int level)> SetSessionLogSeverityLevel{table};
   Slot<23, OrtStatus*(OrtSessionOptions*, GraphOptimizationLevel)> SetSessionGraphOptimizationLevel{table};
   Slot<24, OrtStatus*(OrtSessionOptions*, int threads)> SetIntraOpNumThreads{table};

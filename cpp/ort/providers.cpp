@@ -111,6 +111,8 @@ void append_named(OrtSessionOptions* options, const std::string& name, const Pro
   if (!there) {
     throw Error(ErrorKind::device, "this build of ONNX Runtime has no " + name + " provider; it has " + listed);
   }
+  if (name == "Dml")
+    check(api().DisableMemPattern(options), ErrorKind::device, "the Dml provider cannot be used");  // it demands this
   const Pairs pairs(provider_options);
   // The two that it knows by a shorter name than it lists.
   const std::string known = name == "Dml" ? "DML" : name == "Xnnpack" ? "XNNPACK" : name;

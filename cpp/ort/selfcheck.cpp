@@ -1,7 +1,10 @@
 #include "ort/selfcheck.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "net/dispatch.hpp"
 #include "ort/handles.hpp"
@@ -65,12 +68,21 @@ class SlotCheck {
     succeeds("SetSessionExecutionMode", api_.SetSessionExecutionMode(raw, ORT_SEQUENTIAL));
     fails("SetSessionExecutionMode", api_.SetSessionExecutionMode(raw, static_cast<ExecutionMode>(-1)),
           "execution_mode");
+    succeeds("DisableMemPattern", api_.DisableMemPattern(raw));
     succeeds("SetSessionGraphOptimizationLevel", api_.SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL));
     fails("SetSessionGraphOptimizationLevel",
           api_.SetSessionGraphOptimizationLevel(raw, static_cast<GraphOptimizationLevel>(-1)),
           "graph_optimization_level");
     succeeds("SetIntraOpNumThreads", api_.SetIntraOpNumThreads(raw, 1));
     succeeds("SetInterOpNumThreads", api_.SetInterOpNumThreads(raw, 1));
+    char** providers = nullptr;
+    int count = 0;
+    succeeds("GetAvailableProviders", api_.GetAvailableProviders(&providers, &count));
+    const std::vector<std::string> listed(providers, providers + count);
+    expect("GetAvailableProviders", std::ranges::find(listed, "CPUExecutionProvider") != listed.end());
+    succeeds("ReleaseAvailableProviders", api_.ReleaseAvailableProviders(providers, count));
+    fails("SessionOptionsAppendExecutionProvider",
+          api_.SessionOptionsAppendExecutionProvider(raw, "NoSuchProvider", nullptr, nullptr, 0), "NoSuchProvider");
     succeeds("AddSessionConfigEntry", api_.AddSessionConfigEntry(raw, "session.intra_op.allow_spinning", "0"));
     fails("AddSessionConfigEntry", api_.AddSessionConfigEntry(raw, "", "0"), "key");
     succeeds("SetSessionLogSeverityLevel", api_.SetSessionLogSeverityLevel(raw, kLogLevel));

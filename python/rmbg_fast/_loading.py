@@ -11,7 +11,7 @@ from typing import Any
 from . import _core
 from ._runtime import gpu
 from ._storage import folders
-from .errors import OptionError
+from .errors import DeviceError, OptionError
 from .models import ModelSpec
 
 
