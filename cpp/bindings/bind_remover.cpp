@@ -121,9 +121,9 @@ py::tuple told(const Outcome& outcome) {
 }
 
 // A cut-out to be: the picture, how it is blended, and the memory that it goes to.
-struct Cut {
-  Cut(const py::array& image, const std::string& alpha, const std::optional<std::array<int, 3>>& background,
-      std::optional<int> threshold, const std::string& foreground, const py::object& out)
+struct CutoutCall {
+  CutoutCall(const py::array& image, const std::string& alpha, const std::optional<std::array<int, 3>>& background,
+             std::optional<int> threshold, const std::string& foreground, const py::object& out)
       : input(image_input(image)),
         options(blend_options("alpha", alpha, background, threshold, input.view.sample)),
         estimate(estimates_foreground(foreground)),
@@ -143,7 +143,7 @@ struct Cut {
 py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha,
                  const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
                  const std::string& foreground, bool strict, const py::object& out) {
-  const Cut cut(image, alpha, background, threshold, foreground, out);
+  const CutoutCall cut(image, alpha, background, threshold, foreground, out);
   Outcome outcome;
   without_gil([&] { outcome = remover.remove(cut.input.view, cut.options, cut.estimate, strict, cut.target); });
   return py::make_tuple(cut.result) + told(outcome);
@@ -152,7 +152,7 @@ py::tuple remove(Remover& remover, const py::array& image, const std::string& al
 py::tuple predict(Remover& remover, const py::array& image, const std::string& alpha,
                   const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
                   const std::string& foreground, bool strict) {
-  const Cut cut(image, alpha, background, threshold, foreground, py::none());
+  const CutoutCall cut(image, alpha, background, threshold, foreground, py::none());
   const py::array mask =
       output_array(py::none(), cut.input.array.dtype(), {cut.input.view.height, cut.input.view.width}, cut.input.array);
   const Plane plane = plane_output(mask);

@@ -8,7 +8,7 @@ namespace rmbg::bindings {
 namespace {
 
 // The layout that DLPack fixes: https://dmlc.github.io/dlpack/latest/c_api.html
-struct Device {
+struct DeviceId {
   std::int32_t type;
   std::int32_t id;
 };
@@ -19,7 +19,7 @@ struct Type {
 };
 struct Tensor {
   void* data;
-  Device device;
+  DeviceId device;
   std::int32_t ndim;
   Type type;
   std::int64_t* shape;
@@ -46,7 +46,7 @@ struct ManagedVersioned {
 constexpr std::uint64_t kReadOnly = 1, kCopied = 2;
 
 // The host's own memory, and host memory pinned for CUDA or ROCm. Unified memory (13) may be busy on the GPU.
-bool reachable(const Device& device) { return device.type == 1 || device.type == 3 || device.type == 11; }
+bool reachable(const DeviceId& device) { return device.type == 1 || device.type == 3 || device.type == 11; }
 
 py::dtype dtype_of(const Type& type) {
   constexpr const char* kKinds =

@@ -11,11 +11,11 @@ namespace {
 
 using rmbg::net::Clamp;
 using rmbg::net::kBlock;
-using rmbg::net::Sample;
+using rmbg::net::Lerp;
 
 inline Vec blend(Vec low, Vec high, Vec weight) { return fma(high - low, weight, low); }
 
-void sample_row(const float* from, const Sample* columns, int count, float* out) {
+void sample_row(const float* from, const Lerp* columns, int count, float* out) {
   for (int x = 0; x < count; ++x) {
     const Vec weight = Vec::all(columns[x].weight);
     for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
@@ -26,13 +26,13 @@ void sample_row(const float* from, const Sample* columns, int count, float* out)
 }
 
 // Rows of the output that come from the same two rows share them, once sampled.
-void sample(const float* in, std::ptrdiff_t row, const Sample* rows, int row_count, const Sample* columns,
-            int column_count, float* between, float* out, std::ptrdiff_t out_row) {
+void sample(const float* in, std::ptrdiff_t row, const Lerp* rows, int row_count, const Lerp* columns, int column_count,
+            float* between, float* out, std::ptrdiff_t out_row) {
   float* low = between;
   float* high = between + column_count * kBlock;
   std::int32_t in_low = -1, in_high = -1;  // the rows that they hold
   for (int y = 0; y < row_count; ++y) {
-    const Sample at = rows[y];
+    const Lerp at = rows[y];
     if (at.low != in_low) {
       std::swap(low, high);
       std::swap(in_low, in_high);
@@ -49,7 +49,7 @@ void sample(const float* in, std::ptrdiff_t row, const Sample* rows, int row_cou
   }
 }
 
-void sample_plane(const float* low, const float* high, float weight, int width, const Sample* columns, int count,
+void sample_plane(const float* low, const float* high, float weight, int width, const Lerp* columns, int count,
                   float* between, float* out) {
   const Vec down = Vec::all(weight);
   int x = 0;

@@ -34,14 +34,15 @@ struct F4x4 {
     t[5] = fma(four, d[1], fma(five, d[3], d[5]));
   }
   static void weights(const Vec g[3], Vec t[6]) {
-    const Vec sixth = Vec::all(-1.0f / 6), tenth = Vec::all(1.0f / 24), four = Vec::all(4.0f), two = Vec::all(2.0f);
+    const Vec minus_sixth = Vec::all(-1.0f / 6), twenty_fourth = Vec::all(1.0f / 24), four = Vec::all(4.0f),
+              two = Vec::all(2.0f);
     const Vec near = g[0] + g[2];
     const Vec far = fma(four, g[2], g[0]);
     t[0] = Vec::all(0.25f) * g[0];
-    t[1] = sixth * (near + g[1]);
-    t[2] = sixth * (near - g[1]);
-    t[3] = tenth * fma(two, g[1], far);
-    t[4] = tenth * (far - two * g[1]);
+    t[1] = minus_sixth * (near + g[1]);
+    t[2] = minus_sixth * (near - g[1]);
+    t[3] = twenty_fourth * fma(two, g[1], far);
+    t[4] = twenty_fourth * (far - two * g[1]);
     t[5] = g[2];
   }
   static void output(const Vec m[6], Vec y[4]) {
@@ -76,19 +77,19 @@ struct F6x6 {
     t[6] = even3 - odd3;
   }
   static void weights(const Vec g[3], Vec t[8]) {
-    const Vec ninths = Vec::all(-2.0f / 9), four = Vec::all(4.0f), two = Vec::all(2.0f);
-    const Vec small = Vec::all(1.0f / 90), large = Vec::all(8.0f / 45);
+    const Vec minus_two_ninths = Vec::all(-2.0f / 9), four = Vec::all(4.0f), two = Vec::all(2.0f);
+    const Vec ninetieth = Vec::all(1.0f / 90), eight_45ths = Vec::all(8.0f / 45);
     const Vec near = g[0] + g[2];
     const Vec up = fma(four, g[2], g[0]);    // at the points 2 and -2
     const Vec down = fma(four, g[0], g[2]);  // at 1/2 and -1/2, times four
     const Vec twice = two * g[1];
     t[0] = g[0];
-    t[1] = ninths * (near + g[1]);
-    t[2] = ninths * (near - g[1]);
-    t[3] = small * (up + twice);
-    t[4] = small * (up - twice);
-    t[5] = large * (down + twice);
-    t[6] = large * (down - twice);
+    t[1] = minus_two_ninths * (near + g[1]);
+    t[2] = minus_two_ninths * (near - g[1]);
+    t[3] = ninetieth * (up + twice);
+    t[4] = ninetieth * (up - twice);
+    t[5] = eight_45ths * (down + twice);
+    t[6] = eight_45ths * (down - twice);
     t[7] = g[2];
   }
   static void output(const Vec m[8], Vec y[6]) {

@@ -47,8 +47,8 @@ struct Patch {
   int top, bottom, left, right;
 };
 
-// One row or column of a resampled picture: low and low + step in the source, blended as low + (high - low) * weight.
-struct Sample {
+// Linear interpolation: a row or column of a resampled picture from two of its source, blended as low + (high - low) * weight.
+struct Lerp {
   std::int32_t low;
   std::int32_t high;
   float weight;
@@ -132,10 +132,10 @@ struct Kernels {
 
   // out[y * out_row ..][x][16] = one block, with `row` floats between its rows, sampled along the columns, then along
   // the rows. `between` holds twice column_count * 16 floats.
-  void (*sample)(const float* in, std::ptrdiff_t row, const Sample* rows, int row_count, const Sample* columns,
+  void (*sample)(const float* in, std::ptrdiff_t row, const Lerp* rows, int row_count, const Lerp* columns,
                  int column_count, float* between, float* out, std::ptrdiff_t out_row);
   // out[x] = two rows of a plane of `width` columns, blended by `weight`, then sampled; `between` holds as many floats.
-  void (*sample_plane)(const float* low, const float* high, float weight, int width, const Sample* columns, int count,
+  void (*sample_plane)(const float* low, const float* high, float weight, int width, const Lerp* columns, int count,
                        float* between, float* out);
   // out[x][16] = maximum over `rows` x the taps of x that lie in [0, width).
   void (*max_pool)(const float* in, std::ptrdiff_t row, int rows, int width, int window, int stride, int first,

@@ -39,14 +39,14 @@ void Run::resize(const Step& step, const Ready& ready) {
       static_cast<std::size_t>(in.batch) * static_cast<std::size_t>(blocked ? blocks_of(what.channels) : what.channels);
   share(planes * static_cast<std::size_t>(out.height), [&](std::size_t index, std::size_t worker) {
     const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(index) / out.height;
-    const Sample& sample = ready.rows[index % static_cast<std::size_t>(out.height)];
+    const Lerp& lerp = ready.rows[index % static_cast<std::size_t>(out.height)];
     const float* in_plane = from + plane * in.height * row;
     float* line = to + static_cast<std::ptrdiff_t>(index) * out.width * pixel;
     float* between = scratch<float>(worker);
     if (blocked) {
-      kernels_.sample(in_plane, row, &sample, 1, ready.columns.data(), out.width, between, line, 0);
+      kernels_.sample(in_plane, row, &lerp, 1, ready.columns.data(), out.width, between, line, 0);
     } else {
-      kernels_.sample_plane(in_plane + sample.low * row, in_plane + sample.high * row, sample.weight, in.width,
+      kernels_.sample_plane(in_plane + lerp.low * row, in_plane + lerp.high * row, lerp.weight, in.width,
                             ready.columns.data(), out.width, between, line);
     }
   });

@@ -22,8 +22,8 @@ struct Source {
   std::ptrdiff_t image;  // floats between images
   int height, width;     // as the convolution sees it
   int stored_width;      // as it lies in memory
-  const Sample* rows;    // null: it lies there as it is seen
-  const Sample* columns;
+  const Lerp* rows;      // null: it lies there as it is seen
+  const Lerp* columns;
 };
 
 struct Output {
@@ -32,7 +32,7 @@ struct Output {
   int height, width, blocks;
 };
 
-struct Pool {
+struct Pooled {
   float* data;  // or null
   int height, width;
 };
@@ -51,9 +51,9 @@ struct Work {
   float* weights;
 };
 
-class Convolution {
+class WinogradRun {
  public:
-  Convolution(const Kernels& kernels, const Step& step, const Ready& ready, const float* weights, float* shared_weights)
+  WinogradRun(const Kernels& kernels, const Step& step, const Ready& ready, const float* weights, float* shared_weights)
       : kernels_(kernels),
         step_(step),
         cut_(ready.cut),
@@ -68,7 +68,7 @@ class Convolution {
 
   std::vector<Source> sources;  // the blocks of all inputs
   Output output{};
-  Pool pool{};
+  Pooled pooled{};
 
   std::size_t jobs() const { return tile_jobs() * output_jobs(); }
 
@@ -157,7 +157,7 @@ class Convolution {
 
   void sample(const Source& source, const float* image, int y, int x, const Patch& patch, float* buffer) const {
     if (patch.left >= patch.right) return;
-    Sample rows[kPatch], columns[kPatch];
+    Lerp rows[kPatch], columns[kPatch];
     for (int i = patch.top; i < patch.bottom; ++i) rows[i] = source.rows[y + i * dilation_];
     for (int i = patch.left; i < patch.right; ++i) columns[i] = source.columns[x + i * dilation_];
     alignas(64) float between[2 * kPatch * kBlock];
@@ -212,7 +212,7 @@ class Convolution {
                             step_.second};
         kernels_.winograd_output[variant_](work.products + place_of(t, b, blocks.count), kRow, finish, output.data + at,
                                            row * dilation_, std::ptrdiff_t{dilation_} * kBlock, rows, columns);
-        if (pool.data) pool_tile(tile, plane, output.data + at, rows, columns);
+        if (pooled.data) pool_tile(tile, plane, output.data + at, rows, columns);
       }
     }
   }
@@ -221,11 +221,11 @@ class Convolution {
   void pool_tile(const Tile& tile, std::ptrdiff_t plane, const float* from, int rows, int columns) const {
     const std::ptrdiff_t row = std::ptrdiff_t{output.width} * kBlock;
     const int x = tile.x / 2;
-    const int count = std::min((columns + 1) / 2, pool.width - x);
+    const int count = std::min((columns + 1) / 2, pooled.width - x);
     for (int i = 0; i < rows; i += 2) {
       const int y = (tile.y + i) / 2;
-      if (y >= pool.height || count < 1) break;
-      float* to = pool.data + ((plane * pool.height + y) * pool.width + x) * kBlock;
+      if (y >= pooled.height || count < 1) break;
+      float* to = pooled.data + ((plane * pooled.height + y) * pooled.width + x) * kBlock;
       kernels_.max_pool(from + i * row, row, std::min(2, rows - i), columns, 2, 2, 0, to, count);
     }
   }
@@ -246,7 +246,7 @@ class Convolution {
 
 void Run::convolve_winograd(const Step& step, const Ready& ready) {
   float* const shared_weights = buffers_.arena + ready.shared_weights;
-  Convolution work(kernels_, step, ready, buffers_.weights, shared_weights);
+  WinogradRun work(kernels_, step, ready, buffers_.weights, shared_weights);
   for (const int input : step.inputs) {
     const int seen = resolve(input);
     const Place& as_seen = place(seen);
@@ -274,7 +274,7 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
   work.output = {write(step.output), residual, out.height, out.width, blocks_of(value(step.output).channels)};
   if (ready.pooled >= 0) {
     const int pooled = plan_.steps[static_cast<std::size_t>(ready.pooled)].output;
-    work.pool = {write(pooled), place(pooled).shape.height, place(pooled).shape.width};
+    work.pooled = {write(pooled), place(pooled).shape.height, place(pooled).shape.width};
   }
 
   if (ready.cut.shared) {

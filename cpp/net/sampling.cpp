@@ -35,20 +35,20 @@ int nearest(double position, Interpolation interpolation) {
 
 }  // namespace
 
-std::vector<Sample> samples(int from, int to, double scale, Coordinates coordinates, Interpolation interpolation) {
+std::vector<Lerp> lerps(int from, int to, double scale, Coordinates coordinates, Interpolation interpolation) {
   if (scale == 0) scale = static_cast<double>(to) / from;
-  std::vector<Sample> all(static_cast<std::size_t>(to));
+  std::vector<Lerp> all(static_cast<std::size_t>(to));
   for (int at = 0; at < to; ++at) {
     const double position = source(at, from, to, scale, coordinates);
-    Sample& sample = all[static_cast<std::size_t>(at)];
+    Lerp& lerp = all[static_cast<std::size_t>(at)];
     if (interpolation == Interpolation::linear) {
       const double inside = std::clamp(position, 0.0, static_cast<double>(from - 1));
-      sample.low = static_cast<std::int32_t>(inside);
-      sample.high = std::min(sample.low + 1, from - 1);
-      sample.weight = static_cast<float>(inside - sample.low);
+      lerp.low = static_cast<std::int32_t>(inside);
+      lerp.high = std::min(lerp.low + 1, from - 1);
+      lerp.weight = static_cast<float>(inside - lerp.low);
     } else {
-      sample.low = sample.high = std::clamp(nearest(position, interpolation), 0, from - 1);
-      sample.weight = 0.0f;
+      lerp.low = lerp.high = std::clamp(nearest(position, interpolation), 0, from - 1);
+      lerp.weight = 0.0f;
     }
   }
   return all;

@@ -8,6 +8,6 @@
 namespace rmbg::net {
 
 // `scale`: output to input; 0 where the sizes give it.
-std::vector<Sample> samples(int from, int to, double scale, Coordinates coordinates, Interpolation interpolation);
+std::vector<Lerp> lerps(int from, int to, double scale, Coordinates coordinates, Interpolation interpolation);
 
 }  // namespace rmbg::net

@@ -107,8 +107,8 @@ class Scheduler {
         const Resize& r = step.resize;
         ready.algorithm = Algorithm::resize;
         need_scratch(static_cast<std::size_t>(std::max(in.width, 2 * kBlock * out.width)));  // rows half resized
-        ready.rows = samples(in.height, out.height, r.scale_y, r.coordinates, r.interpolation);
-        ready.columns = samples(in.width, out.width, r.scale_x, r.coordinates, r.interpolation);
+        ready.rows = lerps(in.height, out.height, r.scale_y, r.coordinates, r.interpolation);
+        ready.columns = lerps(in.width, out.width, r.scale_x, r.coordinates, r.interpolation);
         break;
       }
       case StepKind::add:

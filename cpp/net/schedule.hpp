@@ -57,10 +57,10 @@ struct Ready {
   Winograd winograd = F4;
   Cut cut{};
   std::vector<Tile> tiles;
-  std::size_t shared_weights = 0;     // offset in the arena
-  int pooled = -1;                    // the step whose 2x2 pool this convolution does on the way
-  std::vector<Segment> segments;      // direct, dot
-  std::vector<Sample> rows, columns;  // resize, and views of it
+  std::size_t shared_weights = 0;   // offset in the arena
+  int pooled = -1;                  // the step whose 2x2 pool this convolution does on the way
+  std::vector<Segment> segments;    // direct, dot
+  std::vector<Lerp> rows, columns;  // resize, and views of it
 };
 
 struct Schedule {

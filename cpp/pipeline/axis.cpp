@@ -38,7 +38,7 @@ double sinc(double x) {
 
 double lanczos(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0; }
 
-struct Window {
+struct FilterTaps {
   std::int32_t first;
   std::vector<double> weights;
 };
@@ -51,34 +51,34 @@ double value_of(Filter filter, double x) {
 
 // The samples whose centres lie within the filter's support around output d, and the filter's values there, in Pillow's
 // order of operations.
-Window window(std::int32_t in, std::int32_t out, std::int32_t d, Filter filter) {
+FilterTaps taps_at(std::int32_t in, std::int32_t out, std::int32_t d, Filter filter) {
   const double scale = static_cast<double>(in) / out;
   const double widen = std::max(scale, 1.0);
   const double support = support_of(filter) * widen;
   const double centre = (d + 0.5) * scale;
   const auto begin = std::max(0, static_cast<std::int32_t>(centre - support + 0.5));
   const auto end = std::min(in, static_cast<std::int32_t>(centre + support + 0.5));
-  Window result{begin, {}};
+  FilterTaps result{begin, {}};
   for (std::int32_t i = begin; i < end; ++i)
     result.weights.push_back(value_of(filter, (i - centre + 0.5) * (1.0 / widen)));
   return result;
 }
 
-struct Windows {
-  std::vector<Window> all;
+struct AxisTaps {
+  std::vector<FilterTaps> all;
   std::size_t longest = 0;
 };
 
 // One a sample of the output, the weights of each summing to 1.
-Windows windows(std::int32_t in, std::int32_t out, Filter filter) {
-  Windows result;
+AxisTaps axis_taps(std::int32_t in, std::int32_t out, Filter filter) {
+  AxisTaps result;
   for (std::int32_t d = 0; d < out; ++d) {
-    Window taps = window(in, out, d, filter);
+    FilterTaps one = taps_at(in, out, d, filter);
     double total = 0.0;
-    for (const double weight : taps.weights) total += weight;
-    for (double& weight : taps.weights) weight /= total;
-    result.longest = std::max(result.longest, taps.weights.size());
-    result.all.push_back(std::move(taps));
+    for (const double weight : one.weights) total += weight;
+    for (double& weight : one.weights) weight /= total;
+    result.longest = std::max(result.longest, one.weights.size());
+    result.all.push_back(std::move(one));
   }
   return result;
 }
@@ -92,13 +92,13 @@ MaskTable two_taps(std::int32_t out) {
 }
 
 MaskTable filtered(std::int32_t in, std::int32_t out, Filter filter) {
-  const Windows taps = windows(in, out, filter);
+  const AxisTaps taps = axis_taps(in, out, filter);
   const std::size_t longest = std::max<std::size_t>(taps.longest, 3);  // fewer taps would mean another formula
   MaskTable table;
   table.taps = static_cast<std::int32_t>(longest);
   table.weights.assign(longest * static_cast<std::size_t>(out), 0.0f);
   float* row = table.weights.data();
-  for (const Window& one : taps.all) {
+  for (const FilterTaps& one : taps.all) {
     std::transform(one.weights.begin(), one.weights.end(), row,
                    [](double weight) { return static_cast<float>(weight); });
     table.first.push_back(one.first);
@@ -122,12 +122,12 @@ BilinearTable bilinear_table(std::int32_t in, std::int32_t out, Centres centres)
 }
 
 FilterTable triangle_table(std::int32_t in, std::int32_t out) {
-  const Windows taps = windows(in, out, Filter::triangle);
+  const AxisTaps taps = axis_taps(in, out, Filter::triangle);
   FilterTable table;
   table.stride = static_cast<std::int32_t>((taps.longest + 1) / 2 * 2);
   table.weights.assign(static_cast<std::size_t>(table.stride) * static_cast<std::size_t>(out), 0);
   std::int16_t* row = table.weights.data();
-  for (const Window& one : taps.all) {
+  for (const FilterTaps& one : taps.all) {
     double running = 0.0;
     double before = 0.0;
     for (std::size_t t = 0; t < one.weights.size(); ++t) {
@@ -144,7 +144,7 @@ FilterTable triangle_table(std::int32_t in, std::int32_t out) {
 }
 
 LevelTable level_table(std::int32_t in, std::int32_t out, Filter filter) {
-  const Windows taps = windows(in, out, filter);
+  const AxisTaps taps = axis_taps(in, out, filter);
   LevelTable table;
   const std::size_t stride = (taps.longest + 3) / 4 * 4;
   table.stride = static_cast<std::int32_t>(stride);
@@ -152,7 +152,7 @@ LevelTable level_table(std::int32_t in, std::int32_t out, Filter filter) {
   table.split.assign(2 * stride * static_cast<std::size_t>(out), 0);
   std::int32_t* row = table.weights.data();
   std::int16_t* split = table.split.data();
-  for (const Window& one : taps.all) {
+  for (const FilterTaps& one : taps.all) {
     for (std::size_t t = 0; t < one.weights.size(); ++t) {
       const double weight = one.weights[t] * (1 << 22);
       row[t] = static_cast<std::int32_t>(weight < 0.0 ? weight - 0.5 : weight + 0.5);

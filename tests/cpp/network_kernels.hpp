@@ -240,12 +240,11 @@ inline void check_dot(Random& random, int pixels) {
 }
 
 // Some samples of a resized axis, `step` apart, as the patch of a dilated convolution takes them.
-inline std::vector<Sample> some_samples(Random& random, int from, Coordinates coordinates,
-                                        Interpolation interpolation) {
-  const std::vector<Sample> all =
-      samples(from, random.between(1, random.pick({3, 20, 100})), 0, coordinates, interpolation);
+inline std::vector<Lerp> some_lerps(Random& random, int from, Coordinates coordinates, Interpolation interpolation) {
+  const std::vector<Lerp> all =
+      lerps(from, random.between(1, random.pick({3, 20, 100})), 0, coordinates, interpolation);
   const int step = random.pick({1, 1, 2, 8});
-  std::vector<Sample> some;
+  std::vector<Lerp> some;
   for (std::size_t i = random.one_in(2) ? 0 : all.size() / 2; i < all.size(); i += std::size_t(step))
     some.push_back(all[i]);
   some.shrink_to_fit();
@@ -256,9 +255,9 @@ inline void check_samples(Random& random) {
   const int width = random.between(1, 40), height = random.between(1, 9);
   const auto coordinates = Coordinates(random.between(0, 3));
   const auto interpolation = Interpolation(random.between(0, 4));
-  const std::vector<Sample> columns = some_samples(random, width, coordinates, interpolation);
-  std::vector<Sample> rows = some_samples(random, height, coordinates, interpolation);
-  rows = std::vector<Sample>(rows.begin(), rows.begin() + std::min<std::ptrdiff_t>(12, std::ptrdiff_t(rows.size())));
+  const std::vector<Lerp> columns = some_lerps(random, width, coordinates, interpolation);
+  std::vector<Lerp> rows = some_lerps(random, height, coordinates, interpolation);
+  rows = std::vector<Lerp>(rows.begin(), rows.begin() + std::min<std::ptrdiff_t>(12, std::ptrdiff_t(rows.size())));
   const int count = int(columns.size()), row_count = int(rows.size());
   const std::string name = text("", {{"width", width},
                                      {"height", height},
