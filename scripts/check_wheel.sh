@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Builds the sdist and, from it, the wheel; shows what the wheel links; installs it in a fresh environment and runs the
-# minimal tests against it, away from the source tree. Needs `build` (and on Linux `auditwheel`) in the Python it uses:
-#   PYTHON=/path/to/python scripts/check_wheel.sh
+# minimal tests against it, away from the source tree. Needs `build` (and on Linux `auditwheel`) in the Python it uses.
+# DIST names a folder that keeps both:
+#   PYTHON=/path/to/python DIST=dist scripts/check_wheel.sh
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=${PYTHON:-python3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+dist=${DIST:-$work/dist}
 
 echo "== build"
-"$python" -m build --outdir "$work/dist" -Ccmake.define.RMBG_FAST_TESTING=OFF "$root"  # as wheels are published
-wheels=("$work"/dist/*.whl)
-sdists=("$work"/dist/*.tar.gz)
+"$python" -m build --outdir "$dist" -Ccmake.define.RMBG_FAST_TESTING=OFF "$root"  # as wheels are published
+wheels=("$dist"/*.whl)
+sdists=("$dist"/*.tar.gz)
 [[ ${#wheels[@]} -eq 1 && -f ${wheels[0]} ]] || { echo "expected one wheel, got: ${wheels[*]}" >&2; exit 1; }
 [[ ${#sdists[@]} -eq 1 && -f ${sdists[0]} ]] || { echo "expected one sdist, got: ${sdists[*]}" >&2; exit 1; }
 
