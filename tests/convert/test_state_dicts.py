@@ -23,19 +23,6 @@ from support.conversions import SIZE, outputs, quiet, run, stand_in  # noqa: E40
 
 
 @pytest.fixture(scope="module")
-def state() -> dict[str, Any]:
-    torch.manual_seed(0)
-    return dict(ISNet().state_dict())
-
-
-@pytest.fixture(scope="module")
-def weights(state: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "model.pth"
-    torch.save(state, path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def isnet(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Report, list[str]]]:
     """A converted file, its report and the lines of progress."""
     path, lines = tmp_path_factory.mktemp("converted") / "mine.onnx", []
