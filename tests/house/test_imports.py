@@ -14,7 +14,7 @@ FLOORS = (
     {"errors", "_choices"},
     {"_core", "_kept", "_storage", "_arguments", "_buffers", "_runtime", "_scene"},
     {"ops", "models", "_images", "_graphs"},
-    {"reference", "session", "_loading", "_options", "convert"},
+    {"reference", "session", "_cache", "_loading", "_options", "convert"},
     {"_quantize", "flow"},
     {"serve", "rembg", "ray", "_cli"},
     {"__init__", "__main__"},

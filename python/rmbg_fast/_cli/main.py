@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import ModelDownloadError, OptionError, RmbgError
-from . import convert, models, optimize, quantize, remove, streams
+from . import cache, convert, models, optimize, quantize, remove, streams
 from .options import running, say, session, stages
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     remove.add(commands)
     models.add(commands)
+    cache.add(commands)
     info = commands.add_parser("info", help="what is installed and what runs, for a bug report")
     info.add_argument("--json", action="store_true", help="as JSON")
     info.set_defaults(run=_info)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import RmbgError
-from .options import say
+from .options import print_table, say
 
 
 def add(commands: Any) -> None:
@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
 def _models_list(args: argparse.Namespace) -> int:
     from .. import models
 
-    rows = [("NAME", "LICENCE", "COMMERCIAL USE", "SIZE", "HERE")]
+    rows = []
     for name in models.names():
         spec = models.get(name)
         size = spec.files[0].bytes if spec.files else None
@@ -40,9 +40,7 @@ def _models_list(args: argparse.Namespace) -> int:
                 "yes" if _is_here(name) else "no",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print_table(("NAME", "LICENCE", "COMMERCIAL USE", "SIZE", "HERE"), rows)
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .streams import tell
@@ -20,6 +20,13 @@ def say(line: str) -> None:
 def stages(timings: Mapping[str, float]) -> str:
     """Milliseconds by stage, as text."""
     return ", ".join(f"{stage} {milliseconds:.0f} ms" for stage, milliseconds in timings.items())
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns that are as wide as what stands in them."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def running() -> argparse.ArgumentParser:

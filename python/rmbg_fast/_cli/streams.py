@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from contextlib import suppress
@@ -18,6 +20,10 @@ def settle() -> None:
             setattr(sys, name, _stand_in(number, mode, opposite))
     if sys.stderr is None:
         sys.stderr = _stand_in(2, "w", os.O_WRONLY)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # The names of files need not be text. Where their bytes can be had back, these are printed, as `ls` does.
+        same = sys.platform != "win32" and codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if same else "backslashreplace")
 
 
 def _stand_in(number: int, mode: str, flags: int) -> Any:

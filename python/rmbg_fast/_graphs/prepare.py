@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PREPARE_VERSION = 3
 """Raise it whenever a pass changes what it makes: it is a part of the cached file's name."""
+VERSION = f"{PREPARE_VERSION}.{PLAN_VERSION}"
+"""Of the files that are made and looked for; those of another one are leftovers."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def prepare(
 
 
 def _found(key: str) -> Path | None:
-    for folder in _folders():
+    for folder in places():
         ready = folder / f"{key}.onnx"
         if prepared.is_ready(ready):
             return ready
@@ -92,7 +94,7 @@ def _made(source: Path, digest: str, request: Request) -> Path:
     """The prepared model in the first folder that takes it; the source where it is left as it is, or none does."""
     name = f"{_key(digest, request)}.onnx"
     refused = ""
-    for folder in _folders() if request.network else _folders()[:1]:
+    for folder in places(make=True) if request.network else places()[:1]:
         target = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -110,13 +112,14 @@ def _made(source: Path, digest: str, request: Request) -> Path:
     return source
 
 
-def _folders() -> list[Path]:
-    """Where prepared models may lie: in the cache folder, or else in a temporary one."""
+def places(*, make: bool = False) -> list[Path]:
+    """The folders that prepared models may lie in: that of the cache folder, and a temporary one, which is there, or
+    with `make` is made."""
     found = []
     with suppress(ModelError):  # a user without a home folder
         found.append(folders.home() / "prepared")
     with suppress(OSError):
-        found.append(folders.temporary() / "prepared")
+        found.append(folders.temporary(make=make) / "prepared")
     return found
 
 
@@ -197,7 +200,7 @@ def _make(source: Path, digest: str, request: Request, target: Path) -> bool:
                 warnings.warn(f"{source}: {step.name} was left out: {step.skipped}", RuntimeWarning, stacklevel=4)
         noted = {entry.key: entry.value for entry in model.metadata_props}
         convolutions = json.loads(noted.get(NOTE, '{"replaced": [], "left": []}'))
-        prepared.write(target, model, {"source": digest, "convolutions": convolutions})
+        prepared.write(target, model, {"source": digest, "version": VERSION, "convolutions": convolutions})
     return True
 
 

@@ -2,8 +2,8 @@
 
 A prepared model is `<key>.onnx`; its large weights lie in `<key>.weights`, which the runtime maps into memory, so that
 processes share it. `<key>.json` is written last: without it, or where it does not describe what lies there, the model
-is made anew. It is a JSON object: `source`, the sha256 of the model that was prepared; `convolutions`; and `files`, by
-name the size, the time of change, the sha256 and the checksum of samples of each.
+is made anew. It is a JSON object: `source`, the sha256 of the model that was prepared; `version`, of what made it;
+`convolutions`; and `files`, by name the size, the time of change, the sha256 and the checksum of samples of each.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ def details(ready: Path) -> dict[str, Any]:
     return {} if manifest is None else {"convolutions": manifest["convolutions"]}
 
 
-def source_of(ready: Path) -> str:
-    """The sha256 of the model that was prepared; "" where that is not known."""
+def origin(ready: Path) -> tuple[str, str]:
+    """The sha256 of the model that was prepared, and the version of what made it; "" where that is not known."""
     manifest = _read(ready)
-    return "" if manifest is None else str(manifest["source"])
+    return ("", "") if manifest is None else (manifest["source"], manifest["version"])
 
 
 def _manifest(ready: Path) -> Path:
@@ -106,7 +106,8 @@ def _read(ready: Path) -> dict[str, Any] | None:
         for name in [*known["replaced"], *known["left"]]:
             name.encode()
         files = dict(manifest["files"])
-        return {"source": str(manifest["source"]), "files": files, "convolutions": known} if files else None
+        source, version = str(manifest["source"]), str(manifest.get("version", ""))
+        return {"source": source, "version": version, "files": files, "convolutions": known} if files else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

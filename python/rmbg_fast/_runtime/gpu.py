@@ -95,11 +95,16 @@ def check(device: str, number: int, options: list[tuple[str, str]]) -> None:
             raise DeviceError(_explained(complaint, version))
 
 
-def tensorrt_cache() -> list[tuple[str, str]]:
-    """Engines take minutes to build: they are kept in the cache folder."""
+def engines() -> Path:
+    """The folder of the engines that TensorRT has built. It need not exist yet."""
     from .._storage import folders
 
-    folder = folders.home() / "tensorrt"
+    return folders.home() / "tensorrt"
+
+
+def tensorrt_cache() -> list[tuple[str, str]]:
+    """Engines take minutes to build: they are kept in the cache folder."""
+    folder = engines()
     folder.mkdir(parents=True, exist_ok=True)
     return [("trt_engine_cache_enable", "1"), ("trt_engine_cache_path", str(folder))]
 

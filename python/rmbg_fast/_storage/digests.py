@@ -25,7 +25,7 @@ def sha256(file: Path, *, fresh: bool = False) -> str:
     path = os.path.realpath(file)
     status = os.stat(path)
     noted = None if fresh else _noted(path)
-    if noted is not None and noted["size"] == status.st_size and same_time(status.st_mtime_ns, noted["mtime_ns"]):
+    if noted is not None and _fits(noted, status):
         return str(noted["sha256"])
     digest = of(file)
     _known[path] = {"path": path, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digest}
@@ -47,13 +47,28 @@ def same_time(found: int, noted: int) -> bool:
     return found == noted or (found % _SECOND == 0 and abs(found - noted) <= 2 * _SECOND)
 
 
-def notes() -> list[tuple[Path, dict[str, Any]]]:
-    """All notes: the file that holds it, and `path`, `size`, `mtime_ns`, `sha256`; {} where it is damaged."""
-    return [(note, _read(note) or {}) for note in sorted((folders.home() / "digests").glob("*.json"))]
+def folder() -> Path:
+    """The folder of the notes. It need not exist yet."""
+    return folders.home() / "digests"
+
+
+def in_note(note: Path) -> tuple[str, str]:
+    """The path and the sha256 that a note holds; "" in place of what it does not, or no longer, tell."""
+    known = _read(note)
+    if known is None:
+        return "", ""
+    try:
+        return known["path"], known["sha256"] if _fits(known, os.stat(known["path"])) else ""
+    except OSError:
+        return known["path"], ""
+
+
+def _fits(noted: dict[str, Any], status: os.stat_result) -> bool:
+    return noted["size"] == status.st_size and same_time(status.st_mtime_ns, noted["mtime_ns"])
 
 
 def _note(path: str) -> Path:
-    return folders.home() / "digests" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.json"
+    return folder() / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.json"
 
 
 def _noted(path: str) -> dict[str, Any] | None:

@@ -41,15 +41,19 @@ def native(path: Path) -> str | bytes:
     return str(path) if sys.platform == "win32" else os.fsencode(path)
 
 
-def temporary() -> Path:
-    """A folder of this user's own among the system's temporary files, for what has no other place. Raises OSError."""
+def temporary(*, make: bool) -> Path:
+    """A folder of this user's own among the system's temporary files, for what has no other place.
+
+    Raises OSError: it cannot be made, is another user's, or, without `make`, is not there.
+    """
     import tempfile
 
     if sys.platform == "win32":  # where temporary files are the user's own
         return Path(tempfile.gettempdir()) / "rmbg-fast"
     folder = Path(tempfile.gettempdir()) / f"rmbg-fast-{os.getuid()}"
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
+    if make:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise PermissionError(errno.EPERM, "is another user's", str(folder))

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 # What a file system answers that has no locks at all (some network mounts).
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
+# What Windows answers where another process holds the lock: of all else, waiting would never end.
+_HELD = {errno.EACCES, errno.EDEADLK}
+_PAUSE_SECONDS = 0.05
 
 
 @contextmanager
-def locked(target: Path) -> Iterator[None]:
-    """Hold the lock of `target`, waiting for it if another thread or process has it.
+def locked(target: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of `target`; if another thread or process has it, wait for it, or else raise BlockingIOError.
 
     The lock is the operating system's, on the file `<target>.lock`: it ends with its holder, so none goes stale, and
     the file is removed with it. On a file system without locks nothing is held. Raises OSError where the lock file
-    cannot be made (no such folder, not writable).
+    cannot be made (no such folder, not writable) or locked.
     """
     path = target.with_name(target.name + ".lock")
-    handle = _open_locked(path)
+    handle = _open_locked(path, wait)
     try:
         yield
     finally:
@@ -35,11 +40,12 @@ def locked(target: Path) -> Iterator[None]:
             os.close(handle)
 
 
-def _open_locked(path: Path) -> int:
+def _open_locked(path: Path, wait: bool) -> int:
+    acquire = _acquire_on_windows if sys.platform == "win32" else _acquire
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _acquire(handle)
+            acquire(handle, wait)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), os.stat(path)):
                     return handle
@@ -49,24 +55,27 @@ def _open_locked(path: Path) -> int:
         os.close(handle)  # the holder before us removed the file that we waited on
 
 
-def _acquire(handle: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
+def _acquire(handle: int, wait: bool) -> None:
+    fcntl: Any = importlib.import_module("fcntl")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        if exc.errno not in _NO_LOCKS:
+            raise
 
-        while True:
-            try:
-                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-                return
-            except OSError:
-                time.sleep(0.1)
-    else:
-        import fcntl
 
+def _acquire_on_windows(handle: int, wait: bool) -> None:
+    msvcrt: Any = importlib.import_module("msvcrt")
+    while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            return
         except OSError as exc:
-            if exc.errno not in _NO_LOCKS:
+            if exc.errno not in _HELD:
                 raise
+            if not wait:
+                raise BlockingIOError(exc.errno, "is held by another process") from exc
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _unlink(path: Path) -> None:
