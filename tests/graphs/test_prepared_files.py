@@ -20,11 +20,6 @@ from rmbg_fast.errors import ModelError, ModelFileError
 from support.network_graphs import modnet, ops, resnet, saved, spec_of
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RMBG_FAST_HOME", str(tmp_path / "home"))
-
-
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     return saved(tmp_path, resnet())
