@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=cpp/cuda/kernels.ptx
-sources=(cpp/cuda/kernels.cu cpp/cuda/samples.hpp cpp/kernels/kernels.hpp cpp/core/half.hpp)
+sources=(cpp/cuda/kernels.cu cpp/cuda/samples.hpp cpp/kernels/kernels.hpp cpp/kernels/sigmoid.hpp cpp/core/half.hpp)
 stamp="// sha256 of the sources: $(cat "${sources[@]}" | sha256sum | cut -d' ' -f1)"
 
 if [[ ${1:-} == --check ]]; then

@@ -3,10 +3,9 @@
 // is compiled without contraction. `run(job, x, y)` makes what stands at column x of row y.
 #pragma once
 
-#include <cmath>
-
 #include "core/half.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/sigmoid.hpp"
 
 #ifdef __CUDACC__
 #define RMBG_DEVICE __device__ inline
@@ -58,7 +57,7 @@ struct ResizedRange {
   RangeKeys* keys;
 };
 
-// What the model gives as float32: from binary16 with `half`, and through 1 / (1 + exp(-v)) with `sigmoid`.
+// What the model gives as float32: from binary16 with `half`, and through kernels.hpp's sigmoid with `sigmoid`.
 struct Activation {
   const void* src;
   float* dst;
@@ -292,23 +291,11 @@ RMBG_DEVICE void run(const ResizedRange& job, std::int32_t x, std::int32_t strip
   widen(job.keys, range);
 }
 
-RMBG_DEVICE float half_value(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000u) << 16;
-  const std::uint32_t exponent = (half >> 10) & 0x1fu;
-  const std::uint32_t mantissa = half & 0x3ffu;
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  const std::uint32_t bits = exponent == 31 ? 0x7f800000u | mantissa << 13 : (exponent + 112) << 23 | mantissa << 13;
-  return std::bit_cast<float>(sign | bits);
-}
-
 RMBG_DEVICE void run(const Activation& job, std::int32_t x, std::int32_t y) {
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * job.width + x;
   float v =
-      job.half ? half_value(static_cast<const std::uint16_t*>(job.src)[at]) : static_cast<const float*>(job.src)[at];
-  if (job.sigmoid) v = 1.0f / (1.0f + expf(-v));
+      job.half ? half_to_float(static_cast<const std::uint16_t*>(job.src)[at]) : static_cast<const float*>(job.src)[at];
+  if (job.sigmoid && v == v) v = sigmoid_of(sigmoid_clamped(v));
   job.dst[at] = v;
 }
 
