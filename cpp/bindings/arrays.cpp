@@ -122,6 +122,23 @@ PlaneInput alpha_input(const py::array& array) {
                       sample_of(rows) == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8}};
 }
 
+void set_behind(BlendOptions& options, const std::optional<py::array>& behind, const ImageView& image) {
+  if (!behind) return;
+  if (options.mode != kernels::BlendMode::straight) {
+    throw Error(ErrorKind::option, "premultiplied alpha and a background exclude each other: the result has no alpha");
+  }
+  const ImageView view = image_input(*behind).view;
+  if (view.channels != 3 || view.width != image.width || view.height != image.height || view.sample != image.sample ||
+      !is_packed(view)) {
+    throw Error(
+        ErrorKind::option,
+        "a background picture must be packed RGB of the image's height, width and dtype, not " + describe(*behind));
+  }
+  options.mode = kernels::BlendMode::over;
+  options.behind = view.data;
+  options.behind_stride = view.stride;
+}
+
 py::array output_array(const py::object& out, const py::dtype& dtype, const std::vector<py::ssize_t>& shape,
                        const py::array& input) {
   if (out.is_none()) return py::array(dtype, shape);

@@ -3,6 +3,8 @@
 
 #include <pybind11/numpy.h>
 
+#include <optional>
+
 #include "core/image.hpp"
 #include "kernels/kernels.hpp"
 #include "pipeline/types.hpp"
@@ -35,6 +37,9 @@ ImageInput image_input(const py::array& array, bool grey_alpha = false);
 MaskInput mask_input(const py::array& array);
 // uint8 or uint16 (H, W). Throws Error(image).
 PlaneInput alpha_input(const py::array& array);
+// Puts a picture in the place of the background: packed RGB of the size and samples of `image`, which `out` must not
+// overlap.
+void set_behind(BlendOptions& options, const std::optional<py::array>& behind, const ImageView& image);
 
 // The caller's `out`, or a new array where it is None. `out` must be writable, of exactly this dtype and shape, with
 // packed pixels and rows at any stride that do not overlap each other or `input`. Throws Error(option).

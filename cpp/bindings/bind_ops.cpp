@@ -16,6 +16,7 @@
 #include "pipeline/mask_resizer.hpp"
 #include "pipeline/preprocess.hpp"
 #include "pipeline/scaling.hpp"
+#include "pipeline/subject_box.hpp"
 
 namespace rmbg::bindings {
 namespace {
@@ -23,6 +24,7 @@ namespace {
 using Triple = std::array<double, 3>;
 using Size = std::array<std::int64_t, 2>;  // height, width
 using Background = std::optional<std::array<int, 3>>;
+using Picture = std::optional<py::array>;
 using Threshold = std::optional<int>;
 
 void check_threads(int threads) {
@@ -127,19 +129,26 @@ void check_same_picture(const ImageInput& image, const PlaneInput& alpha) {
   }
 }
 
+void check_apart(const py::array& result, const Picture& behind) {
+  if (behind && overlap(result, *behind)) throw Error(ErrorKind::option, "`out` overlaps the background in memory");
+}
+
 std::vector<py::ssize_t> result_shape(const ImageView& image, const BlendOptions& options) {
   return {image.height, image.width, options.mode == kernels::BlendMode::over ? 3 : 4};
 }
 
 py::array blend_arrays(const py::array& image, const py::array& alpha, const std::string& mode,
-                       const Background& background, const Threshold& threshold, const py::object& out, int threads) {
+                       const Background& background, const Picture& behind, const Threshold& threshold,
+                       const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   const PlaneInput plane = alpha_input(alpha);
   check_same_picture(input, plane);
-  const BlendOptions options = blend_options("mode", mode, background, threshold, input.view.sample);
+  BlendOptions options = blend_options("mode", mode, background, threshold, input.view.sample);
+  set_behind(options, behind, input.view);
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps alpha in memory");
+  check_apart(result, behind);
   const MutableImageView target = image_output(result);
   without_gil([&] { blend(input.view, plane.view, options, target, threads); });
   return result;
@@ -147,16 +156,19 @@ py::array blend_arrays(const py::array& image, const py::array& alpha, const std
 
 py::array cutout_arrays(const py::array& image, const py::array& mask, const std::string& minmax,
                         const std::string& resample, const std::string& rounding, const std::string& mode,
-                        const Background& background, const Threshold& threshold, const py::object& out, int threads) {
+                        const Background& background, const Picture& behind, const Threshold& threshold,
+                        const py::object& out, int threads) {
   check_threads(threads);
   const ImageInput input = image_input(image);
   const MaskInput plane = mask_input(mask);
-  const BlendOptions options = blend_options("mode", mode, background, threshold, input.view.sample);
+  BlendOptions options = blend_options("mode", mode, background, threshold, input.view.sample);
+  set_behind(options, behind, input.view);
   const MinMaxOrder order = minmax_order_of(minmax);
   const MaskResample how = mask_resample_of(resample);
   const bool rounds = mask_rounds(rounding);
   const py::array result = output_array(out, input.array.dtype(), result_shape(input.view, options), input.array);
   if (overlap(result, plane.array)) throw Error(ErrorKind::option, "`out` overlaps the mask in memory");
+  check_apart(result, behind);
   const MutableImageView target = image_output(result);
   without_gil([&] {
     const auto type = input.view.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
@@ -168,6 +180,21 @@ py::array cutout_arrays(const py::array& image, const py::array& mask, const std
     cutout(input.view, resizer, options, target, threads);
   });
   return result;
+}
+
+py::object subject_box_array(const py::array& alpha) {
+  const bool floats = py::isinstance<py::array_t<float>>(alpha);
+  std::optional<Box> box;
+  if (floats) {
+    const MaskInput input = mask_input(alpha);
+    const Plane plane{const_cast<float*>(input.view.data), input.view.width, input.view.height,
+                      input.view.width * static_cast<std::ptrdiff_t>(sizeof(float)), kernels::MaskType::f32};
+    without_gil([&] { box = subject_box(plane); });
+  } else {
+    const PlaneInput input = alpha_input(alpha);
+    without_gil([&] { box = subject_box(input.view); });
+  }
+  return box ? py::object(py::make_tuple(box->left, box->top, box->right, box->bottom)) : py::none();
 }
 
 py::array estimate_foreground_array(const py::array& image, const py::array& alpha, std::array<std::int64_t, 3> radii,
@@ -203,9 +230,11 @@ void bind_ops(py::module_& m) {
   m.def("resize_mask", &resize_mask_array, arg("mask"), arg("size"), arg("range").none(true), arg("resample"),
         arg("rounding"), arg("dtype"), arg("out").none(true), arg("threads"));
   m.def("blend", &blend_arrays, arg("image"), arg("alpha"), arg("mode"), arg("background").none(true),
-        arg("threshold").none(true), arg("out").none(true), arg("threads"));
+        arg("behind").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
   m.def("cutout", &cutout_arrays, arg("image"), arg("mask"), arg("minmax"), arg("resample"), arg("rounding"),
-        arg("mode"), arg("background").none(true), arg("threshold").none(true), arg("out").none(true), arg("threads"));
+        arg("mode"), arg("background").none(true), arg("behind").none(true), arg("threshold").none(true),
+        arg("out").none(true), arg("threads"));
+  m.def("subject_box", &subject_box_array, arg("alpha"));
   m.def("estimate_foreground", &estimate_foreground_array, arg("image"), arg("alpha"), arg("radii"),
         arg("out").none(true), arg("threads"));
 }

@@ -117,21 +117,32 @@ py::tuple told(const Outcome& outcome) {
   scene["coverage"] = outcome.scene.coverage;
   scene["range"] = py::make_tuple(outcome.scene.range.lo, outcome.scene.range.hi);
   scene["empty"] = outcome.scene.problem;
+  const auto& box = outcome.scene.box;
+  scene["box"] = box ? py::object(py::make_tuple(box->left, box->top, box->right, box->bottom)) : py::none();
   return py::make_tuple(timings, scene);
+}
+
+using Behind = std::optional<py::array>;  // a picture behind the subject
+
+BlendOptions over(BlendOptions options, const Behind& behind, const ImageView& image) {
+  set_behind(options, behind, image);
+  return options;
 }
 
 // A cut-out to be: the picture, how it is blended, and the memory that it goes to.
 struct CutoutCall {
   CutoutCall(const py::array& image, const std::string& alpha, const std::optional<std::array<int, 3>>& background,
-             std::optional<int> threshold, const std::string& foreground, const py::object& out)
+             const Behind& behind, std::optional<int> threshold, const std::string& foreground, const py::object& out)
       : input(image_input(image)),
-        options(blend_options("alpha", alpha, background, threshold, input.view.sample)),
+        options(over(blend_options("alpha", alpha, background, threshold, input.view.sample), behind, input.view)),
         estimate(estimates_foreground(foreground)),
         result(output_array(
             out, input.array.dtype(),
             {input.view.height, input.view.width, py::ssize_t{options.mode == kernels::BlendMode::over ? 3 : 4}},
             input.array)),
-        target(image_output(result)) {}
+        target(image_output(result)) {
+    if (behind && overlap(result, *behind)) throw Error(ErrorKind::option, "`out` overlaps the background in memory");
+  }
 
   ImageInput input;
   BlendOptions options;
@@ -141,18 +152,18 @@ struct CutoutCall {
 };
 
 py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha,
-                 const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
-                 const std::string& foreground, bool strict, const py::object& out) {
-  const CutoutCall cut(image, alpha, background, threshold, foreground, out);
+                 const std::optional<std::array<int, 3>>& background, const Behind& behind,
+                 std::optional<int> threshold, const std::string& foreground, bool strict, const py::object& out) {
+  const CutoutCall cut(image, alpha, background, behind, threshold, foreground, out);
   Outcome outcome;
   without_gil([&] { outcome = remover.remove(cut.input.view, cut.options, cut.estimate, strict, cut.target); });
   return py::make_tuple(cut.result) + told(outcome);
 }
 
 py::tuple predict(Remover& remover, const py::array& image, const std::string& alpha,
-                  const std::optional<std::array<int, 3>>& background, std::optional<int> threshold,
-                  const std::string& foreground, bool strict) {
-  const CutoutCall cut(image, alpha, background, threshold, foreground, py::none());
+                  const std::optional<std::array<int, 3>>& background, const Behind& behind,
+                  std::optional<int> threshold, const std::string& foreground, bool strict) {
+  const CutoutCall cut(image, alpha, background, behind, threshold, foreground, py::none());
   const py::array mask =
       output_array(py::none(), cut.input.array.dtype(), {cut.input.view.height, cut.input.view.width}, cut.input.array);
   const Plane plane = plane_output(mask);
@@ -183,10 +194,10 @@ void bind_remover(py::module_& m) {
       .def(py::init(&make_remover), arg("path"), arg("recipe"), arg("device"), arg("device_id"), arg("threads"),
            arg("input"), arg("output"), arg("provider_options") = ort::ProviderOptions{},
            arg("cuda_options") = ort::ProviderOptions{}, arg("runs") = 2)
-      .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
-           arg("foreground"), arg("strict"), arg("out").none(true))
-      .def("predict", &predict, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
-           arg("foreground"), arg("strict"))
+      .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("behind").none(true),
+           arg("threshold").none(true), arg("foreground"), arg("strict"), arg("out").none(true))
+      .def("predict", &predict, arg("image"), arg("alpha"), arg("background").none(true), arg("behind").none(true),
+           arg("threshold").none(true), arg("foreground"), arg("strict"))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true))
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
   m.def(

@@ -344,6 +344,11 @@ RMBG_DEVICE void blend_pixel(const Blend& mix, std::uint32_t alpha, std::int32_t
                static_cast<std::ptrdiff_t>(x) * mix.channels;
   T* out = reinterpret_cast<T*>(static_cast<char*>(mix.dst) + y * mix.dst_stride) +
            static_cast<std::ptrdiff_t>(x) * out_channels;
+  const T* ground = nullptr;
+  if (mix.behind != nullptr) {
+    ground = reinterpret_cast<const T*>(static_cast<const char*>(mix.behind) + y * mix.behind_stride) +
+             static_cast<std::ptrdiff_t>(x) * 3;
+  }
   if (mix.channels == 4) alpha = static_cast<std::uint32_t>((std::uint64_t{alpha} * p[3] + top / 2) / top);
   if (mix.threshold) alpha = alpha >= static_cast<std::uint32_t>(mix.threshold) ? top : 0;
   for (std::int32_t c = 0; c < 3; ++c) {
@@ -351,8 +356,8 @@ RMBG_DEVICE void blend_pixel(const Blend& mix, std::uint32_t alpha, std::int32_t
     if (mix.mode == BlendMode::straight) {
       if (alpha == 0) value = 0;
     } else {
-      const std::uint64_t behind = mix.mode == BlendMode::over ? std::uint64_t{mix.background[c]} * (top - alpha) : 0;
-      value = (value * alpha + behind + top / 2) / top;
+      const std::uint64_t behind = ground != nullptr ? ground[c] : mix.background[c];
+      value = (value * alpha + (mix.mode == BlendMode::over ? behind * (top - alpha) : 0) + top / 2) / top;
     }
     out[c] = static_cast<T>(value);
   }

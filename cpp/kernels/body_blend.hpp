@@ -15,11 +15,12 @@ namespace {
 
 using namespace rmbg::kernels;
 
-// Here and below: pixels [begin, end) of a row; src and dst are the row's, alpha is that of pixel `origin` and those
-// after it.
-template <typename T, int kChannels, BlendMode kMode>
-inline void blend_row_plain(const Blend& job, const T* __restrict src, const T* __restrict alpha, T* __restrict dst,
-                            std::int32_t origin, std::int32_t begin, std::int32_t end) {
+// Here and below: pixels [begin, end) of a row; src, dst and, with kPicture, behind are the row's, alpha is that of
+// pixel `origin` and those after it.
+template <typename T, int kChannels, BlendMode kMode, bool kPicture>
+inline void blend_row_plain(const Blend& job, const T* __restrict src, const T* __restrict behind,
+                            const T* __restrict alpha, T* __restrict dst, std::int32_t origin, std::int32_t begin,
+                            std::int32_t end) {
   constexpr std::uint32_t kTop = static_cast<T>(~T{0});
   constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
   const std::uint32_t threshold = static_cast<std::uint32_t>(job.threshold);
@@ -33,7 +34,10 @@ inline void blend_row_plain(const Blend& job, const T* __restrict src, const T* 
       std::uint32_t value = p[kChannels == 1 ? 0 : c];
       if (kMode == BlendMode::straight) value = a ? value : 0;
       if (kMode == BlendMode::premultiplied) value = divide_by_top<T>(value * a);
-      if (kMode == BlendMode::over) value = divide_by_top<T>(value * a + job.background[c] * (kTop - a));
+      if (kMode == BlendMode::over) {
+        const std::uint32_t ground = kPicture ? behind[3 * x + c] : job.background[c];
+        value = divide_by_top<T>(value * a + ground * (kTop - a));
+      }
       out[c] = static_cast<T>(value);
     }
     if (kMode != BlendMode::over) out[3] = static_cast<T>(a);
@@ -67,9 +71,9 @@ inline __m256i by_words(__m256i pixels, __m256i factors, Combine combine) {
 }
 
 // Gives how far it came; the caller does the rest. What it reads and writes beyond `end` lies in the row.
-template <int kChannels, BlendMode kMode>
-inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, const std::uint8_t* alpha,
-                                   std::uint8_t* dst, std::int32_t begin, std::int32_t end) {
+template <int kChannels, BlendMode kMode, bool kPicture>
+inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, const std::uint8_t* behind_row,
+                                   const std::uint8_t* alpha, std::uint8_t* dst, std::int32_t begin, std::int32_t end) {
   constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
   constexpr std::int32_t kAhead = 10;  // a step reads, and with RGB out writes, 28 bytes for its 24: 9 1/3 pixels
   const __m256i colour_bits = _mm256_set1_epi32(0x00ffffff);
@@ -84,6 +88,10 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
   const auto over = [behind, behind_255](__m256i colour, __m256i a) {
     // colour * a + behind * (255 - a) fits 16 bits, whatever overflows on the way
     return divide_by_255(_mm256_add_epi16(_mm256_mullo_epi16(_mm256_sub_epi16(colour, behind), a), behind_255));
+  };
+  const auto over_words = [](__m256i colour, __m256i ground, __m256i a) {
+    const __m256i top = _mm256_mullo_epi16(ground, _mm256_set1_epi16(255));
+    return divide_by_255(_mm256_add_epi16(_mm256_mullo_epi16(_mm256_sub_epi16(colour, ground), a), top));
   };
   std::int32_t x = begin;
   for (; x + 8 <= end && x + kAhead <= job.width; x += 8) {
@@ -100,6 +108,14 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
       result = _mm256_andnot_si256(hidden, colour);
     } else if (kMode == BlendMode::premultiplied) {
       result = by_words(colour, _mm256_shuffle_epi8(a, to_lanes), multiply);
+    } else if (kPicture) {
+      const __m256i zero = _mm256_setzero_si256();
+      const __m256i ground = load_pixels8<3>(behind_row + x * 3);
+      const __m256i factors = _mm256_shuffle_epi8(a, to_lanes);
+      result = _mm256_packus_epi16(over_words(_mm256_unpacklo_epi8(colour, zero), _mm256_unpacklo_epi8(ground, zero),
+                                              _mm256_unpacklo_epi8(factors, zero)),
+                                   over_words(_mm256_unpackhi_epi8(colour, zero), _mm256_unpackhi_epi8(ground, zero),
+                                              _mm256_unpackhi_epi8(factors, zero)));
     } else {
       result = by_words(colour, _mm256_shuffle_epi8(a, to_lanes), over);
     }
@@ -118,9 +134,10 @@ inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, co
 
 // Of 16-bit samples four pixels a step, as words R G B A. Gives how far it came; what it reads and writes beyond `end`
 // lies in the row.
-template <int kChannels, BlendMode kMode>
-inline std::int32_t blend_row_wide(const Blend& job, const std::uint16_t* src, const std::uint16_t* alpha,
-                                   std::uint16_t* dst, std::int32_t begin, std::int32_t end) {
+template <int kChannels, BlendMode kMode, bool kPicture>
+inline std::int32_t blend_row_wide(const Blend& job, const std::uint16_t* src, const std::uint16_t* behind_row,
+                                   const std::uint16_t* alpha, std::uint16_t* dst, std::int32_t begin,
+                                   std::int32_t end) {
   constexpr std::int32_t kAhead = 5;  // two lanes of 12 bytes are read, and with RGB out written, as 16
   constexpr char z = -1;
   const auto load = [](const std::uint16_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); };
@@ -136,16 +153,16 @@ inline std::int32_t blend_row_wide(const Blend& job, const std::uint16_t* src, c
   };
   const __m256i threshold = _mm256_set1_epi16(static_cast<short>(job.threshold));
   const auto word = [&](int c) { return static_cast<long long>(job.background[c]); };
-  const __m256i behind = _mm256_set1_epi64x(word(0) | word(1) << 16 | word(2) << 32);
+  const __m256i colour_behind = _mm256_set1_epi64x(word(0) | word(1) << 16 | word(2) << 32);
+  const auto four_of_three = [&](const std::uint16_t* p) {
+    return _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(load(p)), load(p + 6), 1), spread);
+  };
   std::int32_t x = begin;
   for (; x + 4 <= end && x + kAhead <= job.width; x += 4) {
     const std::uint16_t* p = src + x * kChannels;
     __m256i pixels;
     if constexpr (kChannels == 1) pixels = four(p);
-    if constexpr (kChannels == 3) {
-      pixels = _mm256_inserti128_si256(_mm256_castsi128_si256(load(p)), load(p + 6), 1);
-      pixels = _mm256_shuffle_epi8(pixels, spread);
-    }
+    if constexpr (kChannels == 3) pixels = four_of_three(p);
     if constexpr (kChannels == 4) pixels = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     __m256i a = four(alpha + (x - begin));
     if (kChannels == 4) a = divide_by_65535(multiply_words(a, _mm256_shuffle_epi8(pixels, own_alpha)));
@@ -157,6 +174,8 @@ inline std::int32_t blend_row_wide(const Blend& job, const std::uint16_t* src, c
       result = divide_by_65535(multiply_words(pixels, a));
     } else {
       const __m256i rest = _mm256_xor_si256(a, _mm256_set1_epi16(-1));
+      __m256i behind = colour_behind;
+      if constexpr (kPicture) behind = four_of_three(behind_row + x * 3);
       result = divide_by_65535(add_words(multiply_words(pixels, a), multiply_words(behind, rest)));
     }
     if (kMode == BlendMode::over) {
@@ -195,9 +214,9 @@ constexpr ByteOrder close_order() {
 }
 
 // Sixteen pixels a step, the last masked: nothing outside is touched. The sums are those of blend_row_avx2.
-template <int kChannels, BlendMode kMode>
-inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const std::uint8_t* alpha, std::uint8_t* dst,
-                             std::int32_t begin, std::int32_t end) {
+template <int kChannels, BlendMode kMode, bool kPicture>
+inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const std::uint8_t* behind_row,
+                             const std::uint8_t* alpha, std::uint8_t* dst, std::int32_t begin, std::int32_t end) {
   constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
   static constexpr ByteOrder kSpread = spread_order<kChannels>();
   static constexpr ByteOrder kClose = close_order();
@@ -207,10 +226,12 @@ inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const st
   const __m512i zero = _mm512_setzero_si512();
   const auto word = [&](int c) { return static_cast<long long>(job.background[c]); };
   const __m512i behind = _mm512_set1_epi64(word(0) | word(1) << 16 | word(2) << 32);
-  const __m512i behind_255 = _mm512_mullo_epi16(behind, _mm512_set1_epi16(255));
-  const auto mixed = [&](__m512i colour, __m512i a) {
+  const __m512i top = _mm512_set1_epi16(255);
+  const __m512i behind_255 = _mm512_mullo_epi16(behind, top);
+  const auto mixed = [&](__m512i colour, __m512i ground, __m512i a) {
     if (kMode == BlendMode::premultiplied) return divide_by_255(_mm512_mullo_epi16(colour, a));
-    return divide_by_255(_mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(colour, behind), a), behind_255));
+    const __m512i ground_255 = kPicture ? _mm512_mullo_epi16(ground, top) : behind_255;
+    return divide_by_255(_mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(colour, ground), a), ground_255));
   };
   const auto step = [&](std::int32_t x, std::int32_t n) {
     const __mmask64 all = ~std::uint64_t{0};
@@ -228,8 +249,17 @@ inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const st
       result = _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(a, a), result);
     } else {
       const __m512i factors = _mm512_shuffle_epi8(a, to_lanes);
-      const __m512i low = mixed(_mm512_unpacklo_epi8(result, zero), _mm512_unpacklo_epi8(factors, zero));
-      const __m512i high = mixed(_mm512_unpackhi_epi8(result, zero), _mm512_unpackhi_epi8(factors, zero));
+      __m512i low_ground = behind;
+      __m512i high_ground = behind;
+      if constexpr (kPicture) {
+        static constexpr ByteOrder kThree = spread_order<3>();
+        __m512i ground = _mm512_maskz_loadu_epi8(all >> (64 - n * 3), behind_row + x * 3);
+        ground = _mm512_maskz_permutexvar_epi8(0x7777777777777777, _mm512_load_si512(kThree.from), ground);
+        low_ground = _mm512_unpacklo_epi8(ground, zero);
+        high_ground = _mm512_unpackhi_epi8(ground, zero);
+      }
+      const __m512i low = mixed(_mm512_unpacklo_epi8(result, zero), low_ground, _mm512_unpacklo_epi8(factors, zero));
+      const __m512i high = mixed(_mm512_unpackhi_epi8(result, zero), high_ground, _mm512_unpackhi_epi8(factors, zero));
       result = _mm512_packus_epi16(low, high);
     }
     result = kOut == 4 ? _mm512_or_si512(result, _mm512_slli_epi32(a, 24)) : _mm512_permutexvar_epi8(close, result);
@@ -241,56 +271,60 @@ inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const st
 }
 #endif
 
-template <int kChannels, BlendMode kMode>
-inline void blend_row(const Blend& job, const char* src, const char* alpha, char* dst, std::int32_t begin,
-                      std::int32_t end) {
+template <int kChannels, BlendMode kMode, bool kPicture>
+inline void blend_row(const Blend& job, const char* src, const char* behind, const char* alpha, char* dst,
+                      std::int32_t begin, std::int32_t end) {
   if (job.wide) {
     const auto* p = reinterpret_cast<const std::uint16_t*>(src);
+    const auto* b = reinterpret_cast<const std::uint16_t*>(behind);
     const auto* a = reinterpret_cast<const std::uint16_t*>(alpha);
     auto* out = reinterpret_cast<std::uint16_t*>(dst);
     std::int32_t done = begin;
 #ifdef __AVX2__
-    done = blend_row_wide<kChannels, kMode>(job, p, a, out, begin, end);
+    done = blend_row_wide<kChannels, kMode, kPicture>(job, p, b, a, out, begin, end);
 #endif
-    blend_row_plain<std::uint16_t, kChannels, kMode>(job, p, a, out, begin, done, end);
+    blend_row_plain<std::uint16_t, kChannels, kMode, kPicture>(job, p, b, a, out, begin, done, end);
     return;
   }
   const auto* p = reinterpret_cast<const std::uint8_t*>(src);
+  const auto* b = reinterpret_cast<const std::uint8_t*>(behind);
   const auto* a = reinterpret_cast<const std::uint8_t*>(alpha);
   auto* out = reinterpret_cast<std::uint8_t*>(dst);
 #ifdef __AVX512F__
-  blend_row_avx512<kChannels, kMode>(job, p, a, out, begin, end);
+  blend_row_avx512<kChannels, kMode, kPicture>(job, p, b, a, out, begin, end);
 #else
   std::int32_t done = begin;
 #ifdef __AVX2__
-  done = blend_row_avx2<kChannels, kMode>(job, p, a, out, begin, end);
+  done = blend_row_avx2<kChannels, kMode, kPicture>(job, p, b, a, out, begin, end);
 #endif
-  blend_row_plain<std::uint8_t, kChannels, kMode>(job, p, a, out, begin, done, end);
+  blend_row_plain<std::uint8_t, kChannels, kMode, kPicture>(job, p, b, a, out, begin, done, end);
 #endif
 }
 
 template <int kChannels>
-inline void blend_row(const Blend& job, const char* src, const char* alpha, char* dst, std::int32_t begin,
-                      std::int32_t end) {
+inline void blend_row(const Blend& job, const char* src, const char* behind, const char* alpha, char* dst,
+                      std::int32_t begin, std::int32_t end) {
   switch (job.mode) {
     case BlendMode::straight:
-      return blend_row<kChannels, BlendMode::straight>(job, src, alpha, dst, begin, end);
+      return blend_row<kChannels, BlendMode::straight, false>(job, src, behind, alpha, dst, begin, end);
     case BlendMode::premultiplied:
-      return blend_row<kChannels, BlendMode::premultiplied>(job, src, alpha, dst, begin, end);
+      return blend_row<kChannels, BlendMode::premultiplied, false>(job, src, behind, alpha, dst, begin, end);
     case BlendMode::over:
-      return blend_row<kChannels, BlendMode::over>(job, src, alpha, dst, begin, end);
+      if (behind) return blend_row<kChannels, BlendMode::over, true>(job, src, behind, alpha, dst, begin, end);
+      return blend_row<kChannels, BlendMode::over, false>(job, src, behind, alpha, dst, begin, end);
   }
 }
 
 inline void blend_row(const Blend& job, std::int32_t y, const char* alpha, std::int32_t begin, std::int32_t end) {
   const char* src = static_cast<const char*>(job.src) + y * job.src_stride;
+  const char* behind = job.behind ? static_cast<const char*>(job.behind) + y * job.behind_stride : nullptr;
   char* dst = static_cast<char*>(job.dst) + y * job.dst_stride;
   if (job.channels == 1) {
-    blend_row<1>(job, src, alpha, dst, begin, end);
+    blend_row<1>(job, src, behind, alpha, dst, begin, end);
   } else if (job.channels == 3) {
-    blend_row<3>(job, src, alpha, dst, begin, end);
+    blend_row<3>(job, src, behind, alpha, dst, begin, end);
   } else {
-    blend_row<4>(job, src, alpha, dst, begin, end);
+    blend_row<4>(job, src, behind, alpha, dst, begin, end);
   }
 }
 

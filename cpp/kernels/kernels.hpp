@@ -187,12 +187,13 @@ struct ResizeMask {
 enum class BlendMode : std::int32_t {
   straight,       // RGBA: the colour as it is, 0 where alpha is 0
   premultiplied,  // RGBA: colour * alpha / top, rounded to nearest
-  over,           // RGB: (colour * alpha + background * (top - alpha)) / top, rounded to nearest
+  over,           // RGB: (colour * alpha + background * (top - alpha)) / top, rounded to nearest; background is one
+                  // colour, or where `behind` is given the pixel of that picture
 };
 
 // blend: alpha is first multiplied by a 4-channel picture's own (a * b / top, rounded to nearest), then, where
 // threshold is not 0, cut to top (alpha >= threshold) or 0. top is 255 for 8-bit and 65535 for 16-bit samples; src,
-// alpha and dst have the same width of sample.
+// alpha, dst and behind have the same width of sample.
 struct Blend {
   const void* src;
   std::ptrdiff_t src_stride;
@@ -207,6 +208,8 @@ struct Blend {
   BlendMode mode;
   std::int32_t threshold;  // 0..top, 0: none
   std::uint16_t background[3];
+  const void* behind;  // a picture of 3 channels in the place of the background, or null
+  std::ptrdiff_t behind_stride;
 };
 
 // estimate_foreground: the subject's own colour where the background shines through, in three fusions after Forte,

@@ -229,7 +229,7 @@ void resize_levels(const ResizeLevels& job, std::int32_t row_begin, std::int32_t
 }
 
 template <typename T>
-void blend_pixel(const Blend& job, const T* p, std::uint32_t alpha, T* out) {
+void blend_pixel(const Blend& job, const T* p, const T* ground, std::uint32_t alpha, T* out) {
   constexpr std::uint32_t top = static_cast<T>(~T{0});
   const std::uint32_t colour[3] = {p[0], job.channels == 1 ? p[0] : p[1], job.channels == 1 ? p[0] : p[2]};
   if (job.channels == 4) alpha = static_cast<std::uint32_t>((std::uint64_t{alpha} * p[3] + top / 2) / top);
@@ -239,12 +239,19 @@ void blend_pixel(const Blend& job, const T* p, std::uint32_t alpha, T* out) {
     if (job.mode == BlendMode::straight) {
       if (alpha == 0) value = 0;
     } else {
-      const std::uint64_t behind = job.mode == BlendMode::over ? std::uint64_t{job.background[c]} * (top - alpha) : 0;
-      value = (value * alpha + behind + top / 2) / top;
+      const std::uint64_t behind = ground != nullptr ? ground[c] : job.background[c];
+      value = (value * alpha + (job.mode == BlendMode::over ? behind * (top - alpha) : 0) + top / 2) / top;
     }
     out[c] = static_cast<T>(value);
   }
   if (job.mode != BlendMode::over) out[3] = static_cast<T>(alpha);
+}
+
+// The picture behind pixel x of row y.
+template <typename T>
+const T* ground_of(const Blend& job, std::int32_t y, std::int32_t x) {
+  if (job.behind == nullptr) return nullptr;
+  return reinterpret_cast<const T*>(static_cast<const char*>(job.behind) + y * job.behind_stride) + 3 * x;
 }
 
 template <typename T>
@@ -255,7 +262,7 @@ void blend_rows(const Blend& job, std::int32_t row_begin, std::int32_t row_end) 
     const T* alpha = reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride);
     T* dst = reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride);
     for (std::int32_t x = 0; x < job.width; ++x) {
-      blend_pixel(job, src + x * job.channels, alpha[x], dst + x * out_channels);
+      blend_pixel(job, src + x * job.channels, ground_of<T>(job, y, x), alpha[x], dst + x * out_channels);
     }
   }
 }
@@ -287,7 +294,7 @@ void cutout_rows(const ResizeMask& mask, const Blend& mix, std::int32_t row_begi
       pixel.dst = &alpha;
       pixel.dst_stride = 0;
       resize_mask(pixel, y, y + 1, nullptr);
-      blend_pixel(mix, src + x * mix.channels, alpha, dst + x * out_channels);
+      blend_pixel(mix, src + x * mix.channels, ground_of<T>(mix, y, x), alpha, dst + x * out_channels);
     }
   }
 }

@@ -25,6 +25,8 @@ kernels::Blend blend_job(const ImageView& image, const BlendOptions& options, co
   job.mode = options.mode;
   job.threshold = options.threshold;
   std::copy_n(options.background, 3, job.background);
+  job.behind = options.behind;
+  job.behind_stride = options.behind_stride;
   return job;
 }
 
@@ -33,6 +35,7 @@ kernels::Blend from_row(kernels::Blend job, std::int32_t y) {
   job.src = static_cast<const char*>(job.src) + y * job.src_stride;
   if (job.alpha != nullptr) job.alpha = static_cast<const char*>(job.alpha) + y * job.alpha_stride;
   job.dst = static_cast<char*>(job.dst) + y * job.dst_stride;
+  if (job.behind != nullptr) job.behind = static_cast<const char*>(job.behind) + y * job.behind_stride;
   return job;
 }
 

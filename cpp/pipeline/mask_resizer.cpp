@@ -136,16 +136,25 @@ std::size_t MaskResizer::scratch_bytes() const {
 }
 
 void MaskResizer::rows(std::int32_t begin, std::int32_t end, void* dst, std::ptrdiff_t stride, void* scratch) const {
+  window(0, job_.width, begin, end, dst, stride, scratch);
+}
+
+void MaskResizer::window(std::int32_t left, std::int32_t right, std::int32_t begin, std::int32_t end, void* dst,
+                         std::ptrdiff_t stride, void* scratch) const {
   if (!fuses()) {
     kernels::ResizeLevels job = level_job_;
+    job.columns = from(job.columns, left);
     job.rows = from(job.rows, begin);
+    job.width = right - left;
     job.dst = static_cast<std::uint8_t*>(dst);
     job.dst_stride = stride;
     kernels::active().resize_levels(job, 0, end - begin, scratch);
     return;
   }
   kernels::ResizeMask job = job_;
+  job.columns = from(job.columns, left);
   job.rows = from(job.rows, begin);
+  job.width = right - left;
   job.dst = dst;
   job.dst_stride = stride;
   kernels::active().resize_mask(job, 0, end - begin, scratch);

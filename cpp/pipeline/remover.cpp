@@ -196,9 +196,11 @@ MaskResizer Remover::finish_mask(const ImageView& image, const Mask& mask, kerne
   const float top = top_of(type);
   if (scene.problem.empty()) {
     alpha.scale(scaling_of(scene.range, recipe_.minmax, top), recipe_.mask_nearest, threads_);
+    scene.box = subject_box(alpha);
     return alpha;
   }
   if (strict) throw Error(ErrorKind::model_output, scene.problem);
+  if (scene.opaque) scene.box = Box{0, 0, image.width, image.height};
   std::fill_n(values, count_of(mask), scene.opaque ? 1.0f : 0.0f);
   MaskResizer flat(tables_, mask, MaskResample::nearest, image.width, image.height, type);
   flat.scale(unit(top), true, threads_);

@@ -1,9 +1,11 @@
 // Whether a model's mask shows a subject at all.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "kernels/kernels.hpp"
+#include "pipeline/subject_box.hpp"
 #include "pipeline/types.hpp"
 
 namespace rmbg {
@@ -16,10 +18,11 @@ struct SceneRule {
 };
 
 struct Scene {
-  kernels::MinMax range;  // of the finite values: of the mask, or of the resized mask with MinMaxOrder::after
-  std::string problem;    // why there is no subject; empty where there is one
-  bool opaque;            // with a problem: alpha is 1 everywhere, else 0
-  double coverage;        // mean alpha, 0..1, over the mask's own plane; NaN counts as 0
+  kernels::MinMax range;   // of the finite values: of the mask, or of the resized mask with MinMaxOrder::after
+  std::string problem;     // why there is no subject; empty where there is one
+  bool opaque;             // with a problem: alpha is 1 everywhere, else 0
+  double coverage;         // mean alpha, 0..1, over the mask's own plane; NaN counts as 0
+  std::optional<Box> box;  // of the subject in the picture
 };
 
 // `range`: as MaskResizer::range gives it for rule.minmax.

@@ -58,6 +58,8 @@ struct BlendOptions {
   kernels::BlendMode mode = kernels::BlendMode::straight;
   std::int32_t threshold = 0;               // in the picture's samples, 0: none
   std::uint16_t background[3] = {0, 0, 0};  // in the picture's samples
+  const void* behind = nullptr;             // packed rows of RGB in its place, of the picture's size and samples
+  std::ptrdiff_t behind_stride = 0;
 };
 
 }  // namespace rmbg

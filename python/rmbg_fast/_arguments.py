@@ -10,7 +10,9 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ._buffers import array_of
 from .errors import OptionError
 
 
@@ -43,6 +45,16 @@ def colour_of(colour: Any) -> tuple[int, int, int] | None:
     except (TypeError, ValueError) as exc:
         raise OptionError(f"background must be three whole numbers from 0 to 255, not {colour!r}") from exc
     return red, green, blue
+
+
+def background_of(value: Any) -> tuple[tuple[int, int, int] | None, NDArray[Any] | None]:
+    """A colour, or a picture of the image's size with its samples packed; what else it must be is checked by who takes
+    it."""
+    if getattr(value, "ndim", 1) < 2:
+        return colour_of(value), None
+    picture = array_of(value, "a background")
+    packed = picture.ndim == 3 and picture[:1].flags.c_contiguous and picture.strides[0] > 0
+    return None, picture if packed else np.ascontiguousarray(picture)
 
 
 def pair_of(values: Any) -> tuple[float, float]:

@@ -40,10 +40,12 @@ def blend(
     alpha: NDArray[Any],
     mode: str,
     background: tuple[int, int, int] | None,
+    behind: NDArray[Any] | None,
     threshold: int | None,
     out: NDArray[Any] | None,
     threads: int,
 ) -> NDArray[Any]: ...
+def subject_box(alpha: NDArray[Any]) -> tuple[int, int, int, int] | None: ...
 def cutout(
     image: NDArray[Any],
     mask: NDArray[Any],
@@ -52,6 +54,7 @@ def cutout(
     rounding: str,
     mode: str,
     background: tuple[int, int, int] | None,
+    behind: NDArray[Any] | None,
     threshold: int | None,
     out: NDArray[Any] | None,
     threads: int,
@@ -113,6 +116,7 @@ class Remover:
         image: NDArray[Any],
         alpha: str,
         background: tuple[int, int, int] | None,
+        behind: NDArray[Any] | None,
         threshold: int | None,
         foreground: str,
         strict: bool,

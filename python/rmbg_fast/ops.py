@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._arguments import (
-    colour_of,
+    background_of,
     dtype_name,
     pair_of,
     radii_of,
@@ -38,6 +38,7 @@ from ._choices import Alpha, MaskResample, MaskRounding, MinMaxOrder, Resample, 
 from ._runtime import threads as thread_count
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
+Background = tuple[int, int, int] | Image | Buffer | None
 
 
 class MinMax(NamedTuple):
@@ -180,7 +181,7 @@ def blend(
     alpha: Image | Buffer,
     *,
     mode: Alpha = "straight",
-    background: tuple[int, int, int] | None = None,
+    background: Background = None,
     threshold: int | None = None,
     out: NDArray[Any] | Buffer | None = None,
     threads: int | None = None,
@@ -189,14 +190,14 @@ def blend(
 
     The image's own alpha, if any, multiplies `alpha`. `threshold`, 1..255, then makes it binary: opaque from that
     level on. "straight" keeps the colour (0 where alpha is 0), "premultiplied" multiplies it by alpha. With
-    `background`, three values 0..255, the result is RGB over that colour. For uint16 images both are scaled by 257.
-    All roundings are to nearest.
+    `background`, three values 0..255 or a picture, RGB of the image's size and dtype, the result is RGB over that. For
+    uint16 images threshold and colour are scaled by 257. All roundings are to nearest.
     """
     result = _core.blend(
         array_of(image, "an image"),
         array_of(alpha, "alpha"),
         word_of(mode, "mode"),
-        colour_of(background),
+        *background_of(background),
         _level(threshold),
         out_of(out),
         _threads(threads),
@@ -212,7 +213,7 @@ def cutout(
     resample: MaskResample = "bilinear",
     rounding: MaskRounding = "nearest",
     mode: Alpha = "straight",
-    background: tuple[int, int, int] | None = None,
+    background: Background = None,
     threshold: int | None = None,
     out: NDArray[Any] | Buffer | None = None,
     threads: int | None = None,
@@ -226,12 +227,22 @@ def cutout(
         word_of(resample, "resample"),
         word_of(rounding, "rounding"),
         word_of(mode, "mode"),
-        colour_of(background),
+        *background_of(background),
         _level(threshold),
         out_of(out),
         _threads(threads),
     )
     return given(result, out)
+
+
+def subject_box(alpha: NDArray[Any] | Buffer) -> tuple[int, int, int, int] | None:
+    """(left, top, right, bottom) of the smallest box around what is above 1/255 of opaque in `alpha`, shape (H, W).
+
+    Columns left to right - 1, rows top to bottom - 1, as Pillow's `Image.crop` takes them; None where there is nothing.
+
+    uint8, uint16, or float32, where 1 is opaque and NaN nothing.
+    """
+    return _core.subject_box(array_of(alpha, "alpha"))
 
 
 def estimate_foreground(

@@ -440,9 +440,9 @@ void time_picture(cuda::Stream& stream, std::int32_t width, std::int32_t height,
               height,
               nullptr,
               0};
-  job.mix = {device_picture.as<void>(),    width * 3, 3,        nullptr, 0,
-             device_result.as<void>(),     width * 4, width,    height,  false,
-             kernels::BlendMode::straight, 0,         {0, 0, 0}};
+  job.mix = {device_picture.as<void>(),    width * 3, 3,         nullptr, 0,
+             device_result.as<void>(),     width * 4, width,     height,  false,
+             kernels::BlendMode::straight, 0,         {0, 0, 0}, nullptr, 0};
   line("cutout on the device", [&] {
     launch(stream, "cutout", job, width, height);
     stream.wait();

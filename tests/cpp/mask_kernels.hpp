@@ -121,8 +121,13 @@ void check_blend(Random& random, const Tiers& tiers) {
   const Rows alpha(random, size, sample, sample, 0);
   const std::int32_t out_channels = mode == kernels::BlendMode::over ? 3 : 4;
   Rows dst(random, size, out_channels * sample, sample, random_guard(random, sample));
-  kernels::Blend job{src.first,  src.stride,  channels, alpha.first, alpha.stride, dst.first, dst.stride,
-                     size.width, size.height, wide,     mode,        threshold,    {}};
+  kernels::Blend job{src.first,   src.stride, channels, alpha.first, alpha.stride, dst.first, dst.stride, size.width,
+                     size.height, wide,       mode,     threshold,   {},           nullptr,   0};
+  const Rows ground(random, size, 3 * sample, sample, 0);
+  if (random.one_in(2)) {
+    job.behind = ground.first;
+    job.behind_stride = ground.stride;
+  }
   for (std::uint16_t& level : job.background) {
     level = static_cast<std::uint16_t>(random.one_in(3) ? top : random.between(0, top));
   }
@@ -132,6 +137,7 @@ void check_blend(Random& random, const Tiers& tiers) {
                                           {"wide", wide},
                                           {"mode", double(mode)},
                                           {"threshold", threshold},
+                                          {"picture behind", job.behind != nullptr},
                                           {"src_stride", double(src.stride)},
                                           {"alpha_stride", double(alpha.stride)},
                                           {"dst_stride", double(dst.stride)}});

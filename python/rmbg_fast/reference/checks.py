@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import whole_of
+from .._arguments import background_of, whole_of
 from .._buffers import Buffer, array_of, given, out_of
 from ..errors import ImageError, ImageTooLargeError, OptionError
-from ..ops import Image
+from ..ops import Background, Image
 
 _MAX_SIDE = 1 << 20
 
@@ -63,17 +62,36 @@ def check_mask(value: NDArray[np.float32] | Buffer) -> NDArray[np.float32]:
     return mask
 
 
-def check_blend(mode: str, background: Sequence[int] | None, threshold: int | None) -> None:
+def check_plane(value: NDArray[Any] | Buffer) -> NDArray[Any]:
+    """An alpha of any dtype. Raises ImageError or ImageTooLargeError."""
+    plane: NDArray[Any] = array_of(value, "alpha")
+    if plane.ndim != 2 or plane.dtype not in (np.uint8, np.uint16, np.float32):
+        raise ImageError("alpha must be uint8, uint16 or float32 of shape (H, W)")
+    check_size(plane.shape[0], plane.shape[1])
+    return plane
+
+
+def check_background(value: Background, image: Image) -> Image | None:
+    """A colour or picture as a picture of the image's size and dtype. Raises OptionError."""
+    colour, picture = background_of(value)
+    shape = (*image.shape[:2], 3)
+    if colour is not None:
+        if not all(0 <= level <= 255 for level in colour):
+            raise OptionError(f"background must be three values from 0 to 255, not {colour}")
+        unit = int(np.iinfo(image.dtype).max) // 255
+        return np.broadcast_to((np.array(colour) * unit).astype(image.dtype), shape)
+    if picture is not None and (picture.shape != shape or picture.dtype != image.dtype):
+        raise OptionError("a background picture must be packed RGB of the image's height, width and dtype")
+    return picture
+
+
+def check_blend(mode: str, over: bool, threshold: int | None) -> None:
     """Raises OptionError."""
     check_choice("mode", mode, ("straight", "premultiplied"))
     if threshold is not None and not 1 <= whole_of(threshold, "threshold") <= 255:
         raise OptionError(f"threshold must be from 1 to 255, not {threshold}")
-    if background is None:
-        return
-    if mode == "premultiplied":
+    if over and mode == "premultiplied":
         raise OptionError("premultiplied alpha and a background exclude each other: the result has no alpha")
-    if not all(0 <= value <= 255 for value in background):
-        raise OptionError(f"background must be three values from 0 to 255, not {background}")
 
 
 def _rows_packed(array: NDArray[Any]) -> bool:

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import colour_of, pair_of, radii_of, size_of, three_of
+from .._arguments import pair_of, radii_of, size_of, three_of
 from .._buffers import Buffer
 from .._choices import Alpha, MaskResample, MaskRounding, MinMaxOrder, Resample, Rounding
 from ..errors import ModelOutputError, OptionError
-from ..ops import Image, MinMax
+from ..ops import Background, Image, MinMax
 from .axes import (
     BICUBIC,
     FILTERS,
@@ -32,10 +32,12 @@ from .axes import (
 )
 from .checks import (
     check_alpha,
+    check_background,
     check_blend,
     check_choice,
     check_image,
     check_mask,
+    check_plane,
     check_size,
     check_threads,
     deliver,
@@ -180,7 +182,7 @@ def blend(
     alpha: Image | Buffer,
     *,
     mode: Alpha = "straight",
-    background: tuple[int, int, int] | None = None,
+    background: Background = None,
     threshold: int | None = None,
     out: NDArray[Any] | Buffer | None = None,
     threads: int | None = None,
@@ -189,13 +191,13 @@ def blend(
     check_threads(threads)
     image = check_image(image)
     alpha = check_alpha(alpha, image)
-    background = colour_of(background)
-    check_blend(mode, background, threshold)
+    behind = check_background(background, image)
+    check_blend(mode, behind is not None, threshold)
     height, width = image.shape[:2]
-    result = np.empty((height, width, 4 if background is None else 3), image.dtype)
+    result = np.empty((height, width, 4 if behind is None else 3), image.dtype)
     for y in range(height):
-        result[y] = _blend_row(image[y], alpha[y], mode, background, threshold)
-    return deliver(result, out, image, alpha)
+        result[y] = _blend_row(image[y], alpha[y], mode, None if behind is None else behind[y], threshold)
+    return deliver(result, out, image, alpha, *(() if behind is None else (behind,)))
 
 
 def cutout(
@@ -206,7 +208,7 @@ def cutout(
     resample: MaskResample = "bilinear",
     rounding: MaskRounding = "nearest",
     mode: Alpha = "straight",
-    background: tuple[int, int, int] | None = None,
+    background: Background = None,
     threshold: int | None = None,
     out: NDArray[Any] | Buffer | None = None,
     threads: int | None = None,
@@ -214,8 +216,8 @@ def cutout(
     """As `ops.cutout`."""
     image = check_image(image)
     mask = check_mask(mask)
-    background = colour_of(background)
-    check_blend(mode, background, threshold)
+    behind = check_background(background, image)
+    check_blend(mode, behind is not None, threshold)
     check_choice("minmax", minmax, ("none", "before", "after"))
     dtype: Literal["uint8", "uint16"] = "uint8" if image.dtype == np.uint8 else "uint16"
     height, width = image.shape[:2]
@@ -223,7 +225,7 @@ def cutout(
     span = None if minmax == "none" else _minmax(mask, size=size, resample=resample, threads=threads)
     alpha = resize_mask(mask, (height, width), range=span, resample=resample, rounding=rounding, dtype=dtype)
     result = blend(image, alpha, mode=mode, background=background, threshold=threshold, threads=threads)
-    return deliver(result, out, image, mask)
+    return deliver(result, out, image, mask, *(() if behind is None else (behind,)))
 
 
 def estimate_foreground(
@@ -354,7 +356,17 @@ def _stretch(span: tuple[float, float], top: np.float32) -> tuple[np.float32, np
     return lo, gain
 
 
-def _blend_row(pixels: Image, alpha: Image, mode: str, background: Sequence[int] | None, threshold: int | None) -> Ints:
+def subject_box(alpha: NDArray[Any] | Buffer) -> tuple[int, int, int, int] | None:
+    """As `ops.subject_box`."""
+    plane = check_plane(alpha)
+    seen = plane > (1 / np.float32(255) if plane.dtype == np.float32 else np.iinfo(plane.dtype).max // 255)
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if not rows.size:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _blend_row(pixels: Image, alpha: Image, mode: str, behind: Image | None, threshold: int | None) -> Ints:
     top = int(np.iinfo(pixels.dtype).max)
     unit = top // 255
     colour = (pixels[:, None] if pixels.ndim == 1 else pixels[:, :3]).astype(np.int64)
@@ -364,9 +376,8 @@ def _blend_row(pixels: Image, alpha: Image, mode: str, background: Sequence[int]
         a = (a * pixels[:, 3:] + top // 2) // top
     if threshold is not None:
         a = np.where(a >= threshold * unit, top, 0)
-    if background is not None:
-        behind = np.array(background, np.int64) * unit
-        return np.asarray((colour * a + behind * (top - a) + top // 2) // top, np.int64)
+    if behind is not None:
+        return np.asarray((colour * a + behind.astype(np.int64) * (top - a) + top // 2) // top, np.int64)
     colour = np.where(a == 0, 0, colour) if mode == "straight" else (colour * a + top // 2) // top
     return np.concatenate([colour, a], axis=1)
 
