@@ -130,6 +130,7 @@ class Remover:
         image: NDArray[Any],
         alpha: str,
         background: tuple[int, int, int] | None,
+        behind: NDArray[Any] | None,
         threshold: int | None,
         foreground: str,
         strict: bool,

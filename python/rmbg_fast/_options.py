@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from ._choices import Alpha
+from ._images.reading import ImageInput, Truncated
 from .models import ModelSpec
 
 Model: TypeAlias = str | os.PathLike[str] | ModelSpec
 Recipe: TypeAlias = str | Mapping[str, Any]
 OnEmpty: TypeAlias = Literal["warn", "raise", "ignore"]
 Foreground: TypeAlias = Literal["keep", "estimate"]
-Background: TypeAlias = str | tuple[int, int, int]
+Background: TypeAlias = str | tuple[int, int, int] | ImageInput
+Crop: TypeAlias = bool | int | None
 
 
 class SessionOptions(TypedDict, total=False):
@@ -34,6 +36,8 @@ class CallOptions(TypedDict, total=False):
     threshold: int | None
     foreground: Foreground
     on_empty: OnEmpty
+    crop: Crop
+    truncated: Truncated
 
 
 class RemoveOptions(CallOptions, SessionOptions, total=False):

@@ -20,11 +20,11 @@ from . import _core, models
 from ._arguments import dtype_name, whole_of, word_of
 from ._buffers import Buffer, SupportsDLPack, given, out_of
 from ._choices import Alpha
-from ._images import colours, reading, writing
-from ._images.arrays import Pixels
+from ._images import backgrounds, reading, writing
+from ._images.arrays import Pixels, cropped
 from ._kept import Kept
 from ._loading import CPU, Place, device_of, load, load_on_device
-from ._options import Background, CallOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
+from ._options import Background, CallOptions, Crop, Foreground, Model, OnEmpty, Recipe, RemoveOptions
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
 from ._scene import Result, Scene, Timings
@@ -193,6 +193,8 @@ class Session:
         threshold: int | None = None,
         foreground: Foreground = "keep",
         on_empty: OnEmpty = "warn",
+        crop: Crop = None,
+        truncated: reading.Truncated = "refuse",
         out: NDArray[Any] | Buffer | None = None,
     ) -> Any:
         """Cut the subject out. The result is of the kind that came in: a path, file or PIL image gives a PIL image, an
@@ -202,7 +204,8 @@ class Session:
 
         RGBA with straight alpha (colour 0 where alpha is 0) or premultiplied, by default as the recipe says (straight,
         but for "rembg"); RGB over `background` where one is given: a name, "#rrggbb" or three values 0..255, in sRGB as
-        in CSS, which becomes the same colour of the picture's profile.
+        in CSS, which becomes the same colour of the picture's profile; or a picture of any kind that `image` may be,
+        which covers the photo as CSS `background-size: cover` does, in the middle.
         `threshold`, 1..255, makes alpha binary. `foreground="estimate"` takes the background's colour out of soft edges
         (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent (or
         opaque, as its row says, and where the mask is of about one value above 0.5), with an `EmptyMaskWarning` or
@@ -210,8 +213,14 @@ class Session:
         is what is returned: an array or tensor as in `rmbg_fast.ops`, (H, W, 4), or (H, W, 3) with a background. Raises
         `ImageError`, `OptionError`, `ModelOutputError`, `InferenceError` and
         `SessionClosedError`.
+
+        `crop=True`, or a number of pixels as margin, cuts the result down to the subject's box (`Scene.box`); without a
+        subject it stays whole. `truncated="accept"` takes a file whose end is missing, which is grey, with an
+        `ImageWarning`.
         """
-        call = _Call(self, image, on_empty)
+        call = _Call(self, image, on_empty, truncated, crop)
+        if out is not None and call.margin is not None:
+            raise OptionError("`out` takes whole results: it does not go with crop")
         if out is not None and call.source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
         how = self._blending(call.source, background, alpha, threshold, foreground)
@@ -255,13 +264,15 @@ class Session:
         threshold: int | None = None,
         foreground: Foreground = "keep",
         on_empty: OnEmpty = "warn",
+        crop: Crop = None,
+        truncated: reading.Truncated = "refuse",
     ) -> Result[Any]:
         """The cut-out and the mask of one inference, with what the model saw and how long it took.
 
         The options are those of `remove`; the mask is uint8, or uint16 for a picture of 16 bits. The result's `scene`
         and `timings` are its own, whichever thread looks at them. Raises as `remove` does.
         """
-        call = _Call(self, image, on_empty)
+        call = _Call(self, image, on_empty, truncated, crop)
         how = self._blending(call.source, background, alpha, threshold, foreground)
         pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict)
         cutout, scene, timings = call.end(pixels, *seen)
@@ -274,24 +285,33 @@ class Session:
         alpha: Alpha | None,
         threshold: int | None,
         foreground: Foreground,
-    ) -> tuple[str, tuple[int, int, int] | None, int | None, str]:
+    ) -> tuple[str, tuple[int, int, int] | None, NDArray[Any] | None, int | None, str]:
         """The options of a cut-out as the core takes them."""
-        colour = None if background is None else source.metadata.colour_of(colours.parse_colour(background))
+        ground = None if background is None else backgrounds.Ground(background).under(source)
         if alpha is None:
-            alpha = self._spec.alpha if colour is None else "straight"
+            alpha = self._spec.alpha if ground is None else "straight"
         limit = None if threshold is None else whole_of(threshold, "threshold")
-        return word_of(alpha, "alpha"), colour, limit, word_of(foreground, "foreground")
+        colour, picture = (ground, None) if isinstance(ground, tuple) else (None, ground)
+        return word_of(alpha, "alpha"), colour, picture, limit, word_of(foreground, "foreground")
 
 
 class _Call:
     """One picture on its way through a session: decoded at the beginning, encoded at the end, timed all along."""
 
-    def __init__(self, session: Session, image: reading.ImageInput, on_empty: OnEmpty) -> None:
+    def __init__(
+        self,
+        session: Session,
+        image: reading.ImageInput,
+        on_empty: OnEmpty,
+        truncated: reading.Truncated = "refuse",
+        crop: Crop = None,
+    ) -> None:
         self._last, self._on_empty = session._last, on_empty
         self._last.timings, self._last.scene = {}, None
         self.strict = _strict(on_empty)
+        self.margin = _margin(crop)
         start = time.perf_counter()
-        self.source = reading.read(image)
+        self.source = reading.read(image, truncated=truncated)
         self._decode = (time.perf_counter() - start) * 1e3
 
     def end(self, pixels: Pixels | None, stages: dict[str, float], seen: dict[str, Any]) -> tuple[Any, Scene, Timings]:
@@ -299,6 +319,8 @@ class _Call:
         timings = {"decode": self._decode, **stages}
         start = time.perf_counter()
         result = None
+        if pixels is not None and self.margin is not None and seen.get("box") is not None:
+            pixels = cropped(pixels, seen["box"], self.margin)
         if pixels is not None:
             result = writing.finish(self.source, pixels)
             timings["encode"] = (time.perf_counter() - start) * 1e3
@@ -402,6 +424,15 @@ def _strict(on_empty: str) -> bool:
     if on_empty not in ("warn", "raise", "ignore"):
         raise OptionError(f"on_empty must be one of 'warn', 'raise', 'ignore', not {on_empty!r}")
     return on_empty == "raise"
+
+
+def _margin(crop: Crop) -> int | None:
+    if crop is None or crop is False:
+        return None
+    margin = 0 if crop is True else whole_of(crop, "crop")
+    if margin < 0:
+        raise OptionError(f"crop must be True or a margin of at least 0 pixels, not {crop}")
+    return margin
 
 
 def _tell(scene: Scene | None, on_empty: str, *, stacklevel: int) -> None:

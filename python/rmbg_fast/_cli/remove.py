@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._images import colours, formats, reading, writing
+from .. import ops
+from .._images import backgrounds, formats, reading, writing
+from .._images.arrays import cropped
 from .._images.metadata import Metadata
 from .._storage import writing as storage
 from ..errors import OptionError, RmbgError
@@ -42,7 +44,15 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--mask", action="store_true", help="write the grey mask in place of the cut-out")
     parser.add_argument(
-        "--background", type=_colour, metavar="COLOUR", help="put a colour behind: white, '#ffcc00', ..."
+        "--background", type=_ground, metavar="COLOUR|FILE",
+        help="put a colour behind (white, '#ffcc00', ...) or a picture, which covers the photo",
+    )  # fmt: skip
+    parser.add_argument(
+        "--crop", type=number(0), nargs="?", const=0, metavar="MARGIN",
+        help="cut the result down to the subject, and MARGIN pixels around it (0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--accept-truncated", action="store_true", help="take files whose end is missing: that part is grey"
     )
     parser.add_argument("--threshold", type=number(1, 255), metavar="N", help="hard edge: opaque from N (1..255) on")
     parser.add_argument("--alpha", choices=("straight", "premultiplied"), help="default: straight, or the recipe's")
@@ -98,7 +108,7 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
     start = clock()
     try:
         image = io.BytesIO(streams.read_bytes()) if job.source is None else job.source
-        source = reading.read(image, deep=True)
+        source = reading.read(image, deep=True, truncated="accept" if args.accept_truncated else "refuse")
         decoded = clock()
         pixels = _result(source, session, args)
         computed = clock()
@@ -131,16 +141,19 @@ def _result(source: reading.Source, session: Session, args: argparse.Namespace) 
     on_empty: Literal["raise", "ignore"] = "raise" if args.on_empty == "raise" else "ignore"
     pixels = source.pixels
     if not args.mask:
-        background = None if args.background is None else source.metadata.colour_of(args.background)
+        background = None if args.background is None else args.background.under(source)
+        crop = {} if args.crop is None else {"crop": args.crop}
         return session.remove(
             pixels, background=background, alpha=args.alpha, threshold=args.threshold,
-            foreground=args.foreground, on_empty=on_empty,
+            foreground=args.foreground, on_empty=on_empty, **crop,
         )  # fmt: skip
     deep = pixels.dtype == np.uint16
     mask = session.mask(pixels, dtype="uint16" if deep else "uint8", on_empty=on_empty)
     if args.threshold is not None:
         level = 257 if deep else 1  # of 16 bits in one of 8
         mask = (mask >= args.threshold * level) * mask.dtype.type(255 * level)
+    if args.crop is not None and (box := ops.subject_box(mask)) is not None:
+        mask = cropped(mask, box, args.crop)
     return mask
 
 
@@ -196,10 +209,10 @@ class _Reporter:
             self._bar.write(line, file=sys.stderr)
 
 
-def _colour(text: str) -> tuple[int, int, int]:
+def _ground(text: str) -> backgrounds.Ground:
     try:
-        return colours.parse_colour(text)
-    except OptionError as exc:
+        return backgrounds.Ground(text)
+    except RmbgError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc
 
 

@@ -38,3 +38,10 @@ def check(array: NDArray[Any]) -> Pixels:
         raise ImageError(f"the array has shape {shape}: give (H, W), (H, W, 3) or (H, W, 4)")
     native = np.asarray(array).astype(dtype.newbyteorder("="), copy=False)
     return cast(Pixels, native)
+
+
+def cropped(pixels: Pixels, box: tuple[int, int, int, int], margin: int) -> Pixels:
+    """A copy of what is in the box (left, top, right, bottom) and at most `margin` pixels from it."""
+    left, top, right, bottom = box
+    part = pixels[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
+    return part.copy()

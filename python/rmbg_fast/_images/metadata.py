@@ -61,7 +61,7 @@ class Metadata:
         """An sRGB colour in the colours that `icc` describes."""
         if self.icc is None:
             return colour
-        pixel = profiles.from_srgb(Image.new("RGB", (1, 1), colour), self.icc).getpixel((0, 0))
+        pixel = profiles.between(Image.new("RGB", (1, 1), colour), None, self.icc).getpixel((0, 0))
         assert isinstance(pixel, tuple)
         return (int(pixel[0]), int(pixel[1]), int(pixel[2]))
 

@@ -126,9 +126,9 @@ def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
     return converted
 
 
-def from_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    """Convert an RGB picture in sRGB to the colours of an RGB profile; as it is, where the profile is damaged."""
-    return _converted(image, None, icc) or image
+def between(image: Image.Image, before: bytes | None, after: bytes | None) -> Image.Image:
+    """RGB from one profile to another; None stands for sRGB. As it is, where one of them is damaged."""
+    return _converted(image, before, after) or image
 
 
 def _converted(image: Image.Image, before: bytes | None, after: bytes | None) -> Image.Image | None:

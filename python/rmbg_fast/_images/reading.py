@@ -142,7 +142,7 @@ def _decoding(name: str) -> Iterator[None]:
     """Pillow's decoders raise nearly anything on bad data: make it one ImageError that names the image."""
     try:
         yield
-    except ImageError:
+    except (ImageError, ImageWarning):  # a warning that the caller wants as an error
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as exc:
         raise ImageTooLargeError(
