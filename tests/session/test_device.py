@@ -34,7 +34,7 @@ def test_tensors_go_through_the_device(spec: ModelSpec, runs: int) -> None:
     on_host = Session(spec, device="cpu", optimize=False)
     for size in [(70, 90), (20, 31), (70, 90)]:
         wanted = on_host.remove(picture(*size), on_empty="ignore")
-        got, _, scene = on_device.remove(picture(*size), "straight", None, None, "keep", False, None)
+        got, _, scene = on_device.remove(picture(*size), "straight", None, None, None, "keep", False, None)
         assert np.array_equal(got, wanted)
         assert scene["coverage"] == on_host.scene.coverage
 
