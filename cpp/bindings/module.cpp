@@ -23,6 +23,7 @@ PYBIND11_MODULE(_core_of_main, m, pybind11::mod_gil_not_used()) {
   m.doc() = "The C++ core of rmbg_fast. Private: use rmbg_fast and rmbg_fast.ops.";
   rmbg::bindings::register_errors();
   rmbg::bindings::bind_build(m);
+  rmbg::bindings::bind_memory(m);
   rmbg::bindings::bind_ops(m);
   rmbg::bindings::bind_png(m);
   rmbg::bindings::bind_runtime(m);
