@@ -175,7 +175,7 @@ def test_resolution_turns_with_the_picture(format: str) -> None:
     exif[0x0112] = 6
     Image.fromarray(SAMPLES).save(buffer, format, dpi=(300, 150), exif=exif)
     source = reading.read(buffer.getvalue())
-    assert source.pixels.shape == (3, 2, 3)
+    assert source.pixels.shape[:2] == (3, 2)
     assert source.metadata.dpi == pytest.approx((150, 300), abs=0.02)
 
 

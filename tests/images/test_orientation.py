@@ -46,4 +46,4 @@ def test_orientation_is_applied_once(orientation: int, format: str, tmp_path: Pa
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"])
 def test_damaged_exif_is_ignored(exif: bytes) -> None:
-    assert reading.read(encoded(Image.fromarray(RGB), "JPEG", exif=exif)).pixels.shape == RGB.shape
+    assert reading.read(encoded(Image.fromarray(RGB), "JPEG", exif=exif)).pixels.shape[:2] == RGB.shape[:2]

@@ -19,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from .. import _core
 from .._buffers import SupportsDLPack, array_of
+from .._runtime import threads
 from ..errors import ImageError, ImageTooLargeError, ImageWarning, OptionError
-from . import arrays, modes, png, profiles, tiff
+from . import arrays, modes, pillow_memory, png, profiles, tiff
 from . import metadata as metadata_of
 from .arrays import Pixels
 from .depth import to_8_bit
@@ -34,16 +36,9 @@ ImageInput: TypeAlias = (
 )
 
 _ORIENTATION = 0x0112
-_TRANSPOSES = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
+# By the TIFF specification: which of them are mirrored after rows and columns have been exchanged.
+_UPSIDE_DOWN = (3, 4, 7, 8)
+_LEFT_TO_RIGHT = (2, 3, 6, 7)
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
 
@@ -52,7 +47,7 @@ class Source:
     """An image as pixels, with what it takes to give a result of the same kind back.
 
     `pixels` is uint8 or uint16 (arrays and PNG files alone keep 16 bits), of shape (H, W), (H, W, 3) or (H, W, 4), RGB
-    order with straight alpha, upright. An array's rows may have any stride.
+    order with straight alpha, upright, at any strides. A JPEG file's are RGBA with alpha 255: its decoder writes so.
     """
 
     pixels: Pixels
@@ -272,6 +267,7 @@ def _from_pil(image: Image.Image, kind: Kind, name: str) -> Source:
             pixels = planar if planar.dtype == np.uint8 else to_8_bit(planar)
             return _upright(pixels, _orientation(image), kind, metadata_of.of_pillow(image.info))
         on_its_side = image.format == "TIFF" and _orientation(image) in _ON_ITS_SIDE
+        decoded = pillow_memory.decoded(image) if kind != "pil" else None
         image.load()  # before the orientation is asked for: TIFF is turned, and its tag dropped, while loading
         icc = image.info.get("icc_profile")
         straight = modes.to_straight(image, icc, name)
@@ -279,7 +275,9 @@ def _from_pil(image: Image.Image, kind: Kind, name: str) -> Source:
         if profiles.space(icc) in (b"CMYK", b"GRAY"):
             kept = Metadata(dpi=kept.dpi)
         kept = kept.turned() if on_its_side else kept
-        return _upright(cast(Pixels, np.asarray(straight)), _orientation(image), kind, kept)
+        if decoded is None or straight is not image:
+            decoded = pillow_memory.pixels_of(straight, threads.chosen(None))
+        return _upright(decoded, _orientation(image), kind, kept)
 
 
 def _unread_png(image: Image.Image) -> bytes | None:
@@ -297,16 +295,20 @@ def _unread_png(image: Image.Image) -> bytes | None:
 
 
 def _upright(pixels: Pixels, orientation: int, kind: Kind, kept: Metadata) -> Source:
-    turn = _TRANSPOSES.get(orientation)
-    if turn is None:
-        return Source(pixels, kind, kept)
-    if pixels.dtype == np.uint8:
-        turned = np.asarray(Image.fromarray(pixels).transpose(turn))
-    else:
-        planes = [Image.fromarray(plane) for plane in np.moveaxis(np.atleast_3d(pixels), -1, 0)]
-        done = [np.asarray(plane.transpose(turn)) for plane in planes]
-        turned = np.dstack(done) if pixels.ndim == 3 else done[0]
-    return Source(turned, kind, kept.turned() if orientation in _ON_ITS_SIDE else kept)
+    kept = kept.turned() if orientation in _ON_ITS_SIDE else kept
+    return Source(turned(pixels, orientation, threads.chosen(None)), kind, kept)
+
+
+def turned(pixels: Pixels, orientation: int, threads: int) -> Pixels:
+    """The picture that EXIF says lies so (1 to 8; others, and 1: it is upright), set upright."""
+    upright: Any = pixels
+    if orientation in _ON_ITS_SIDE:
+        upright = upright.swapaxes(0, 1)
+    if orientation in _UPSIDE_DOWN:
+        upright = upright[::-1]
+    if orientation in _LEFT_TO_RIGHT:
+        upright = upright[:, ::-1]
+    return pixels if upright is pixels else cast(Pixels, _core.copy_pixels(upright, None, threads))
 
 
 def _orientation(image: Image.Image) -> int:

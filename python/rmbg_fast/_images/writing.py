@@ -19,6 +19,7 @@ from . import formats
 from .arrays import Pixels
 from .depth import to_8_bit
 from .metadata import Metadata, of_pillow
+from .pillow_memory import pixels_of
 from .reading import Source
 
 
@@ -86,5 +87,5 @@ def _encode_pil(image: Image.Image, known: formats.Format) -> bytes:
     metadata = of_pillow(image.info)
     plain = image.mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info and 0 not in image.size
     if known.name == "png" and plain:
-        return encode_png(np.asarray(image), metadata.png_chunks())
+        return encode_png(pixels_of(image), metadata.png_chunks())
     return formats.encode(image, metadata, known)
