@@ -13,7 +13,9 @@ namespace rmbg::cuda {
 namespace {
 
 constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+constexpr int kOrdinal = 9;              // CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
 constexpr unsigned kNonBlocking = 1;     // CU_STREAM_NON_BLOCKING
+constexpr unsigned kUntimed = 2;         // CU_EVENT_DISABLE_TIMING
 constexpr unsigned kBlockWidth = 32, kBlockHeight = 8;
 constexpr std::align_val_t kAlignment{64};
 constexpr int kOldestMajor = 7, kOldestMinor = 5;  // of the PTX
@@ -33,6 +35,12 @@ int Device::count() {
   int count = 0;
   check(driver().cuDeviceGetCount(&count), "the GPUs cannot be counted");
   return count;
+}
+
+int Device::of(const void* address) {
+  int id = -1;
+  const Result result = driver().cuPointerGetAttribute(&id, kOrdinal, reinterpret_cast<Address>(address));
+  return result == 0 ? id : -1;
 }
 
 const Device& Device::get(int id) {
@@ -88,7 +96,11 @@ Current::Current(const Device& device) {
   check(driver().cuCtxPushCurrent_v2(device.context_), "the GPU cannot be used");
 }
 
+Current::Current(const Device& device, std::nothrow_t) noexcept
+    : pushed_(driver().cuCtxPushCurrent_v2(device.context_) == 0) {}
+
 Current::~Current() {
+  if (!pushed_) return;
   ContextObject* ignored = nullptr;
   driver().cuCtxPopCurrent_v2(&ignored);
 }
@@ -108,8 +120,9 @@ void DeviceBuffer::reserve(std::size_t bytes) {
 
 void DeviceBuffer::release() {
   if (address_ == 0) return;
-  const Current current(*device_);
-  driver().cuMemFree_v2(std::exchange(address_, 0));
+  const Current current(*device_, std::nothrow);
+  if (current) driver().cuMemFree_v2(address_);
+  address_ = 0;
   capacity_ = 0;
 }
 
@@ -135,8 +148,8 @@ void HostBuffer::release() {
   if (device_ == nullptr) {
     ::operator delete(memory_, kAlignment);
   } else {
-    const Current current(*device_);
-    driver().cuMemFreeHost(memory_);
+    const Current current(*device_, std::nothrow);
+    if (current) driver().cuMemFreeHost(memory_);
   }
   memory_ = nullptr;
   capacity_ = 0;
@@ -151,8 +164,20 @@ Stream::Stream(Stream&& other) noexcept : device_(other.device_), stream_(std::e
 
 Stream::~Stream() {
   if (stream_ == nullptr) return;
+  const Current current(*device_, std::nothrow);
+  if (current) driver().cuStreamDestroy_v2(stream_);
+}
+
+void Stream::wait_for(StreamNumber other) {
+  const char* failed = "the picture's stream cannot be waited for";
+  const Driver& d = driver();
   const Current current(*device_);
-  driver().cuStreamDestroy_v2(stream_);
+  EventObject* event = nullptr;
+  check(d.cuEventCreate(&event, kUntimed), failed);
+  Result result = d.cuEventRecord(event, reinterpret_cast<StreamObject*>(other));
+  if (result == 0) result = d.cuStreamWaitEvent(stream_, event, 0);
+  d.cuEventDestroy_v2(event);  // lives on as long as it is waited for
+  check(result, failed);
 }
 
 void Stream::upload(void* to, const void* from, std::size_t bytes) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,8 @@ class Device {
   // Made once and kept for the process. Throws Error(device): no driver, no such device.
   static const Device& get(int id);
   static int count();  // throws Error(device) where there is no driver
+  // The number of the GPU whose memory the address lies in; -1: it is no GPU's. Throws as `count` does.
+  static int of(const void* address);
 
   int id() const { return id_; }
   const std::string& name() const { return name_; }
@@ -39,9 +43,15 @@ class Device {
 class Current {
  public:
   explicit Current(const Device& device);
+  // For what is given back: where the driver has ended, or in a forked child, there is nothing left to give back.
+  Current(const Device& device, std::nothrow_t) noexcept;
   ~Current();
+  explicit operator bool() const { return pushed_; }
   Current(const Current&) = delete;
   Current& operator=(const Current&) = delete;
+
+ private:
+  bool pushed_ = true;
 };
 
 // Memory of the device; grows, never shrinks, never copies. Freed in the device's context, whatever thread it is.
@@ -84,6 +94,9 @@ class HostBuffer {
   std::size_t capacity_ = 0;
 };
 
+// A stream as other libraries name it: its address; 1 is the legacy default stream, 2 the calling thread's default one.
+using StreamNumber = std::uintptr_t;
+
 // Work in order. It does not wait for the default stream, nor that for it.
 class Stream {
  public:
@@ -93,6 +106,8 @@ class Stream {
   ~Stream();
 
   const Device& device() const { return *device_; }
+  StreamNumber number() const { return reinterpret_cast<StreamNumber>(stream_); }
+  void wait_for(StreamNumber other);  // what comes next here waits for what `other` holds now; the thread does not
   void upload(void* to, const void* from, std::size_t bytes);
   void download(void* to, const void* from, std::size_t bytes);
   void copy(void* to, const void* from, std::size_t bytes);  // both on the device

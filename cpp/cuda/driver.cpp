@@ -45,6 +45,10 @@ Driver load() {
   RMBG_FIND(cuStreamCreate);
   RMBG_FIND(cuStreamDestroy_v2);
   RMBG_FIND(cuStreamSynchronize);
+  RMBG_FIND(cuStreamWaitEvent);
+  RMBG_FIND(cuEventCreate);
+  RMBG_FIND(cuEventRecord);
+  RMBG_FIND(cuEventDestroy_v2);
   RMBG_FIND(cuMemAlloc_v2);
   RMBG_FIND(cuMemFree_v2);
   RMBG_FIND(cuMemAllocHost_v2);
@@ -54,6 +58,7 @@ Driver load() {
   RMBG_FIND(cuMemcpyDtoDAsync_v2);
   RMBG_FIND(cuMemsetD8Async);
   RMBG_FIND(cuMemGetInfo_v2);
+  RMBG_FIND(cuPointerGetAttribute);
 #undef RMBG_FIND
   if (const Result result = functions.cuInit(0)) {
     const char* text = nullptr;

@@ -15,6 +15,7 @@ struct ContextObject;
 struct ModuleObject;
 struct FunctionObject;
 struct StreamObject;
+struct EventObject;
 
 inline constexpr Result kOutOfMemory = 2;
 
@@ -38,6 +39,10 @@ struct Driver {
   Result (*cuStreamCreate)(StreamObject**, unsigned flags);
   Result (*cuStreamDestroy_v2)(StreamObject*);
   Result (*cuStreamSynchronize)(StreamObject*);
+  Result (*cuStreamWaitEvent)(StreamObject*, EventObject*, unsigned flags);
+  Result (*cuEventCreate)(EventObject**, unsigned flags);
+  Result (*cuEventRecord)(EventObject*, StreamObject*);
+  Result (*cuEventDestroy_v2)(EventObject*);
   Result (*cuMemAlloc_v2)(Address*, std::size_t bytes);
   Result (*cuMemFree_v2)(Address);
   Result (*cuMemAllocHost_v2)(void**, std::size_t bytes);
@@ -47,6 +52,7 @@ struct Driver {
   Result (*cuMemcpyDtoDAsync_v2)(Address, Address, std::size_t bytes, StreamObject*);
   Result (*cuMemsetD8Async)(Address, unsigned char value, std::size_t bytes, StreamObject*);
   Result (*cuMemGetInfo_v2)(std::size_t* free, std::size_t* total);
+  Result (*cuPointerGetAttribute)(void* value, int attribute, Address);
 };
 
 // Opens the library once. Throws Error(device): no driver, or one that lacks a function. Tests name another library

@@ -9,41 +9,12 @@
 #include "core/image.hpp"
 #include "ort/session.hpp"
 #include "pipeline/mask_resizer.hpp"
-#include "pipeline/scene.hpp"
+#include "pipeline/outcome.hpp"
+#include "pipeline/recipe.hpp"
 #include "pipeline/tables.hpp"
 #include "pipeline/types.hpp"
 
 namespace rmbg {
-
-// What "correct" means for a model; the fields are those of ModelSpec in models/spec.py.
-struct Recipe {
-  std::int32_t height;
-  std::int32_t width;
-  std::int32_t dynamic;  // not 0: the picture's own sides, cut down to multiples of this, at most height x width
-  Resample resample;
-  kernels::Rounding rounding;
-  bool divide_by_max;  // by the resized picture's largest sample instead of 255
-  double mean[3];
-  double std[3];
-  bool sigmoid;
-  MinMaxOrder minmax;
-  MaskResample mask_resample;
-  bool mask_nearest;
-  float empty_below;
-  bool empty_is_opaque;
-};
-
-// Milliseconds of one call.
-struct Timings {
-  double preprocess;
-  double inference;
-  double postprocess;
-};
-
-struct Outcome {
-  Timings timings;
-  Scene scene;
-};
 
 class Remover {
  public:
@@ -70,17 +41,11 @@ class Remover {
     cuda::HostBuffer input;
     cuda::HostBuffer output;  // the mask; float32
   };
-  struct InputSize {
-    std::int32_t height;
-    std::int32_t width;
-  };
   class Lease;
   static constexpr std::size_t kIdle = 4;
 
   Mask infer(const ImageView& image, Scratch& scratch, Timings& timings);
-  // What the network gets for this picture.
-  InputSize input_size(const ImageView& image) const;
-  void fill_input(const ImageView& image, const InputSize& size, void* input);
+  void fill_input(const ImageView& image, const PlaneSize& size, void* input);
   // What the mask in `scratch` becomes at the picture's size. It is written to: a sigmoid that the graph leaves to us,
   // and one value everywhere where there is no subject.
   MaskResizer finish_mask(const ImageView& image, const Mask& mask, kernels::MaskType type, bool strict,
