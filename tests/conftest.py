@@ -12,7 +12,7 @@ import pytest
 from rmbg_fast import Session, _core, models
 
 # Its asserts show their values, as those of test files do.
-pytest.register_assert_rewrite("support.network_runs", "support.kernel_runs")
+pytest.register_assert_rewrite("support.network_runs", "support.kernel_runs", "support.refusals")
 
 
 @pytest.fixture(scope="session", autouse=True)

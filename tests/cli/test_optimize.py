@@ -20,6 +20,7 @@ from rmbg_fast._graphs.request import Request
 from rmbg_fast._images import sample
 from rmbg_fast.errors import RmbgError
 from rmbg_fast.models import onnx_file
+from support.refusals import assert_refused
 from support.small_network import network, photos, saved
 
 NAMES = ["original", *(step.__name__ for step in PASSES)]
@@ -161,11 +162,7 @@ def test_bad_input(
     saved(tmp_path)
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     (tmp_path / "broken.toml").write_text('like = "u2netp"')
-    monkeypatch.chdir(tmp_path)
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    assert main.main(["optimize", *arguments]) == code
-    assert why in capsys.readouterr().err
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert_refused(["optimize", *arguments], code, why, tmp_path, capsys, monkeypatch)
 
 
 def test_picture_is_made_where_there_is_no_cat(

@@ -2,12 +2,12 @@
 //   check_kernels [ROUNDS | SECONDSs] [SEED]      e.g. check_kernels 300, check_kernels 20s 7
 // Inputs and scratch are allocated to the byte, so that an address-sanitized build also sees reads beyond them.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include "checking.hpp"
 #include "core/half.hpp"
 #include "mask_kernels.hpp"
 #include "picture_kernels.hpp"
@@ -32,20 +32,15 @@ void check_half() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string limit = argc > 1 ? argv[1] : "300";
-  const bool timed = limit.back() == 's';
-  const double most = std::atof(limit.c_str());
-  Random random(argc > 2 ? static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)) : 1u);
+  checking::Rounds rounds(argc, argv, "300");
+  Random random(rounds.seed);
 
   Tiers tiers;
   for (const kernels::Tier& tier : kernels::tiers()) {
     if (tier.runs_here && tier.table != &kernels::reference_table) tiers.push_back(tier.table);
   }
-  const auto start = std::chrono::steady_clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   check_half();
-  int rounds = 0;
-  for (; timed ? elapsed() < most : rounds < most; ++rounds) {
+  for (; rounds.go_on(); ++rounds.done) {
     check_resizes(random, tiers);
     check_pack(random, tiers);
     check_resize_levels(random, tiers);
@@ -58,11 +53,11 @@ int main(int argc, char** argv) {
   for (const kernels::Tier& tier : kernels::tiers()) {
     if (tier.table == &kernels::reference_table) continue;
     if (tier.runs_here) {
-      std::printf("%s: %d rounds, equal\n", tier.table->name, rounds);
+      std::printf("%s: %d rounds, equal\n", tier.table->name, rounds.done);
     } else {
       std::printf("%s: not run (this CPU lacks it)\n", tier.table->name);
     }
   }
-  std::printf("%d passed, 0 failed\n", rounds * static_cast<int>(tiers.size()));
-  return rounds > 0 ? 0 : 1;
+  std::printf("%d passed, 0 failed\n", rounds.done * static_cast<int>(tiers.size()));
+  return rounds.done > 0 ? 0 : 1;
 }

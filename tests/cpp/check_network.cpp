@@ -5,10 +5,10 @@
 // Round r of seed s is round 0 of seed s + r: a failure names the seed that begins with it.
 #include <array>
 #include <bit>
-#include <chrono>
 #include <new>
 #include <thread>
 
+#include "checking.hpp"
 #include "core/error.hpp"
 #include "damaged_plans.hpp"
 #include "net/network.hpp"
@@ -188,42 +188,38 @@ void check_two_at_once(Random& random, const RandomPlan& made, int largest) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string limit = argc > 1 ? argv[1] : "100";
-  const bool timed = limit.back() == 's';
-  const double most = std::atof(limit.c_str());
-  const std::uint32_t seed = argc > 2 ? static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)) : 1u;
+  checking::Rounds rounds(argc, argv, "100");
   const int largest = argc > 3 ? std::atoi(argv[3]) : 40;
   std::setvbuf(stdout, nullptr, _IOLBF, 1024);
 
-  const auto start = std::chrono::steady_clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
-  std::printf("seed %u\n", seed);
+  std::printf("seed %u\n", rounds.seed);
   Taken taken;
-  int rounds = 0, refused = 0, decoded = 0;
-  for (; timed ? elapsed() < most : rounds < most; ++rounds) {
-    current_seed = seed + std::uint32_t(rounds);
+  int refused = 0, decoded = 0;
+  for (; rounds.go_on(); ++rounds.done) {
+    current_seed = rounds.seed + std::uint32_t(rounds.done);
     Random random(current_seed);
     const RandomPlan made = PlanMaker(random, largest).make();
     check_plan(random, made, taken);
     check_two_at_once(random, made, largest);
     check_decode(random, made, refused, decoded);
-    check_network_kernels(random, rounds);
+    check_network_kernels(random, rounds.done);
   }
   for (int path = 0; path < kPaths; ++path) {
     std::printf("  %-22s %6d times", kPathNames[path], taken.count[std::size_t(path)]);
     if (kTolerance[path] > 0) std::printf(", off by %.2g at most", taken.error[std::size_t(path)]);
     std::printf("\n");
     // By then chance has taken every way; one that it no longer finds is no longer checked.
-    if (rounds >= 200 && largest >= 40 && taken.count[std::size_t(path)] == 0) fail(kPathNames[path], "never taken");
+    if (rounds.done >= 200 && largest >= 40 && taken.count[std::size_t(path)] == 0)
+      fail(kPathNames[path], "never taken");
   }
   std::printf("  damaged plans: %d refused, %d decoded\n", refused, decoded);
   for (const Tier& tier : tiers()) {
     if (tier.runs_here) {
-      std::printf("%s: %d rounds, equal\n", tier.kernels->name, rounds);
+      std::printf("%s: %d rounds, equal\n", tier.kernels->name, rounds.done);
     } else {
       std::printf("%s: not run (this CPU lacks it)\n", tier.kernels->name);
     }
   }
-  std::printf("%d passed, 0 failed\n", rounds * int(tiers_here().size()));
-  return rounds > 0 ? 0 : 1;
+  std::printf("%d passed, 0 failed\n", rounds.done * int(tiers_here().size()));
+  return rounds.done > 0 ? 0 : 1;
 }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "checking.hpp"
 #include "core/buffer.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/kernels.hpp"
@@ -20,33 +21,22 @@
 namespace {
 
 using namespace rmbg;
+using checking::text;
 using kernels::KernelTable;
 
-class Random {
+class Random : public checking::Random {
  public:
-  explicit Random(std::uint32_t seed) : engine_(seed) {}
-  std::int32_t between(std::int32_t low, std::int32_t high) {  // both included
-    return low + static_cast<std::int32_t>(engine_() % static_cast<std::uint32_t>(high - low + 1));
-  }
-  bool one_in(std::int32_t n) { return between(1, n) == 1; }
-  template <typename T>
-  T pick(std::initializer_list<T> values) {
-    return values.begin()[between(0, static_cast<std::int32_t>(values.size()) - 1)];
-  }
-  float real(float low, float high) { return low + (high - low) * static_cast<float>(engine_() >> 8) * 0x1p-24f; }
+  using checking::Random::Random;
   std::int32_t side() { return one_in(6) ? 1 : between(1, pick({4, 20, 70})); }
 
   // Any bytes, or only the two ends of the range, or nothing but the upper end.
   void fill(std::uint8_t* bytes, std::size_t count) {
     const std::int32_t kind = between(0, 3);
     for (std::size_t i = 0; i < count; ++i) {
-      const auto byte = static_cast<std::uint8_t>(engine_() >> 11);
-      bytes[i] = kind == 0 ? 255 : kind == 1 ? (byte & 1 ? 255 : 0) : byte;
+      const std::uint8_t any = byte();
+      bytes[i] = kind == 0 ? 255 : kind == 1 ? (any & 1 ? 255 : 0) : any;
     }
   }
-
- private:
-  std::mt19937 engine_;
 };
 
 struct Size {
@@ -92,18 +82,7 @@ std::size_t random_guard(Random& random, std::int32_t sample_bytes) {
 }
 
 [[noreturn]] void fail(const KernelTable& tier, const std::string& job, const std::string& what) {
-  std::printf("%s: MISMATCH in %s: %s\n0 passed, 1 failed\n", tier.name, job.c_str(), what.c_str());
-  std::exit(1);
-}
-
-std::string text(const char* title, std::initializer_list<std::pair<const char*, double>> fields) {
-  std::string all(title);
-  for (const auto& [name, value] : fields) {
-    char one[96];
-    std::snprintf(one, sizeof one, " %s=%.9g", name, value);
-    all += one;
-  }
-  return all;
+  checking::fail(std::string(tier.name) + ", " + job, what);
 }
 
 using Band = std::function<void(const KernelTable&, std::int32_t row_begin, std::int32_t row_end)>;

@@ -12,29 +12,18 @@
 #include <utility>
 #include <vector>
 
+#include "checking.hpp"
 #include "net/dispatch.hpp"
 
 namespace rmbg::net {
 
+using checking::text;
 using Floats = std::vector<float>;  // made with its size: to the byte, so that the address sanitizer sees reads beyond
 
-class Random {
+class Random : public checking::Random {
  public:
-  explicit Random(std::uint32_t seed) : engine_(seed) {}
-  int between(int low, int high) {  // both included
-    return low + static_cast<int>(engine_() % static_cast<std::uint32_t>(high - low + 1));
-  }
-  bool one_in(int n) { return between(1, n) == 1; }
-  template <typename T>
-  T pick(std::initializer_list<T> values) {
-    return values.begin()[between(0, static_cast<int>(values.size()) - 1)];
-  }
-  template <typename T>
-  const T& pick(const std::vector<T>& values) {
-    return values[static_cast<std::size_t>(between(0, static_cast<int>(values.size()) - 1))];
-  }
-  float real() { return static_cast<float>(engine_() >> 8) * 0x1p-23f - 1.0f; }
-  std::uint64_t bits() { return std::uint64_t{engine_()} << 32 | engine_(); }
+  using checking::Random::Random;
+  float real() { return checking::Random::real(-1.0f, 1.0f); }
 
   Floats floats(std::ptrdiff_t count, float reach = 1.0f) {
     Floats all(static_cast<std::size_t>(count));
@@ -46,26 +35,12 @@ class Random {
     constexpr float inf = std::numeric_limits<float>::infinity();
     return pick({Clamp{}, Clamp{}, Clamp{0.0f, inf}, Clamp{0.0f, 0.7f}, Clamp{-0.5f, 0.5f}, Clamp{-inf, 0.6f}});
   }
-
- private:
-  std::mt19937 engine_;
 };
 
 inline std::uint32_t current_seed = 0;  // of the round under way
 
 [[noreturn]] inline void fail(const std::string& where, const std::string& what) {
-  std::printf("MISMATCH in %s: %s (seed %u)\n0 passed, 1 failed\n", where.c_str(), what.c_str(), current_seed);
-  std::exit(1);
-}
-
-inline std::string text(const std::string& title, std::initializer_list<std::pair<const char*, double>> fields) {
-  std::string all = title;
-  for (const auto& [name, value] : fields) {
-    char one[96];
-    std::snprintf(one, sizeof one, " %s=%.9g", name, value);
-    all += one;
-  }
-  return all;
+  checking::fail(where, what + " (seed " + std::to_string(current_seed) + ")");
 }
 
 // Not-a-numbers are equal: which of two an addition passes on, the compiler decides.

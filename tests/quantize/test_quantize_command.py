@@ -15,6 +15,7 @@ from rmbg_fast._cli import main
 from rmbg_fast._quantize import comparison
 from rmbg_fast.errors import ModelError
 from rmbg_fast.models import metadata
+from support.refusals import assert_refused
 from support.small_network import SIZE, photos, saved
 
 
@@ -95,13 +96,7 @@ def test_bad_input(
     photos(tmp_path, 1)
     (tmp_path / "empty").mkdir()
     (tmp_path / "link.onnx").symlink_to("small.onnx")
-    monkeypatch.chdir(tmp_path)
-    before = sorted(tmp_path.rglob("*"))
-    content = (tmp_path / "small.onnx").read_bytes()
-    assert main.main(["quantize", *arguments]) == code
-    assert why in capsys.readouterr().err
-    assert sorted(tmp_path.rglob("*")) == before
-    assert (tmp_path / "small.onnx").read_bytes() == content
+    assert_refused(["quantize", *arguments], code, why, tmp_path, capsys, monkeypatch)
 
 
 def test_older_output_survives_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
