@@ -29,6 +29,8 @@ const char* class_of(ErrorKind kind) {
       return "RuntimeNotFoundError";
     case ErrorKind::device:
       return "DeviceError";
+    case ErrorKind::memory:
+      return "OutOfMemoryError";
     case ErrorKind::inference:
       return "InferenceError";
   }

@@ -15,6 +15,7 @@ enum class ErrorKind {
   model_output,
   runtime_not_found,
   device,
+  memory,
   inference
 };
 

@@ -36,6 +36,9 @@ SessionHandle create(const SessionConfig& config, const SessionOptionsHandle& op
   OrtSession* session = nullptr;
   OrtStatus* status = api().CreateSession(environment(), to_path(config.model_path).c_str(), options.get(), &session);
   if (status != nullptr && blames_model(api().GetErrorCode(status))) kind = ErrorKind::model_file;
+  if (status != nullptr && kind == ErrorKind::model_file && tells_of_memory(api().GetErrorMessage(status))) {
+    kind = ErrorKind::memory;
+  }
   // On another device the file is one that we prepared, at a path that the caller never gave.
   const std::string device = config.device == DeviceKind::named ? "the " + config.named + " provider" : "the GPU";
   check(status, kind,

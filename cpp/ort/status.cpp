@@ -1,5 +1,6 @@
 #include "ort/status.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -66,12 +67,15 @@ std::string without_places(std::string message) {
   }
   if (const std::size_t added = message.find(" ; GPU="); added != std::string::npos) message.erase(added);
   message.erase(message.find_last_not_of(" \n") + 1);
-  constexpr std::array kExhausted{"Failed to allocate memory", "is smaller than requested bytes", "out of memory",
-                                  "_STATUS_ALLOC_FAILED"};
-  for (const char* sign : kExhausted) {
-    if (message.find(sign) != std::string::npos) return "there is not enough memory: " + message;
-  }
-  return message;
+  return tells_of_memory(message) ? "there is not enough memory: " + message : message;
+}
+
+bool tells_of_memory(std::string_view message) {
+  constexpr std::array kSigns{"Failed to allocate memory", "is smaller than requested bytes", "out of memory",
+                              "_STATUS_ALLOC_FAILED",      "bad_alloc",                       "bad allocation",
+                              "Cannot allocate memory"};
+  return std::any_of(kSigns.begin(), kSigns.end(),
+                     [&](const char* sign) { return message.find(sign) != std::string_view::npos; });
 }
 
 }  // namespace rmbg::ort

@@ -18,7 +18,7 @@ from typing import Literal
 from . import models
 from ._graphs import prepare, prepared
 from ._runtime import gpu
-from ._storage import digests, locks
+from ._storage import digests, folders, locks
 from .errors import ModelError
 
 Kind = Literal["model", "prepared", "engines", "digest", "part", "older", "other"]
@@ -67,13 +67,19 @@ class Entry:
 def entries(own: Iterable[Path] = ()) -> list[Entry]:
     """All that rmbg-fast has stored, in the cache folder and beside models. `own`: further folders of the user's own
     models, where older versions may have left something. Raises ModelError where there is no home folder."""
-    here = _present()
+    notes = [
+        (note, *digests.in_note(note))
+        for folder in folders.places(digests.FOLDER)
+        for note in _files(folder)
+        if _NOTE.fullmatch(note.name)
+    ]
+    here = _present({digest: path for _, path, digest in notes if digest})
     found = [*_models(), *_engines()]
-    for folder in prepare.places():
+    for folder in folders.places(prepare.FOLDER):
         found += _prepared(folder, here)
-    notes = [(note, *digests.in_note(note)) for note in _files(digests.folder()) if _NOTE.fullmatch(note.name)]
+    for folder in folders.places(digests.FOLDER):
+        found += _abandoned(folder)
     found += [Entry("digest", (note,), path, bool(digest)) for note, path, digest in notes]
-    found += _temporary(digests.folder())
     noted = {Path(path).parent for _, path, _ in notes if path}
     for folder in sorted({*noted, *(folder.absolute() for folder in own)} - {models.folder().resolve()}):
         found += _beside(folder)
@@ -85,13 +91,9 @@ def unneeded(found: Iterable[Entry], *, everything: bool = False) -> list[Entry]
     return [entry for entry in found if entry.kind != "other" and (everything or not entry.needed)]
 
 
-def _present() -> dict[str, str]:
+def _present(noted: dict[str, str]) -> dict[str, str]:
     """The models that are on this machine, by the sha256 of their files."""
-    found = {}
-    for note in _files(digests.folder()):
-        path, digest = digests.in_note(note)
-        if digest:
-            found[digest] = path
+    found = dict(noted)
     for name in models.names():
         with suppress(ModelError):
             file = models.file_of(models.get(name), models.path(name))
@@ -138,7 +140,7 @@ def _prepared(folder: Path, here: dict[str, str]) -> Iterator[Entry]:
         else:
             yield Entry("older", tuple(files), model, work=ready)
     yield from _grouped(older)
-    yield from _temporary(folder)
+    yield from _abandoned(folder)
 
 
 def _engines() -> Iterator[Entry]:
@@ -147,7 +149,7 @@ def _engines() -> Iterator[Entry]:
         yield Entry("engines", files, needed=True)  # of which graph cannot be told, and each took minutes
 
 
-def _temporary(folder: Path) -> Iterator[Entry]:
+def _abandoned(folder: Path) -> Iterator[Entry]:
     """What writers that were killed have left."""
     for path in _files(folder):
         if _TEMPORARY.fullmatch(path.name):

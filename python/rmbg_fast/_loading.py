@@ -11,7 +11,7 @@ from typing import Any
 from . import _core
 from ._runtime import gpu
 from ._storage import folders
-from .errors import DeviceError, OptionError
+from .errors import DeviceError, OptionError, OutOfMemoryError
 from .models import ModelSpec
 
 
@@ -75,11 +75,17 @@ def load(
     `count` is the number of threads; `network` lets our own convolutions run, `narrow` makes float16 of what gains.
     Raises ModelError and OutOfMemoryError.
     """
-    from ._graphs import loading
-
-    # A CPU's kernels compute in float32 anyhow; NVIDIA's are made for float16; the others narrow as they like.
     make = partial(_remover, spec, place, count)
-    return loading.load(source, spec, make, widen=place.device not in gpu.KNOWN, network=network, narrow=narrow)
+    # A CPU's kernels compute in float32 anyhow; NVIDIA's are made for float16; the others narrow as they like.
+    widen = place.device not in gpu.KNOWN
+    try:
+        from ._graphs import loading
+
+        return loading.load(source, spec, make, widen=widen, network=network, narrow=narrow)
+    except OutOfMemoryError:
+        raise
+    except MemoryError as exc:
+        raise OutOfMemoryError(f"{spec.name}: there is too little memory to load this model") from exc
 
 
 def _remover(

@@ -250,5 +250,9 @@ def test_temporary_prepared_graphs_are_shown_and_go(
     home.unlink()
     (entry,) = [entry for entry in shown(capsys)["entries"] if entry["kind"] == "prepared"]
     assert str(graph) in entry["files"]
+    assert entry["model"] == str(mine)
+    clean()
+    assert graph.exists()
+    mine.unlink()
     clean()
     assert not graph.exists()

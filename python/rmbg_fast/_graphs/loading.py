@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from .. import models
-from ..errors import ChecksumError, ModelFileError, OutOfMemoryError
+from ..errors import ChecksumError, ModelFileError
 from ..models import ModelSpec
 from . import prepare, prepared
 
@@ -46,8 +46,6 @@ def load(
         if graph == source or graph in _made_anew:
             raise
         warnings.warn(f"{exc}; it is made anew", RuntimeWarning, stacklevel=5)
-    except MemoryError as exc:
-        raise OutOfMemoryError(f"{spec.name}: there is too little memory to load it") from exc
     _made_anew.add(graph)
     prepared.discard(graph)
     graph = ready(source)

@@ -6,14 +6,13 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._storage import digests, folders, locks
 from ..errors import ChecksumError, ModelError, OutOfMemoryError
-from . import deferred, onnx_graph, prepared
+from . import deferred, memory, onnx_graph, prepared
 from .network_plan import VERSION as PLAN_VERSION
 from .passes import LIMIT, NOTE, PASSES, keep_output
 from .request import Request
@@ -21,6 +20,7 @@ from .request import Request
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+FOLDER = "prepared"
 PREPARE_VERSION = 3
 """Raise it whenever a pass changes what it makes: it is a part of the cached file's name."""
 VERSION = f"{PREPARE_VERSION}.{PLAN_VERSION}"
@@ -59,31 +59,38 @@ def prepare(
     one weight at a time. It is returned itself where nothing safe can be done: a graph of 2 GB or more, with weights in
     other files, or one that onnx's checker does not accept to begin with. Where the cache folder cannot be written, a
     temporary folder takes the result, or else the original is returned, with one warning a process; without `network`
-    nothing has to be written, and nothing is said. `digest` is the sha256 that the original should have.
+    nothing has to be written, and nothing is said. `digest` is the sha256 that the original should have; it is compared
+    when the graph is made.
     Raises ModelError: not a readable ONNX file, or no such output; ChecksumError: it has another digest;
     OutOfMemoryError.
     """
-    source = Path(source)
-    request = Request(output, widen, network, narrow)
+    try:
+        return _prepared(Path(source), Request(output, widen, network, narrow), digest)
+    except Exception as exc:
+        if memory.is_lacking(exc):
+            raise OutOfMemoryError(f"{source}: there is too little memory to prepare this model") from exc
+        raise
+
+
+def _prepared(source: Path, request: Request, digest: str) -> Path:
     try:
         if source.stat().st_size >= LIMIT:
             return source
-        found = _found(_key(digests.sha256(source), request))
+        found = _found(_key(digest or digests.sha256(source), request))
         if found is not None:
             return found
         read = digests.sha256(source, fresh=True)  # whatever is remembered: the graph is made from what lies there
     except OSError as exc:
+        if memory.is_lacking(exc):
+            raise
         raise ModelError(f"{source}: cannot be read: {exc.strerror or exc}") from exc
     if digest and digest != read:
         raise ChecksumError(f"{source}: is damaged: its sha256 is {read} and not {digest}")
-    try:
-        return _made(source, read, request)
-    except MemoryError as exc:
-        raise OutOfMemoryError(f"{source}: there is too little memory to prepare this model") from exc
+    return _made(source, read, request)
 
 
 def _found(key: str) -> Path | None:
-    for folder in places():
+    for folder in folders.places(FOLDER):
         ready = folder / f"{key}.onnx"
         if prepared.is_ready(ready):
             return ready
@@ -94,7 +101,7 @@ def _made(source: Path, digest: str, request: Request) -> Path:
     """The prepared model in the first folder that takes it; the source where it is left as it is, or none does."""
     name = f"{_key(digest, request)}.onnx"
     refused = ""
-    for folder in places(make=True) if request.network else places()[:1]:
+    for folder in folders.places(FOLDER, make=True) if request.network else folders.places(FOLDER)[:1]:
         target = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,6 +109,8 @@ def _made(source: Path, digest: str, request: Request) -> Path:
                 if not prepared.is_ready(target) and not _make(source, digest, request, target):
                     return source
         except OSError as exc:
+            if memory.is_lacking(exc):
+                raise
             refused = refused or f"{exc.filename or target}: {exc.strerror or exc}"
             continue
         if refused:
@@ -110,17 +119,6 @@ def _made(source: Path, digest: str, request: Request) -> Path:
     if request.network:
         _warn_once(f"{source}: runs as it is, and slower: there is no room to prepare it in: {refused}{_HINT}")
     return source
-
-
-def places(*, make: bool = False) -> list[Path]:
-    """The folders that prepared models may lie in: that of the cache folder, and a temporary one, which is there, or
-    with `make` is made."""
-    found = []
-    with suppress(ModelError):  # a user without a home folder
-        found.append(folders.home() / "prepared")
-    with suppress(OSError):
-        found.append(folders.temporary(make=make) / "prepared")
-    return found
 
 
 _HINT = "; free space there or point RMBG_FAST_HOME to a folder that can be written"
@@ -167,9 +165,11 @@ def _passed(source: Path, request: Request, watch: Watch | None) -> tuple[ModelP
                 try:
                     step(model, request)
                     onnx_graph.check(model, full=full)
-                except (ModelError, MemoryError):
+                except ModelError:
                     raise
                 except Exception as exc:
+                    if memory.is_lacking(exc):
+                        raise
                     skipped[step.__name__] = str(exc) or type(exc).__name__
                     break
             note = skipped.get(step.__name__, "")
@@ -207,15 +207,22 @@ def _make(source: Path, digest: str, request: Request, target: Path) -> bool:
 # --- reading the original ---
 
 
+_LIBRARIES = 48 << 20  # bytes that onnx and protobuf take, and the passes beside the graph
+
+
 def _load(source: Path) -> ModelProto:
+    memory.need(_LIBRARIES)
     try:
         model = deferred.load(source)
-    except MemoryError:
-        raise
     except Exception as exc:  # protobuf's own error, or the file system's
+        if memory.is_lacking(exc):
+            raise
         raise ModelError(f"{source}: cannot be read as an ONNX model: {exc}") from exc
     if not model.graph.output or not model.graph.node:
         raise ModelError(f"{source}: is no ONNX model (it has no nodes or no output)")
+    # What is not deferred exists several times: in a pass, for the checker, and as what is written.
+    large = [deferred.nbytes(tensor) for tensor in model.graph.initializer if deferred.is_deferred(tensor)]
+    memory.need(8 * model.ByteSize() + 4 * max(large, default=0))
     for graph in onnx_graph.graphs(model):
         del graph.value_info[:]  # hints only, which converters leave stale
     onnx_graph.sort(model.graph)
@@ -234,5 +241,7 @@ def _untouchable(model: ModelProto) -> tuple[str, bool]:
             onnx_graph.check(model, full=full)
             return "", full
         except Exception as exc:
+            if memory.is_lacking(exc):
+                raise
             refusal = str(exc)
     return f"onnx's checker does not accept it: {refusal}", False

@@ -28,8 +28,6 @@ _SAMPLES, _SAMPLE = 512, 1 << 12  # of a file: their checksum takes a millisecon
 
 def write(target: Path, model: ModelProto, facts: Mapping[str, Any]) -> None:
     """Write a model, whose large weights are deferred, and what is to be known of it. Raises OSError."""
-    from google.protobuf.message import EncodeError
-
     weights = target.with_suffix(".weights")
     try:
         with writing.replaced(weights) as stream:
@@ -38,11 +36,7 @@ def write(target: Path, model: ModelProto, facts: Mapping[str, Any]) -> None:
         files = [target, weights] if moved else [target]
         if not moved:
             weights.unlink()
-        try:
-            content = model.SerializeToString()
-        except EncodeError as exc:  # the graph was checked: only memory can be lacking
-            raise MemoryError from exc
-        writing.replace(target, content)
+        writing.replace(target, model.SerializeToString())
         _note(target, {**facts, "files": {file.name: _state(file) for file in files}})
     except BaseException:
         for file in (_manifest(target), target, weights):

@@ -1,7 +1,7 @@
 """The sha256 of large files, remembered in the cache folder while their size and time of change stay the same.
 
-A note is `digests/<name>.json` of the cache folder; its name comes from the file's path, so that it can be found, and
-its content says which file it is about. Where it cannot be written, the process remembers.
+A note is `digests/<name>.json` of the cache folder, or of the temporary one; its name comes from the file's path, so
+that it can be found, and its content says which file it is about. Where it cannot be written, the process remembers.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
 from . import folders, writing
 
+FOLDER = "digests"
 _SECOND = 10**9
 _known: dict[str, dict[str, Any]] = {}
 
@@ -29,10 +29,11 @@ def sha256(file: Path, *, fresh: bool = False) -> str:
         return str(noted["sha256"])
     digest = of(file)
     _known[path] = {"path": path, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digest}
-    with suppress(OSError, ModelError):
-        note = _note(path)
-        note.parent.mkdir(parents=True, exist_ok=True)
-        writing.replace(note, json.dumps(_known[path]).encode("ascii"))
+    for note in _notes(path, make=True):
+        with suppress(OSError):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            writing.replace(note, json.dumps(_known[path]).encode("ascii"))
+            break
     return digest
 
 
@@ -45,11 +46,6 @@ def of(file: Path) -> str:
 def same_time(found: int, noted: int) -> bool:
     """Are they the same time in nanoseconds? Archives (tar, zip) and images keep whole seconds, or every second one."""
     return found == noted or (found % _SECOND == 0 and abs(found - noted) <= 2 * _SECOND)
-
-
-def folder() -> Path:
-    """The folder of the notes. It need not exist yet."""
-    return folders.home() / "digests"
 
 
 def in_note(note: Path) -> tuple[str, str]:
@@ -67,13 +63,14 @@ def _fits(noted: dict[str, Any], status: os.stat_result) -> bool:
     return noted["size"] == status.st_size and same_time(status.st_mtime_ns, noted["mtime_ns"])
 
 
-def _note(path: str) -> Path:
-    return folder() / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.json"
+def _notes(path: str, *, make: bool = False) -> list[Path]:
+    name = f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.json"
+    return [folder / name for folder in folders.places(FOLDER, make=make)]
 
 
 def _noted(path: str) -> dict[str, Any] | None:
-    with suppress(ModelError):
-        noted = _read(_note(path))
+    for note in _notes(path):
+        noted = _read(note)
         if noted is not None and noted["path"] == path:
             return noted
     return _known.get(path)

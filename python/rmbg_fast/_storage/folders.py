@@ -60,6 +60,19 @@ def temporary(*, make: bool) -> Path:
     return folder
 
 
+def places(name: str, *, make: bool = False) -> list[Path]:
+    """The folders called `name` in the cache folder and in the temporary one, where there are such.
+
+    With `make` the temporary one is made; the folders themselves need not exist yet.
+    """
+    found = []
+    with suppress(ModelError):  # a user without a home folder
+        found.append(home() / name)
+    with suppress(OSError):
+        found.append(temporary(make=make) / name)
+    return found
+
+
 def offline() -> bool:
     """Whether `RMBG_FAST_OFFLINE` forbids downloads: set to anything but "", "0", "false", "no" or "off"."""
     return os.environ.get("RMBG_FAST_OFFLINE", "").strip().lower() not in {"", "0", "false", "no", "off"}
