@@ -1,6 +1,6 @@
 """Foreground colours: how near the true ones, and how long it takes, beside pymatting's `estimate_foreground_ml`.
 
-    python benches/foreground.py [--quick] [--json FILE]
+    python benches/foreground.py [--quick] [--save MACHINE]
 
 Composites of a known foreground over another background, with an alpha of soft edges and hairs. The error is the mean
 absolute one of all channels, in grey levels of 255, over pixels that are neither opaque nor transparent, weighted with
@@ -12,24 +12,20 @@ measures little, to see that it runs.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ["NUMBA_NUM_THREADS"] = "1"  # before pymatting is imported
 
 import numpy as np
+import recording
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from pymatting import estimate_foreground_ml
 from skimage import data
-from tables import table
+from timing import medians
 
-from rmbg_fast import _core, ops, reference
+from rmbg_fast import ops, reference
 
 Array = NDArray[Any]
 SIZES = {"1 MP": (1000, 1000), "12 MP": (3000, 4000)}
@@ -44,26 +40,17 @@ class Scene(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = recording.parser(__doc__).parse_args()
+    run = recording.Run("foreground", quick=options.quick)
     small = scene(smooth((90, 120), 1), smooth((90, 120), 2), hair((90, 120)))
     assert np.array_equal(
         ops.estimate_foreground(small.image, small.alpha), reference.estimate_foreground(small.image, small.alpha)
     )
     size = (200, 300) if options.quick else SIZES["1 MP"]
     sizes = {"0.06 MP": size} if options.quick else SIZES
-    report = {
-        "tier": _core.active_tier(),
-        "errors": [quality(name, made) for name, made in scenes(size, quick=options.quick).items()],
-        "times": [row for name, size in sizes.items() for row in speed(name, size, 1 if options.quick else 7)],
-    }
-    for title, rows in report.items():
-        print(f"\n## {title}\n")
-        print(rows if isinstance(rows, str) else table(rows))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    run.show("errors", [quality(name, made) for name, made in scenes(size, quick=options.quick).items()])
+    run.show("times", [row for name, size in sizes.items() for row in speed(name, size, 1 if options.quick else 7)])
+    run.save(options.save)
 
 
 def scenes(size: tuple[int, int], *, quick: bool) -> dict[str, Scene]:
@@ -142,7 +129,7 @@ def speed(name: str, size: tuple[int, int], rounds: int) -> list[dict[str, Any]]
         wide, wide_alpha = image.astype(np.uint16) * 257, alpha.astype(np.uint16) * 257
         exact, exact_alpha = (values / np.float32(255) for values in (image, alpha))
         out, wide_out = np.empty_like(image), np.empty_like(wide)
-        taken = measure(
+        taken = medians(
             {
                 "8 bits, ms": lambda: ops.estimate_foreground(image, alpha, out=out, threads=1),  # noqa: B023
                 "16 bits, ms": lambda: ops.estimate_foreground(wide, wide_alpha, out=wide_out, threads=1),  # noqa: B023
@@ -153,17 +140,6 @@ def speed(name: str, size: tuple[int, int], rounds: int) -> list[dict[str, Any]]
         ratio = taken["pymatting, ms"] / taken["8 bits, ms"]
         rows.append({"picture": name, "alpha": kind, **taken, "pymatting / 8 bits": ratio})
     return rows
-
-
-def measure(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    taken: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(rounds + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            if turn:  # the first warms up
-                taken[name].append((time.perf_counter() - start) * 1e3)
-    return {name: float(np.median(times)) for name, times in taken.items()}
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ import numpy as np
 from gpu_rivals import picture, small_model
 from numpy.typing import NDArray
 from tables import table
+from timing import calls_per_second, repeated
 
 from rmbg_fast import ModelSpec, RmbgError, Session, _core, _loading, models
 
@@ -188,40 +189,17 @@ def calls(run: Run) -> list[dict[str, Any]]:
 
 
 def median_call(gpu: Session, image: Array, out: Array, seconds: float) -> tuple[float, dict[str, float]]:
-    gpu.remove(image, out=out, on_empty="ignore")
-    taken, stages = [], []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(taken) < 3:
-        start = time.perf_counter()
+    def call() -> dict[str, float]:
         gpu.remove(image, out=out, on_empty="ignore")
-        taken.append((time.perf_counter() - start) * 1e3)
-        stages.append(gpu.timings)
+        return gpu.timings
+
+    ms, stages = repeated(call, seconds)
     keys = ("preprocess", "inference", "postprocess")
-    return float(np.median(taken)), {key: float(np.median([stage[key] for stage in stages])) for key in keys}
+    return ms, {key: float(np.median([stage[key] for stage in stages])) for key in keys}
 
 
 def throughput(gpu: Session, image: Array, outs: list[Array], seconds: float) -> float:
-    done = [0] * len(outs)
-    gate = threading.Barrier(len(outs) + 1)
-    end = [0.0]
-
-    def work(index: int) -> None:
-        gpu.remove(image, out=outs[index], on_empty="ignore")
-        gate.wait()
-        while time.perf_counter() < end[0]:
-            gpu.remove(image, out=outs[index], on_empty="ignore")
-            done[index] += 1
-
-    workers = [threading.Thread(target=work, args=(index,)) for index in range(len(outs))]
-    for worker in workers:
-        worker.start()
-    end[0] = time.perf_counter() + seconds + 3600  # until the gate opens
-    gate.wait()
-    start = time.perf_counter()
-    end[0] = start + seconds
-    for worker in workers:
-        worker.join()
-    return sum(done) / (time.perf_counter() - start)
+    return calls_per_second([partial(gpu.remove, image, out=out, on_empty="ignore") for out in outs], seconds)
 
 
 def options(run: Run) -> list[dict[str, Any]]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from timing import calls_per_second, repeated
 
 Array = NDArray[Any]
 SIZES = {"1080p": (1080, 1920), "12 MP": (3000, 4000)}
@@ -56,36 +55,6 @@ def onnx_session(model: str | bytes, device: str, options_of_provider: dict[str,
     return session
 
 
-def milliseconds(call: Callable[[], Any], seconds: float) -> float:
-    for _ in range(2):
-        call()
-    taken = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(taken) < 3:
-        start = time.perf_counter()
-        call()
-        taken.append((time.perf_counter() - start) * 1e3)
-    return float(np.median(taken))
-
-
-def images_per_second(calls: list[Callable[[], Any]], seconds: float) -> float:
-    """Threads in a loop, one a call."""
-    done = [0] * len(calls)
-    start = time.perf_counter()
-
-    def work(index: int) -> None:
-        while time.perf_counter() < start + seconds:
-            calls[index]()
-            done[index] += 1
-
-    workers = [threading.Thread(target=work, args=(index,)) for index in range(len(calls))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sum(done) / (time.perf_counter() - start)
-
-
 def say(who: str, what: str, ms: float, rate: float, **more: Any) -> None:
     print(json.dumps({"who": who, "picture": what, "ms alone": f"{ms:.2f}", "images/s": f"{rate:.1f}", **more}))
 
@@ -107,9 +76,9 @@ def limit(model: str | bytes, device: str, seconds: float, batch: int = 1, *, nh
         return lambda: session.run_with_iobinding(binding)
 
     calls = [bound() for _ in range(4)]
-    ms = milliseconds(calls[0], seconds)
+    ms, _ = repeated(calls[0], seconds)
     for threads in (1, 2, 3, 4):
-        rate = batch * images_per_second(calls[:threads], seconds)
+        rate = batch * calls_per_second(calls[:threads], seconds)
         say(f"the bare model, bound{how}, threads: {threads}", f"batch {batch}", ms, rate)
 
 
@@ -145,8 +114,8 @@ def usual(model: str, device: str, seconds: float) -> None:
 
     for name, size in SIZES.items():
         image = picture(size)
-        ms = milliseconds(lambda image=image: remove(image), seconds)
-        rate = images_per_second([lambda image=image: remove(image)] * 4, seconds)
+        ms, _ = repeated(lambda image=image: remove(image), seconds)
+        rate = calls_per_second([lambda image=image: remove(image)] * 4, seconds)
         say("NumPy + Pillow + onnxruntime-gpu, 4 threads", name, ms, rate)
 
 
@@ -170,8 +139,8 @@ def rembg(model: str, device: str, seconds: float) -> None:
     session = new_session("isnet-general-use", providers=[provider])
     for name, size in SIZES.items():
         image = Image.fromarray(picture(size))
-        ms = milliseconds(lambda image=image: np.asarray(remove(image, session=session)), seconds)
-        rate = images_per_second([lambda image=image: np.asarray(remove(image, session=session))] * 4, seconds)
+        ms, _ = repeated(lambda image=image: np.asarray(remove(image, session=session)), seconds)
+        rate = calls_per_second([lambda image=image: np.asarray(remove(image, session=session))] * 4, seconds)
         say("rembg, 4 threads", name, ms, rate)
 
 
@@ -198,8 +167,8 @@ def torch_fp16(device: str, seconds: float) -> None:
 
     for name, size in SIZES.items():
         image = picture(size)
-        ms = milliseconds(lambda image=image: remove(image), seconds)
-        rate = images_per_second([lambda image=image: remove(image)] * 4, seconds)
+        ms, _ = repeated(lambda image=image: remove(image), seconds)
+        rate = calls_per_second([lambda image=image: remove(image)] * 4, seconds)
         say("PyTorch float16, channels last, 4 threads", name, ms, rate)
 
 

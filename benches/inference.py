@@ -1,6 +1,6 @@
 """The network alone, with our convolutions and with ONNX Runtime's: time, masks, memory, rounding, where the time goes.
 
-    python benches/inference.py [--quick] [--json FILE]
+    python benches/inference.py [--quick] [--save MACHINE]
 
 "ONNX Runtime" is the same session with `optimize=False`: the runtime with all its optimizations on the float32 graph
 with one output. Times are of one process, interleaved, medians; memory is of a process each. The real model is IS-Net
@@ -10,21 +10,22 @@ little, to see that it runs.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
+import recording
 from numpy.typing import NDArray
 from skimage import data
-from tables import table
+from timing import in_turns
 from u2net import U2NET, U2NETP, u2net
 
 from rmbg_fast import ModelSpec, Session, _core, _testing, models
@@ -35,30 +36,20 @@ PHOTOS = ["astronaut", "camera", "cat", "coffee", "coins", "horse", "retina", "r
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = recording.parser(__doc__).parse_args()
+    run = recording.Run("inference", quick=options.quick)
     rounds = 1 if options.quick else 9
     with tempfile.TemporaryDirectory() as folder:
         specs = random_models(Path(folder), quick=options.quick)
         if not options.quick:
             specs = {"IS-Net": models.get("isnet-general-use"), **specs}
         first = next(iter(specs.values()))
-        report = {
-            "tier": _core.network_tier(),
-            "onnxruntime": onnxruntime.__version__,
-            "speed": [row for name, spec in specs.items() for row in speed(name, spec, rounds)],
-            "masks": masks(first, PHOTOS[: 2 if options.quick else None]),
-            "memory": [memory(first, optimize) for optimize in (False, True)],
-            "rounding": rounding(first, 3 if options.quick else 16),
-            "profile": profile(first, rounds),
-        }
-    for title, rows in report.items():
-        print(f"\n## {title}\n")
-        print(rows if isinstance(rows, str) else table(rows))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        run.show("speed", [row for name, spec in specs.items() for row in speed(name, spec, rounds)])
+        run.show("masks", masks(first, PHOTOS[: 2 if options.quick else None]))
+        run.show("memory", [memory(first, optimize) for optimize in (False, True)])
+        run.show("rounding", rounding(first, 3 if options.quick else 16))
+        run.show("profile", profile(first, rounds))
+    run.save(options.save)
 
 
 def random_models(folder: Path, *, quick: bool) -> dict[str, ModelSpec]:
@@ -85,16 +76,20 @@ def speed(name: str, spec: ModelSpec, rounds: int) -> list[dict[str, Any]]:
     rows = []
     image = photo("astronaut")
     for threads in (1, 2):
-        sessions = [Session(spec, device="cpu", threads=threads, optimize=optimize) for optimize in (False, True)]
-        taken: list[list[float]] = [[], []]
-        for turn in range(rounds + 1):
-            for session, times in zip(sessions, taken, strict=True):
+
+        def inference(optimize: bool, threads: int = threads) -> Callable[[], float]:
+            session = Session(spec, device="cpu", threads=threads, optimize=optimize)
+
+            def call() -> float:
                 session.mask(image)
-                if turn:  # the first warms up
-                    times.append(session.timings["inference"])
+                return float(session.timings["inference"])
+
+            return call
+
+        taken = in_turns({"theirs": inference(False), "ours": inference(True)}, rounds).values()
         theirs, ours = (float(np.median(times)) for times in taken)
-        row = {"model": name, "threads": threads, "ONNX Runtime, ms": theirs, "ours, ms": ours}
-        rows.append({**row, "ratio": theirs / ours})
+        row = {"model": name, "threads": threads, "ONNX Runtime, ms": theirs, "rmbg-fast, ms": ours}
+        rows.append({**row, "times as fast": theirs / ours})
     return rows
 
 
@@ -145,7 +140,7 @@ def memory(spec: ModelSpec, optimize: bool) -> dict[str, Any]:
     output = subprocess.run([sys.executable, "-c", MEMORY, case], capture_output=True, text=True, check=True).stdout
     load, loaded, after, disk = json.loads(output)
     return {
-        "who": "ours" if optimize else "ONNX Runtime",
+        "who": "rmbg-fast" if optimize else "ONNX Runtime",
         "load, ms": load,
         "resident after loading, MB": loaded,
         "resident after a run, MB": after,

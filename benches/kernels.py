@@ -8,7 +8,7 @@ from typing import Any
 import kernel_cases
 import rivals
 from kernel_cases import Case
-from tables import number, picture, table
+from tables import number, picture
 from timing import Call, floor, medians
 
 Row = dict[str, Any]
@@ -55,25 +55,29 @@ def measured(case: Case, rounds: int) -> list[Row]:
     return rows
 
 
-def markdown(rows: list[Row]) -> str:
-    parts = [
-        "RGB uint8 pictures of noise, a network of 1024 x 1024, float32; ms, and in brackets how many times as long as "
-        "ours. Our result goes to a buffer that is reused (`out=`), or with `fresh` to a new one at each call, as the "
-        "rivals' does but for fast_image_resize (the resize alone). torch resizes uint8, as it is fastest at. Pillow "
-        "and NumPy have one thread; NumPy is `rmbg_fast.reference`, with equal bits. The floor is memcpy of what is "
-        "read and of what is written."
-    ]
+ABOUT = (
+    "RGB uint8 pictures of noise, a network of 1024 x 1024, float32; ms, and in brackets how many times as long "
+    "as ours. Our result goes to a buffer that is reused (`out=`), or with `fresh` to a new one at each call, as "
+    "the rivals' does but for fast_image_resize (the resize alone). torch resizes uint8, as it is fastest at. "
+    "Pillow and NumPy have one thread; NumPy is `rmbg_fast.reference`, with equal bits. The floor is memcpy of "
+    "what is read and of what is written."
+)
+SECOND_THREAD = "what a second thread gives"
+"""Times as fast as one thread. The floor's gain is what the memory allows: a kernel that waits for nothing but the
+memory cannot gain more."""
+
+
+def tables(rows: list[Row]) -> dict[str, list[Row]]:
+    made = {}
     for kernel in dict.fromkeys(row["kernel"] for row in rows):
         for threads in (1, 2):
             own = [row for row in rows if (row["kernel"], row["threads"]) == (kernel, threads)]
-            parts += [f"### {kernel}, {threads} thread{'s' * (threads > 1)}", table([beside(row) for row in own])]
-    parts += [
-        "### What a second thread gives",
-        "Times as fast as one thread. The floor's gain is what the memory allows: a kernel that waits for nothing but "
-        "the memory cannot gain more.",
-        table([gain(row) for row in rows if "gain" in row]),
-    ]
-    return "\n\n".join(parts)
+            made[f"{kernel}, {threads} thread{'s' * (threads > 1)}"] = [beside(row) for row in own]
+    return {**made, SECOND_THREAD: [gain(row) for row in rows if "gain" in row]}
+
+
+def about(rows: list[Row]) -> str:
+    return ABOUT
 
 
 def beside(row: Row) -> dict[str, Any]:

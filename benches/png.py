@@ -1,21 +1,23 @@
 """PNG files: time and size beside Pillow's levels 1 and 6 and OpenCV, pixels compared first.
 
-    python benches/png.py [PHOTO ...] [--threads N] [--megapixels M]
+    python benches/png.py [PHOTO ...] [--threads N] [--megapixels M] [--save MACHINE]
 
 Without photos those of scikit-image, enlarged, with some noise. CPU time and elapsed time, the best of three.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import recording
 from PIL import Image
+from timing import in_turns
 
 from rmbg_fast import _core
 
@@ -59,41 +61,48 @@ def opencv(pixels: Any) -> bytes:
 
 
 def best(run: Callable[[], bytes], times: int) -> tuple[float, float, bytes]:
-    taken = []
-    for _ in range(times):
+    """Milliseconds of the processor and of the wall, the least of each, and the file."""
+
+    def timed_twice() -> tuple[float, float, bytes]:
         cpu, start = time.process_time(), time.perf_counter()
         data = run()
-        taken.append((time.process_time() - cpu, time.perf_counter() - start))
-    return min(t[0] for t in taken) * 1e3, min(t[1] for t in taken) * 1e3, data
+        return (time.process_time() - cpu) * 1e3, (time.perf_counter() - start) * 1e3, data
+
+    taken = in_turns({"": timed_twice}, times)[""]
+    return min(t[0] for t in taken), min(t[1] for t in taken), taken[0][2]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = recording.parser(__doc__)
     parser.add_argument("photos", nargs="*", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--megapixels", type=float, default=12)
     args = parser.parse_args()
+    run = recording.Run("png", quick=args.quick)
     for name, pixels in pictures(args.photos, args.megapixels).items():
-        ways: dict[str, tuple[Callable[[], bytes], int]] = {
-            "Pillow 1": (lambda pixels=pixels: pillow(pixels, 1), 2),
-            "Pillow 6": (lambda pixels=pixels: pillow(pixels, 6), 1),
-            "OpenCV": (lambda pixels=pixels: opencv(pixels), 2),
-        }
-        for threads in sorted({1, args.threads}):
-            ways[f"core, {threads}"] = (
-                lambda pixels=pixels, threads=threads: _core.png_encode(pixels, chunks=[], threads=threads), 3,
-            )  # fmt: skip
-        first: tuple[float, float, int] | None = None
-        for way, (run, times) in ways.items():
-            with Image.open(io.BytesIO(run())) as image:
-                assert (np.asarray(image) == pixels).all(), way
-            cpu, elapsed, data = best(run, times)
-            first = first or (cpu, elapsed, len(data))
-            print(
-                f"{name:20} {way:9} CPU {cpu:8.1f} ms ({first[0] / cpu:5.1f}x)  elapsed {elapsed:8.1f} ms "
-                f"({first[1] / elapsed:5.1f}x)  {len(data) / 1e6:6.2f} MB ({len(data) / first[2]:.3f})",
-                flush=True,
-            )
+        run.show(name, measured(pixels, args.threads))
+    run.save(args.save)
+
+
+def measured(pixels: Any, most: int) -> list[dict[str, Any]]:
+    ways: dict[str, tuple[Callable[[], bytes], int]] = {
+        "Pillow, level 1": (lambda: pillow(pixels, 1), 2),
+        "Pillow, level 6": (lambda: pillow(pixels, 6), 1),
+        "OpenCV": (lambda: opencv(pixels), 2),
+    }
+    for threads in sorted({1, most}):
+        encode = partial(_core.png_encode, pixels, chunks=[], threads=threads)
+        ways[f"rmbg-fast, threads: {threads}"] = (encode, 3)
+    rows: list[dict[str, Any]] = []
+    for way, (encode, times) in ways.items():
+        cpu, elapsed, data = best(encode, times)
+        with Image.open(io.BytesIO(data)) as image:
+            assert (np.asarray(image) == pixels).all(), way
+        row = {"by": way, "processor, ms": cpu, "elapsed, ms": elapsed, "MB": len(data) / 1e6}
+        first = rows[0] if rows else row
+        times_as_fast, size = first["elapsed, ms"] / elapsed, row["MB"] / first["MB"]
+        rows.append({**row, "times as fast as Pillow 1": times_as_fast, "size beside Pillow 1": f"{size:.3f}"})
+    return rows
 
 
 if __name__ == "__main__":

@@ -5,25 +5,15 @@ grey level. Each import is made where it is needed, for none of them has to be i
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from recording import installed
 
 SIZE = (1024, 1024)
 """Of the network's input."""
-
-
-def installed(package: str) -> str:
-    """The version of a package, "" where it is missing."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
-
-
 HAS_OPENCV = bool(installed("opencv-python-headless") or installed("opencv-python"))
 HAS_TORCH = bool(installed("torch"))
 HAS_FAST_IMAGE_RESIZE = bool(installed("cykooz-resizer"))

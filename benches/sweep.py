@@ -9,7 +9,7 @@ from typing import Any
 import kernel_cases
 import numpy as np
 from kernel_cases import SIZE, Case
-from tables import picture, table
+from tables import picture
 from timing import Array, floor, medians, timed
 
 from rmbg_fast import ops
@@ -65,17 +65,21 @@ def best(rows: list[Row], kernel: str) -> float:
     return min(per_byte(row) for row in large or own)
 
 
-def markdown(rows: list[Row]) -> str:
+def tables(rows: list[Row]) -> dict[str, list[Row]]:
     kernels = list(dict.fromkeys(row["kernel"] for row in rows))
     bests = {kernel: best(rows, kernel) for kernel in kernels}
-    lines: dict[tuple[int, int], dict[str, Any]] = {}
+    lines: dict[tuple[int, int], Row] = {}
     for row in rows:
         taken = per_byte(row)
         cell = f"{taken:.0f} / {taken / bests[row['kernel']]:.2f} / {row['ms'] / row['floor']:.2f}"
         lines.setdefault(row["picture"], {"picture": picture(row["picture"])})[row["kernel"]] = cell
+    return {"pictures of all sizes": list(lines.values())}
+
+
+def about(rows: list[Row]) -> str:
     return (
         "One thread, `out=`. Picoseconds for each byte that has to move / times the best of the pictures with "
-        f"{SMALL / 1e6} megapixels or more / times the floor.\n\n" + table(list(lines.values()))
+        f"{SMALL / 1e6} megapixels or more / times the floor."
     )
 
 
@@ -121,7 +125,7 @@ def first_and_later(call: Callable[..., Any], image: Array, out: Array, sizes: i
     return {"first": float(np.median(first)) * 1e3, "later": float(np.median(later)) * 1e3}
 
 
-def markdown_of_first(rows: list[Row]) -> str:
+def tables_of_first(rows: list[Row]) -> dict[str, list[Row]]:
     lines = [
         {
             "kernel": row["kernel"],
@@ -132,7 +136,11 @@ def markdown_of_first(rows: list[Row]) -> str:
         }
         for row in rows
     ]
+    return {"the first picture of a size": lines}
+
+
+def about_first(rows: list[Row]) -> str:
     return (
         "Tables of taps and weights are made at the first call with a size, and kept. One thread, `out=`, sizes that "
-        "no call has had before.\n\n" + table(lines)
+        "no call has had before."
     )

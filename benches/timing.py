@@ -1,11 +1,13 @@
-"""How long calls take: medians of calls that take turns, and the floor, which is how long the memory alone takes."""
+"""How long calls take: medians of calls that take turns, calls a second of threads, and the floor, which is how long
+the memory alone takes. All benchmarks measure with these functions."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Call = Callable[[], Any]
+T = TypeVar("T")
 PATIENCE = 2.0
 """Seconds for all rounds of one call: what is slow gets fewer."""
 REPEATS = ((0.02, 4), (0.2, 2))
@@ -47,6 +50,53 @@ def timed(call: Call) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def in_turns(calls: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """What calls that time themselves return, `rounds` times each. They take turns; the first turn warms up."""
+    found: dict[str, list[T]] = {name: [] for name in calls}
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            result = call()
+            if turn:
+                found[name].append(result)
+    return found
+
+
+def repeated(call: Callable[[], T], seconds: float) -> tuple[float, list[T]]:
+    """Milliseconds of a call, the median of as many as `seconds` allow (three at least, after two that warm up), and
+    what they returned."""
+    for _ in range(2):
+        call()
+    taken, results = [], []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(taken) < 3:
+        taken.append(timed(lambda: results.append(call())) * 1e3)
+    return float(np.median(taken)), results
+
+
+def calls_per_second(calls: Sequence[Call], seconds: float) -> float:
+    """Of threads in a loop, one for each of `calls`, all of them together. They start at once, each after one call."""
+    done = [0] * len(calls)
+    gate = threading.Barrier(len(calls) + 1)
+    end = [float("inf")]  # until the gate opens
+
+    def work(index: int) -> None:
+        calls[index]()
+        gate.wait()
+        while time.perf_counter() < end[0]:
+            calls[index]()
+            done[index] += 1
+
+    workers = [threading.Thread(target=work, args=(index,)) for index in range(len(calls))]
+    for worker in workers:
+        worker.start()
+    gate.wait()
+    start = time.perf_counter()
+    end[0] = start + seconds
+    for worker in workers:
+        worker.join()
+    return sum(done) / (time.perf_counter() - start)
 
 
 def floor(read: list[Array], written: Array, threads: int = 1) -> Call:

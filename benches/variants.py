@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import kernel_cases
 import numpy as np
 from kernel_cases import SIZE, touched
-from tables import picture, table
+from tables import picture
 from timing import Array, Call, medians
 
 from rmbg_fast import ops, reference
@@ -194,19 +194,23 @@ def measured(family: Family, plain: Array, rounds: int) -> list[Row]:
     ]
 
 
-def markdown(rows: list[Row]) -> str:
-    parts = [
+def about(rows: list[Row]) -> str:
+    return (
         "One thread, `out=`. MB are those that have to move: the source rows that the filter touches, with what lies "
         "between the pixels of a view, the mask, and the result. `per byte` is the time for each of them beside that "
         "of the first line."
-    ]
+    )
+
+
+def tables(rows: list[Row]) -> dict[str, list[Row]]:
+    made = {}
     for kernel in dict.fromkeys(row["kernel"] for row in rows):
-        own = [row for row in rows if row["kernel"] == kernel]
-        lines: dict[str, dict[str, Any]] = {}
-        for row in own:
-            line = lines.setdefault(row["variant"], {"variant": row["variant"]})
-            size = picture(row["picture"])
-            line |= {f"{size}: MB": row["bytes"] / 1e6, f"{size}: ms": row["ms"]}
-            line[f"{size}: per byte"] = f"{row['per byte']:.2f}"
-        parts += [f"### {kernel}", table(list(lines.values()))]
-    return "\n\n".join(parts)
+        lines: dict[str, Row] = {}
+        for row in rows:
+            if row["kernel"] == kernel:
+                line = lines.setdefault(row["variant"], {"variant": row["variant"]})
+                size = picture(row["picture"])
+                line |= {f"{size}: MB": row["bytes"] / 1e6, f"{size}: ms": row["ms"]}
+                line[f"{size}: per byte"] = f"{row['per byte']:.2f}"
+        made[kernel] = list(lines.values())
+    return made

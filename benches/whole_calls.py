@@ -14,16 +14,17 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import kernel_cases
 import numpy as np
-import rivals
 from PIL import Image
-from tables import number, picture, table
-from timing import Array, timed
+from recording import installed
+from tables import number, picture
+from timing import Array, in_turns, timed
 from u2net import U2NETP, u2net
 
 from rmbg_fast import ModelSpec, Session, models, ops
@@ -49,7 +50,7 @@ def measure(*, quick: bool) -> list[Row]:
         spec = small_model(Path(folder)) if quick else models.get("isnet-general-use")
         session = Session(spec, device="cpu", threads=count)
         programs: dict[str, Callable[[bytes], Stages]] = {OURS: lambda jpeg: ours(session, jpeg, count)}
-        rembg = Rembg(spec, count, Path(folder)) if rivals.installed("rembg") else None
+        rembg = Rembg(spec, count, Path(folder)) if installed("rembg") else None
         if rembg:
             programs[REMBG] = rembg.stages
         rows = []
@@ -63,12 +64,7 @@ def measure(*, quick: bool) -> list[Row]:
 
 def medians(programs: dict[str, Callable[[bytes], Stages]], jpeg: bytes, rounds: int) -> dict[str, Row]:
     """The stages of the call of median length, after one that warms up."""
-    taken: dict[str, list[Stages]] = {who: [] for who in programs}
-    for turn in range(rounds + 1):
-        for who, program in programs.items():
-            stages = program(jpeg)
-            if turn:
-                taken[who].append(stages)
+    taken = in_turns({who: partial(program, jpeg) for who, program in programs.items()}, rounds)
     calls = {who: sorted(calls, key=lambda ms: sum(ms.values()))[rounds // 2] for who, calls in taken.items()}
     return {who: {"ms": {stage: ms[stage] for stage in STAGES}, "whole": sum(ms.values())} for who, ms in calls.items()}
 
@@ -191,25 +187,29 @@ class Watched:
         self.get_inputs = network.get_inputs
 
 
-def markdown(rows: list[Row]) -> str:
+def tables(rows: list[Row]) -> dict[str, list[Row]]:
     lines = []
     for row in rows:
         line = {"picture": picture(row["picture"]), "program": row["who"], **row["ms"], "whole, ms": row["whole"]}
         line["without encoding"] = row["whole"] - row["ms"]["encode"]
         lines.append({**line, "PNG level": PNG_LEVELS[row["who"]]})
+    return {"a whole call": lines}
+
+
+def about(rows: list[Row]) -> str:
     first = rows[0]
-    about = (
+    text = (
         f"A photo of a cat, JPEG bytes to RGBA PNG bytes; model {first['model']}, {first['threads']} threads, CPU; ms. "
         "Ours makes mask and blend in one: `mask` is what the mask takes alone. rembg premultiplies its cut-out; both "
         "set the colour to 0 where alpha is 0. PNG level is zlib's, at the default of each."
     )
     if not any(row["who"] == REMBG for row in rows):
-        return f"{about} rembg is not installed.\n\n{table(lines)}"
+        return f"{text} rembg is not installed."
     for row in rows:
         if row["who"] == REMBG:
             own, same = (number(row["apart"][way]) for way in ("own", "rembg"))
-            about += (
+            text += (
                 f" At {picture(row['picture'])} rembg's mask is {own} grey levels apart from ours on average; {same} "
                 "where we feed the model as rembg does."
             )
-    return f"{about}\n\n{table(lines)}"
+    return text
