@@ -25,7 +25,7 @@ build() {
   cmake -S "$root" -B "$work/$name" -DRMBG_FAST_PYTHON=OFF -DRMBG_FAST_CHECKER=ON -DRMBG_FAST_WERROR=ON "$@" >"$work/$name.log" 2>&1 ||
     { cat "$work/$name.log" >&2; return 1; }
   cmake --build "$work/$name" --parallel "${JOBS:-2}" \
-    --target ${targets:-check_codecs check_kernels check_network check_pipeline check_device stand_in_driver}
+    --target ${targets:-check_codecs check_gate check_kernels check_network check_pipeline check_device stand_in_driver}
 }
 
 have() { command -v "$1" >/dev/null; }
@@ -65,6 +65,7 @@ echo "== run: release"
 "$work/release/check_codecs" "$rounds" "$seed"
 "$work/release/check_network" "$rounds" "$seed"
 "$work/release/check_pipeline" "$((rounds / 10))"
+"$work/release/check_gate" "$((rounds / 10))"
 echo "== run: the device kernels, their GPU played by the CPU"
 "$root/scripts/make_ptx.sh" --check
 "$work/release/check_device" "$rounds" "$seed" "$work/release/libstand_in_driver.so"
@@ -82,9 +83,10 @@ echo "== fuzz, sanitized: FUZZ_SEED=$fuzz_seed"
 "$work/sanitize/check_codecs" "${fuzz_seconds}s" "$fuzz_seed"
 "$work/sanitize/check_network" $((rounds / 2)) "$seed"
 
-targets="check_network check_pipeline" build thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=thread
+targets="check_gate check_network check_pipeline" build thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=thread
 echo "== run: thread sanitizer"
 "$work/thread/check_network" $((rounds / 5)) "$seed" 24
+"$work/thread/check_gate" "$((rounds / 20))"
 TSAN_OPTIONS=die_after_fork=0 "$work/thread/check_pipeline" "$((rounds / 20))"
 
 if [[ $(uname -m) == x86_64 ]] && have qemu-x86_64; then

@@ -1,10 +1,6 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#if !defined(_WIN32)
-#include <unistd.h>
-#endif
-
 #include <array>
 #include <optional>
 #include <string>
@@ -12,8 +8,10 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/bind.hpp"
+#include "bindings/calls.hpp"
 #include "bindings/choices.hpp"
 #include "bindings/gil.hpp"
+#include "bindings/process.hpp"
 #include "core/error.hpp"
 #include "net/dispatch.hpp"
 #include "pipeline/remover.hpp"
@@ -79,23 +77,7 @@ Recipe make_recipe(const std::array<std::int32_t, 2>& size, std::int32_t dynamic
   return recipe;
 }
 
-int process_id() {
-#if defined(_WIN32)
-  return 0;
-#else
-  return static_cast<int>(getpid());
-#endif
-}
-
-// A forked child leaves its parent's models where they are: to end one, ONNX Runtime waits for threads that the child
-// does not have.
-struct EndInItsProcess {
-  int process = process_id();
-  void operator()(Remover* remover) const {
-    if (process == process_id()) delete remover;
-  }
-};
-using RemoverHolder = std::unique_ptr<Remover, EndInItsProcess>;
+using RemoverHolder = std::unique_ptr<Remover, EndInItsProcess<Remover>>;
 
 RemoverHolder make_remover(const std::string& path, const Recipe& recipe, const std::string& device, int device_id,
                            int threads, const Port& input, const Port& output, const ort::ProviderOptions& options,
@@ -156,7 +138,7 @@ py::tuple remove(Remover& remover, const py::array& image, const std::string& al
                  std::optional<int> threshold, const std::string& foreground, bool strict, const py::object& out) {
   const CutoutCall cut(image, alpha, background, behind, threshold, foreground, out);
   Outcome outcome;
-  without_gil([&] { outcome = remover.remove(cut.input.view, cut.options, cut.estimate, strict, cut.target); });
+  stoppable([&] { outcome = remover.remove(cut.input.view, cut.options, cut.estimate, strict, cut.target); });
   return py::make_tuple(cut.result) + told(outcome);
 }
 
@@ -168,7 +150,7 @@ py::tuple predict(Remover& remover, const py::array& image, const std::string& a
       output_array(py::none(), cut.input.array.dtype(), {cut.input.view.height, cut.input.view.width}, cut.input.array);
   const Plane plane = plane_output(mask);
   Outcome outcome;
-  without_gil([&] { outcome = remover.predict(cut.input.view, cut.options, cut.estimate, strict, cut.target, plane); });
+  stoppable([&] { outcome = remover.predict(cut.input.view, cut.options, cut.estimate, strict, cut.target, plane); });
   return py::make_tuple(cut.result, mask) + told(outcome);
 }
 
@@ -178,7 +160,7 @@ py::tuple mask(Remover& remover, const py::array& image, const std::string& dtyp
   const py::array result = output_array(out, py::dtype(dtype), {input.view.height, input.view.width}, input.array);
   const Plane target = plane_output(result);
   Outcome outcome;
-  without_gil([&] { outcome = remover.mask(input.view, strict, target); });
+  stoppable([&] { outcome = remover.mask(input.view, strict, target); });
   return py::make_tuple(result) + told(outcome);
 }
 

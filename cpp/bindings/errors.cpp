@@ -33,6 +33,12 @@ const char* class_of(ErrorKind kind) {
       return "OutOfMemoryError";
     case ErrorKind::inference:
       return "InferenceError";
+    case ErrorKind::queue_full:
+      return "QueueFullError";
+    case ErrorKind::late:
+      return "DeadlineError";
+    case ErrorKind::cancelled:
+      return "CancelledError";
   }
   return "RmbgError";
 }

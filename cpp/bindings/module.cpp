@@ -24,6 +24,7 @@ PYBIND11_MODULE(_core_of_main, m, pybind11::mod_gil_not_used()) {
   rmbg::bindings::register_errors();
   rmbg::bindings::bind_build(m);
   rmbg::bindings::bind_memory(m);
+  rmbg::bindings::bind_gate(m);
   rmbg::bindings::bind_ops(m);
   rmbg::bindings::bind_png(m);
   rmbg::bindings::bind_runtime(m);

@@ -16,7 +16,10 @@ enum class ErrorKind {
   runtime_not_found,
   device,
   memory,
-  inference
+  inference,
+  queue_full,
+  late,
+  cancelled
 };
 
 class Error : public std::runtime_error {

@@ -6,23 +6,19 @@
 #include <mutex>
 #include <thread>
 
-#if !defined(_WIN32)
-#include <pthread.h>
-
-#include <csignal>
-#endif
+#include "core/signals.hpp"
 
 namespace rmbg {
 namespace {
 
-// Signals go to the threads of the program, which may wait for them. Those that a fault of this thread raises stay.
-void block_signals() {
-#if !defined(_WIN32)
-  sigset_t signals;
-  sigfillset(&signals);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&signals, fault);
-  pthread_sigmask(SIG_SETMASK, &signals, nullptr);
-#endif
+std::atomic<int> calls{0};  // under way
+std::atomic<int> cores{1};
+
+// How many threads of the pool may help a job of so many indices.
+std::size_t share_of(std::size_t count) {
+  const auto at_once = static_cast<std::size_t>(std::max(calls.load(std::memory_order_relaxed), 1));
+  const std::size_t all = std::max(count, static_cast<std::size_t>(cores.load(std::memory_order_relaxed)));
+  return std::min(std::max(all / at_once, std::size_t{1}), count) - 1;
 }
 
 // One call of run_on_pool. It lies on the caller's stack, in the pool's list as long as helpers may still join it.
@@ -30,8 +26,9 @@ struct Job {
   void (*work)(void* data, std::size_t index);
   void* data;
   std::size_t count;
+  std::size_t most;         // threads of the pool that may be inside of it
+  std::size_t helpers = 0;  // those that are
   std::size_t next = 0;     // the first index that nobody has taken
-  std::size_t helpers = 0;  // threads of the pool inside of it
   Job* older = nullptr;
 };
 
@@ -42,7 +39,7 @@ class Pool {
     start_helpers(job.count - 1);
     job.older = newest_;
     newest_ = &job;
-    const std::size_t wanted = std::min(job.count - 1, idle_);
+    const std::size_t wanted = std::min(job.most, idle_);
     for (std::size_t i = 0; i < wanted; ++i) work_there_.notify_one();
     take_turns(job, lock);
     done_.wait(lock, [&] { return job.helpers == 0; });
@@ -63,13 +60,14 @@ class Pool {
   }
 
   [[noreturn]] void help() {
-    block_signals();
+    leave_signals_to_the_program();
     std::unique_lock lock(guard_);
     for (;;) {
       ++idle_;
-      work_there_.wait(lock, [&] { return newest_ != nullptr; });
+      Job* found = nullptr;
+      work_there_.wait(lock, [&] { return (found = job_with_room()) != nullptr; });
       --idle_;
-      Job& job = *newest_;
+      Job& job = *found;
       ++job.helpers;
       take_turns(job, lock);
       if (--job.helpers == 0) done_.notify_all();
@@ -85,6 +83,12 @@ class Pool {
       job.work(job.data, index);
       lock.lock();
     }
+  }
+
+  Job* job_with_room() const {
+    Job* job = newest_;
+    while (job != nullptr && job->helpers >= job->most) job = job->older;
+    return job;
   }
 
   void remove(Job& job) {
@@ -114,7 +118,10 @@ Pool& pool() {
 
 #if !defined(_WIN32)
 // Of the parent's pool a child has the memory, maybe in the middle of a change, and no thread: it makes another.
-[[maybe_unused]] const int child_starts_anew = pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr); });
+[[maybe_unused]] const int child_starts_anew = pthread_atfork(nullptr, nullptr, [] {
+  the_pool.store(nullptr);
+  calls.store(0);
+});
 #endif
 
 }  // namespace
@@ -124,8 +131,14 @@ void run_on_pool(void (*work)(void* data, std::size_t index), void* data, std::s
     if (count == 1) work(data, 0);
     return;
   }
-  Job job{work, data, count};
+  Job job{work, data, count, share_of(count)};
   pool().run(job);
 }
+
+void enter_call() { calls.fetch_add(1, std::memory_order_relaxed); }
+
+void leave_call() { calls.fetch_sub(1, std::memory_order_relaxed); }
+
+void set_cores(int count) { cores.store(std::max(count, 1), std::memory_order_relaxed); }
 
 }  // namespace rmbg

@@ -1,5 +1,7 @@
 #include "net/executor.hpp"
 
+#include "core/stop.hpp"
+
 namespace rmbg::net {
 
 void Run::step(std::size_t index) {
@@ -51,6 +53,7 @@ void execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels,
              const Parallel& parallel, const Observer* observer) {
   Run run(plan, schedule, kernels, buffers, parallel);
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    check_stop();
     run.step(i);
     if (observer) observer->done(observer->context, i);
   }

@@ -95,6 +95,7 @@ struct Observer {
   void (*done)(void* context, std::size_t step);
 };
 
+// Throws what the current stop of this thread asks for (core/stop.hpp).
 void execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
              const Parallel& parallel, const Observer* observer = nullptr);
 

@@ -38,7 +38,7 @@ std::unique_ptr<Network::Workspace> Network::take(std::size_t floats) {
 
 void Network::give_back(std::unique_ptr<Workspace> workspace) {
   const std::lock_guard lock(guard_);
-  if (idle_.size() < kIdle) idle_.push_back(std::move(workspace));
+  idle_.push_back(std::move(workspace));
 }
 
 }  // namespace rmbg::net

@@ -22,18 +22,18 @@ class Network {
   // The schedule for inputs of these shapes; the last few are kept. Throws Error(inference).
   std::shared_ptr<const Schedule> schedule(const std::vector<Shape>& inputs);
 
-  // `parallel` may use as many threads as the machine was said to have, or fewer. Throws std::bad_alloc.
+  // `parallel` may use as many threads as the machine was said to have, or fewer. Throws std::bad_alloc, and
+  // as execute.
   void run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel,
            const Observer* observer = nullptr);
 
  private:
-  // What one run works in. As many are kept as runs were under way at once, at most kIdle.
+  // What one run works in. As many are kept as runs were under way at once, which is for the caller to bound.
   struct Workspace {
     explicit Workspace(std::size_t floats) : floats(floats), pages(floats * sizeof(float)) {}
     std::size_t floats;
     Pages pages;
   };
-  static constexpr std::size_t kIdle = 4;
   static constexpr std::size_t kSchedules = 4;
 
   std::unique_ptr<Workspace> take(std::size_t floats);

@@ -118,6 +118,9 @@ struct Api {
   Slot<37, OrtStatus*(const OrtSession*, std::size_t index, OrtAllocator*, char** out)> SessionGetOutputName{table};
   Slot<9, OrtStatus*(OrtSession*, const OrtRunOptions*, const char* const* input_names, const OrtValue* const* inputs, std::size_t input_count,
                      const char* const* output_names, std::size_t output_count, OrtValue** outputs)> Run{table};
+  Slot<39, OrtStatus*(OrtRunOptions** out)> CreateRunOptions{table};
+  Slot<46, OrtStatus*(OrtRunOptions*)> RunOptionsSetTerminate{table};
+  Slot<97, void(OrtRunOptions*)> ReleaseRunOptions{table};
   Slot<95, void(OrtSession*)> ReleaseSession{table};
 
   Slot<134, OrtStatus*(OrtSession*, OrtIoBinding** out)> CreateIoBinding{table};

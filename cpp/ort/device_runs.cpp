@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ort/status.hpp"
+#include "ort/stoppable.hpp"
 #include "ort/tensors.hpp"
 
 namespace rmbg::ort {
@@ -66,17 +67,18 @@ void DeviceRuns::bind(Slot& slot, const std::vector<std::int64_t>& shape) {
 }
 
 DeviceRuns::Output DeviceRuns::infer(Slot& slot) {
+  const StoppableRun run;
   if (slot.binding) {
-    check(api().RunWithBinding(session_, nullptr, slot.binding.get()), ErrorKind::inference, kRunFailed);
+    run.check_end(api().RunWithBinding(session_, run.options(), slot.binding.get()));
     return {output_.shape, slot.output.data(), true, nullptr};
   }
   const char* input_name = input_.name.c_str();  // an output of any size: the runtime brings it to the host
   const char* output_name = output_.name.c_str();
   const OrtValue* input_value = slot.input_value.get();
   OrtValue* output_value = nullptr;
-  OrtStatus* status = api().Run(session_, nullptr, &input_name, &input_value, 1, &output_name, 1, &output_value);
+  OrtStatus* status = api().Run(session_, run.options(), &input_name, &input_value, 1, &output_name, 1, &output_value);
   ValueHandle value(output_value);
-  check(status, ErrorKind::inference, kRunFailed);
+  run.check_end(status);
   std::vector<std::int64_t> shape = shape_of_value(output_value);
   return {std::move(shape), data_of(output_value), false, std::move(value)};
 }

@@ -25,6 +25,7 @@ using CudaOptionsHandle = Handle<OrtCUDAProviderOptionsV2, &Api::ReleaseCUDAProv
 using TensorRtOptionsHandle = Handle<OrtTensorRTProviderOptionsV2, &Api::ReleaseTensorRTProviderOptions>;
 using IoBindingHandle = Handle<OrtIoBinding, &Api::ReleaseIoBinding>;
 using SessionHandle = Handle<OrtSession, &Api::ReleaseSession>;
+using RunOptionsHandle = Handle<OrtRunOptions, &Api::ReleaseRunOptions>;
 using MemoryInfoHandle = Handle<OrtMemoryInfo, &Api::ReleaseMemoryInfo>;
 using ValueHandle = Handle<OrtValue, &Api::ReleaseValue>;
 using TypeInfoHandle = Handle<OrtTypeInfo, &Api::ReleaseTypeInfo>;

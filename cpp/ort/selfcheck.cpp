@@ -22,6 +22,7 @@ class SlotCheck {
     check_cuda_options();
     check_custom_ops();
     check_memory();
+    check_run_options();
     check_tensor();
     expect("GetBuildInfoString", std::strstr(api_.GetBuildInfoString(), "build") != nullptr);
     return failed_;
@@ -54,6 +55,14 @@ class SlotCheck {
     OrtEnv* environment_again = nullptr;
     succeeds("CreateEnv", api_.CreateEnv(kLogLevel, "rmbg_fast", &environment_again));
     expect("CreateEnv", environment_again == environment());
+  }
+
+  void check_run_options() {
+    OrtRunOptions* raw = nullptr;
+    succeeds("CreateRunOptions", api_.CreateRunOptions(&raw));
+    const RunOptionsHandle options(raw);
+    expect("CreateRunOptions", options != nullptr);
+    if (options) succeeds("RunOptionsSetTerminate", api_.RunOptionsSetTerminate(options.get()));
   }
 
   SessionOptionsHandle make_session_options() {

@@ -8,6 +8,7 @@
 #include "ort/network_op.hpp"
 #include "ort/providers.hpp"
 #include "ort/status.hpp"
+#include "ort/stoppable.hpp"
 #include "ort/tensors.hpp"
 
 namespace rmbg::ort {
@@ -146,10 +147,11 @@ std::vector<std::int64_t> Session::run(const void* data, const std::vector<std::
   const char* output_name = state.output.name.c_str();
   const OrtValue* input_value = input.get();
   OrtValue* output_value = output.get();
+  const StoppableRun run;
   OrtStatus* status =
-      api().Run(state.session.get(), nullptr, &input_name, &input_value, 1, &output_name, 1, &output_value);
+      api().Run(state.session.get(), run.options(), &input_name, &input_value, 1, &output_name, 1, &output_value);
   if (!bound) output.reset(output_value);
-  check(status, ErrorKind::inference, kRunFailed);
+  run.check_end(status);
   if (bound) return state.output.shape;
   std::vector<std::int64_t> result_shape = shape_of_value(output.get());
   const std::size_t count = element_count(result_shape);

@@ -71,7 +71,8 @@ class Session {
   // Runs the graph on `data` (input().type, 1 x channels x height x width, contiguous), which is bound, not copied, on
   // a CPU; a GPU takes it soonest out of page-locked memory, a HostBuffer(device()). Asks for the one output only,
   // which is written as float32 into `result`, and returns its shape. Throws Error: inference (shapes that the graph
-  // does not take or keep, and a device without memory for it, included).
+  // does not take or keep, and a device without memory for it, included), and what the current stop of this thread asks
+  // for (core/stop.hpp), which ends the run between two nodes.
   std::vector<std::int64_t> run(const void* data, const std::vector<std::int64_t>& shape,
                                 cuda::HostBuffer& result) const;
   // The same in the device's memory, after what `stream` holds; the result is in output().type, and is there on return.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "core/stop.hpp"
 #include "pipeline/cutout.hpp"
 #include "pipeline/foreground.hpp"
 #include "pipeline/preprocess.hpp"
@@ -96,8 +97,10 @@ Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) 
   fill_input(image, size, scratch.input.data());
   timings.preprocess = watch.lap();
 
+  check_stop();
   const auto shape = session_.run(scratch.input.data(), {1, 3, size.height, size.width}, scratch.output);
   timings.inference = watch.lap();
+  check_stop();
   const PlaneSize mask = output_size(shape);
   return {static_cast<const float*>(scratch.output.data()), mask.width, mask.height};
 }

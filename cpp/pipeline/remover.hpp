@@ -24,7 +24,8 @@ class Remover {
   const ort::Session& session() const { return session_; }
 
   // All throw Error: image, model_output (an output that is no mask; with `strict` also a mask without a subject,
-  // before anything is written to dst), inference.
+  // before anything is written to dst), inference; and what the current stop of
+  // this thread asks for (core/stop.hpp), before anything is written to dst.
   Outcome mask(const ImageView& image, bool strict, const Plane& dst);
   // options.threshold and background are in the picture's samples. `estimate` takes the background's colour out of soft
   // edges.
@@ -42,7 +43,7 @@ class Remover {
     cuda::HostBuffer output;  // the mask; float32
   };
   class Lease;
-  static constexpr std::size_t kIdle = 4;
+  static constexpr std::size_t kIdle = 64;
 
   Mask infer(const ImageView& image, Scratch& scratch, Timings& timings);
   void fill_input(const ImageView& image, const PlaneSize& size, void* input);

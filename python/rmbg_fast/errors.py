@@ -67,3 +67,15 @@ class InferenceError(RmbgError):
 
 class SessionClosedError(RmbgError):
     """The session was closed, by `close()` or at the end of its `with` block."""
+
+
+class QueueFullError(RmbgError):
+    """As many calls wait for the session already as its `max_queued_requests` allows; a server answers 503."""
+
+
+class DeadlineError(RmbgError, TimeoutError):
+    """The call was not done by the end of its `timeout`; what it had begun was stopped."""
+
+
+class CancelledError(RmbgError):
+    """The call was stopped by who had asked for it."""
