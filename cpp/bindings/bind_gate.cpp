@@ -5,6 +5,8 @@
 #include "bindings/gil.hpp"
 #include "core/pool.hpp"
 
+namespace py = pybind11;
+
 namespace rmbg::bindings {
 namespace {
 

@@ -70,7 +70,10 @@ Call::Call(std::shared_ptr<Gate> gate, int weight, Gate::Rank rank, bool for_lan
 }
 
 Call::~Call() {
-  if (process_ == process_id()) return leave();
+  if (process_ == process_id()) {
+    leave();
+    return;
+  }
   new std::shared_ptr<Gate>(std::move(gate_));  // the parent's: see EndInItsProcess
   new std::shared_ptr<Gate::Ticket>(std::move(ticket_));
 }

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from ._choices import Alpha
 from ._images.reading import ImageInput, Truncated
+from .flow.admission import Priority
 from .models import ModelSpec
 
 Model: TypeAlias = str | os.PathLike[str] | ModelSpec
@@ -28,8 +29,8 @@ class SessionOptions(TypedDict, total=False):
     provider_options: Mapping[str, Any] | None
 
 
-class CallOptions(TypedDict, total=False):
-    """See `Session.remove`."""
+class CutOptions(TypedDict, total=False):
+    """What a cut-out is like: see `Session.remove`."""
 
     background: Background | None
     alpha: Alpha | None
@@ -38,6 +39,13 @@ class CallOptions(TypedDict, total=False):
     on_empty: OnEmpty
     crop: Crop
     truncated: Truncated
+
+
+class CallOptions(CutOptions, total=False):
+    """See `Session.remove`."""
+
+    timeout: float | None
+    priority: Priority
 
 
 class RemoveOptions(CallOptions, SessionOptions, total=False):

@@ -22,13 +22,16 @@ from ._buffers import Buffer, SupportsDLPack, given, out_of
 from ._choices import Alpha
 from ._images import backgrounds, reading, writing
 from ._images.arrays import Pixels, cropped
+from ._images.sizes import pixels_of
 from ._kept import Kept
 from ._loading import CPU, Place, device_of, load, load_on_device
-from ._options import Background, CallOptions, Crop, Foreground, Model, OnEmpty, Recipe, RemoveOptions
+from ._options import Background, CallOptions, Crop, CutOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
 from ._scene import Result, Scene, Timings
 from .errors import DeviceError, OptionError, SessionClosedError
+from .flow import admission, lanes
+from .flow.admission import Priority, Stats
 from .models import ModelSpec
 
 _File: TypeAlias = str | os.PathLike[str] | IO[bytes] | Image.Image
@@ -57,6 +60,11 @@ class Session:
     says: a name of `models.recipes.names()`, such as "rembg" to reproduce that tool's results, or a mapping of fields,
     {"mask_resample": "bilinear"}. Raises also `ModelError`, `RuntimeNotFoundError` and `OptionError`.
 
+    A session works on `slots` calls at a time and lets the others wait in order, so that a flood of pictures takes no
+    more memory than so many; None: as many as there are cores, two for a network of more than 512 x 512. A picture of
+    more than 25 megapixels takes several. `max_queued_requests` may wait, None: any number; one more raises
+    `QueueFullError`. A lone call uses all `threads`, many at once share the cores.
+
     A session is pickled as what it was made from: another process (spawn, joblib, Ray) loads the model again and shares
     the memory of its weights. `close()`, or the end of a `with` block, gives the memory back once the calls under way
     have ended; what is asked of the session later raises `SessionClosedError`.
@@ -72,6 +80,8 @@ class Session:
         recipe: Recipe | None = None,
         provider_options: Mapping[str, Any] | None = None,
         warm_up: bool = False,
+        slots: int | None = None,
+        max_queued_requests: int | None = None,
     ) -> None:
         self._made_from = {
             "model": model,
@@ -81,6 +91,8 @@ class Session:
             "recipe": recipe,
             "provider_options": provider_options,
             "warm_up": warm_up,
+            "slots": slots,
+            "max_queued_requests": max_queued_requests,
         }
         kind, number = device_of(device)
         options, runs = gpu.options_of("cuda" if kind == "auto" else kind, provider_options)
@@ -105,8 +117,14 @@ class Session:
             self._open, self._details = load(source, self._spec, CPU, self._threads, network=bool(tier))
             self._details["tier"] = tier if self._details["convolutions"]["replaced"] else ""
         self._last = threading.local()
+        cores = thread_count.chosen(None)
+        _core.set_cores(cores)
+        if slots is None:
+            slots = admission.slots_for(self._spec.size, cores, self._details["runs_at_once"])
+        self._admission = admission.Admission(slots, max_queued_requests)
+        self._lanes = lanes.Lanes(self._admission)
         if warm_up:
-            self._open.mask(np.zeros((64, 64, 3), np.uint8), "uint8", False, None)
+            self.warm_up()
 
     def __repr__(self) -> str:
         state = "closed" if self._open is None else f"{self._open.provider}, {self._threads} threads"
@@ -125,6 +143,7 @@ class Session:
     def close(self) -> None:
         """Give the model's memory back, once the calls under way have ended. Closing twice does no harm."""
         self._open = None
+        self._lanes.close()
 
     @property
     def _remover(self) -> _core.Remover:
@@ -140,6 +159,7 @@ class Session:
             if self._process != os.getpid():
                 again = _made_again(self._made_from)
                 self._open, self._details, self._process = again._open, again._details, os.getpid()
+                self._admission, self._lanes = again._admission, again._lanes
 
     @property
     def model(self) -> ModelSpec:
@@ -163,6 +183,15 @@ class Session:
         `runs_at_once`, how many runs a GPU is given at a time, while other threads prepare theirs (0: it is the CPU).
         """
         return copy.deepcopy(self._details)
+
+    @property
+    def stats(self) -> Stats:
+        """What it has to do, and what it has done since it was made."""
+        return self._admission.stats()
+
+    def warm_up(self) -> None:
+        """Run the model once on a black picture, so that the next call is as fast as later ones."""
+        self.mask(np.zeros((64, 64, 3), np.uint8), on_empty="ignore")
 
     @property
     def timings(self) -> Timings:
@@ -196,6 +225,8 @@ class Session:
         crop: Crop = None,
         truncated: reading.Truncated = "refuse",
         out: NDArray[Any] | Buffer | None = None,
+        timeout: float | None = None,
+        priority: Priority = "interactive",
     ) -> Any:
         """Cut the subject out. The result is of the kind that came in: a path, file or PIL image gives a PIL image, an
         array or a tensor a NumPy array (uint8 or uint16, as it came), bytes give PNG bytes, of 16 bits where a 16-bit
@@ -210,14 +241,36 @@ class Session:
         (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent (or
         opaque, as its row says, and where the mask is of about one value above 0.5), with an `EmptyMaskWarning` or
         without; or `ModelOutputError` is raised and `out` stays as it is. `out`, for an array in, takes the result and
-        is what is returned: an array or tensor as in `rmbg_fast.ops`, (H, W, 4), or (H, W, 3) with a background. Raises
-        `ImageError`, `OptionError`, `ModelOutputError`, `InferenceError` and
-        `SessionClosedError`.
+        is what is returned: an array or tensor as in `rmbg_fast.ops`, (H, W, 4), or (H, W, 3) with a background.
 
         `crop=True`, or a number of pixels as margin, cuts the result down to the subject's box (`Scene.box`); without a
         subject it stays whole. `truncated="accept"` takes a file whose end is missing, which is grey, with an
         `ImageWarning`.
+
+        `timeout`: seconds until it must be done, waiting for its turn included; later it is stopped, and raises
+        `DeadlineError`. `priority`: "bulk" lets all "interactive" calls go first. Raises `ImageError`, `OptionError`,
+        `ModelOutputError`, `InferenceError`, `QueueFullError` and `SessionClosedError`.
         """
+        with self._ready().admitted(image, timeout, priority):
+            result, scene, _ = self._cut(
+                image, background, alpha, threshold, foreground, on_empty, crop, truncated, out
+            )
+        _tell(scene, on_empty, stacklevel=3)
+        return result
+
+    def _cut(
+        self,
+        image: reading.ImageInput,
+        background: Background | None = None,
+        alpha: Alpha | None = None,
+        threshold: int | None = None,
+        foreground: Foreground = "keep",
+        on_empty: OnEmpty = "warn",
+        crop: Crop = None,
+        truncated: reading.Truncated = "refuse",
+        out: NDArray[Any] | Buffer | None = None,
+    ) -> tuple[Any, Scene, Timings]:
+        """`remove`, when it is its turn."""
         call = _Call(self, image, on_empty, truncated, crop)
         if out is not None and call.margin is not None:
             raise OptionError("`out` takes whole results: it does not go with crop")
@@ -225,8 +278,32 @@ class Session:
             raise OptionError("`out` takes the result for an array only; this image came as something else")
         how = self._blending(call.source, background, alpha, threshold, foreground)
         pixels, *seen = self._remover.remove(call.source.pixels, *how, call.strict, out_of(out))
-        cutout, _, _ = call.end(pixels, *seen)
-        return given(cutout, out)
+        cutout, scene, timings = call.end(pixels, *seen)
+        return given(cutout, out), scene, timings
+
+    def _ready(self) -> admission.Admission:
+        """Its gate, once it is clear that there is a model behind it in this process."""
+        assert self._remover
+        return self._admission
+
+    async def aremove(
+        self,
+        image: reading.ImageInput,
+        *,
+        timeout: float | None = None,
+        priority: Priority = "interactive",
+        **options: Unpack[CutOptions],
+    ) -> Any:
+        """`remove` for asyncio: the work is done on the session's own threads, as many as it has slots, and calls that
+        wait need none. A call whose task is cancelled, or whose `timeout` has passed, leaves the queue or is stopped.
+        Options, result and errors are those of `remove`.
+        """
+        on_empty = options.get("on_empty", "warn")
+        self._ready()
+        work = partial(self._cut, image, **options)
+        result, scene, _ = await self._lanes.run(work, pixels_of(image), timeout=timeout, priority=priority)
+        _tell(scene, on_empty, stacklevel=3)
+        return result
 
     def mask(
         self,
@@ -235,16 +312,20 @@ class Session:
         dtype: DTypeLike = "uint8",
         on_empty: OnEmpty = "warn",
         out: NDArray[Any] | Buffer | None = None,
+        timeout: float | None = None,
+        priority: Priority = "interactive",
     ) -> NDArray[Any]:
         """The subject's alpha as an array of the image's height and width: 0..255, 0..65535 or 0..1 as `dtype`,
         uint8, uint16 or float32, says.
 
-        It is the model's own: an alpha that the image brings is not multiplied in. `on_empty` and `out` are `remove`'s,
+        It is the model's own: an alpha that the image brings is not multiplied in. The other options are `remove`'s,
         `out` for an image of any kind. Raises as that does.
         """
-        call = _Call(self, image, on_empty)
-        plane, *seen = self._remover.mask(call.source.pixels, dtype_name(dtype), call.strict, out_of(out))
-        call.end(None, *seen)
+        with self._ready().admitted(image, timeout, priority):
+            call = _Call(self, image, on_empty)
+            plane, *seen = self._remover.mask(call.source.pixels, dtype_name(dtype), call.strict, out_of(out))
+            _, scene, _ = call.end(None, *seen)
+        _tell(scene, on_empty, stacklevel=3)
         return given(plane, out)
 
     @overload
@@ -266,16 +347,20 @@ class Session:
         on_empty: OnEmpty = "warn",
         crop: Crop = None,
         truncated: reading.Truncated = "refuse",
+        timeout: float | None = None,
+        priority: Priority = "interactive",
     ) -> Result[Any]:
         """The cut-out and the mask of one inference, with what the model saw and how long it took.
 
         The options are those of `remove`; the mask is uint8, or uint16 for a picture of 16 bits. The result's `scene`
         and `timings` are its own, whichever thread looks at them. Raises as `remove` does.
         """
-        call = _Call(self, image, on_empty, truncated, crop)
-        how = self._blending(call.source, background, alpha, threshold, foreground)
-        pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict)
-        cutout, scene, timings = call.end(pixels, *seen)
+        with self._ready().admitted(image, timeout, priority):
+            call = _Call(self, image, on_empty, truncated, crop)
+            how = self._blending(call.source, background, alpha, threshold, foreground)
+            pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict)
+            cutout, scene, timings = call.end(pixels, *seen)
+        _tell(scene, on_empty, stacklevel=3)
         return Result(cutout, mask, scene, timings)
 
     def _blending(
@@ -306,7 +391,7 @@ class _Call:
         truncated: reading.Truncated = "refuse",
         crop: Crop = None,
     ) -> None:
-        self._last, self._on_empty = session._last, on_empty
+        self._last = session._last
         self._last.timings, self._last.scene = {}, None
         self.strict = _strict(on_empty)
         self.margin = _margin(crop)
@@ -315,7 +400,7 @@ class _Call:
         self._decode = (time.perf_counter() - start) * 1e3
 
     def end(self, pixels: Pixels | None, stages: dict[str, float], seen: dict[str, Any]) -> tuple[Any, Scene, Timings]:
-        """The result of the kind that came in, for a cut-out; the scene, which is told; and all timings."""
+        """The result of the kind that came in, for a cut-out; the scene; and all timings."""
         timings = {"decode": self._decode, **stages}
         start = time.perf_counter()
         result = None
@@ -326,7 +411,6 @@ class _Call:
             timings["encode"] = (time.perf_counter() - start) * 1e3
         scene = Scene(**seen)
         self._last.scene, self._last.timings = scene, timings
-        _tell(scene, self._on_empty, stacklevel=4)
         return result, scene, dict(timings)
 
 

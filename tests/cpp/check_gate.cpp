@@ -1,7 +1,5 @@
 // The gate, stops, and how the pool shares the cores out: many threads at once. To be run under the thread sanitizer too.
 //   check_gate [ROUNDS]
-#include "core/gate.hpp"
-
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/gate.hpp"
 #include "core/pool.hpp"
 #include "core/stop.hpp"
 
@@ -105,8 +104,12 @@ void check_stops() {
   expect(second->stop.reason() == Stop::Reason::late, "the first reason does not count");
   int told = 0;
   const auto tell = [](void* count) { ++*static_cast<int*>(count); };
-  { const Stop::Listener listener(second->stop, tell, &told); }
-  { const Stop::Listener listener(first->stop, tell, &told); }
+  {
+    const Stop::Listener listener(second->stop, tell, &told);
+  }
+  {
+    const Stop::Listener listener(first->stop, tell, &told);
+  }
   first->stop.ask(Stop::Reason::cancelled);
   expect(told == 1, "a listener is told when it should not be, or is not");
   const Stop::Scope outer(&first->stop);

@@ -14,8 +14,9 @@ FLOORS = (
     {"errors", "_choices"},
     {"_core", "_kept", "_storage", "_arguments", "_buffers", "_runtime", "_scene"},
     {"ops", "models", "_images", "_graphs"},
+    {"flow"},
     {"reference", "session", "_cache", "_loading", "_options", "convert"},
-    {"_quantize", "flow"},
+    {"_quantize"},
     {"serve", "rembg", "ray", "_cli"},
     {"__init__", "__main__"},
 )
