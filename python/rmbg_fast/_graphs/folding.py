@@ -12,7 +12,7 @@ from .request import Request
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import ModelProto, NodeProto, TensorProto
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 _FOLD_LIMIT = 1 << 20  # bytes of a constant that folding may read or make
 
@@ -20,12 +20,13 @@ _FOLD_LIMIT = 1 << 20  # bytes of a constant that folding may read or make
 def fold_constants(model: ModelProto, request: Request) -> None:
     """Nodes that always give the same (Constant, Shape of a known shape, what follows from them) become initializers.
 
-    What is above 1 MB, random or a step of quantization stays.
+    What would be above 1 MB, is random or a step of quantization stays.
     """
     from onnx import numpy_helper
 
     graph = model.graph
     outputs = {output.name for output in graph.output}
+    _take_constants(graph, outputs)
     constants = {tensor.name: tensor for tensor in graph.initializer}
     folded = True
     while folded:  # what is folded lets shape inference see further
@@ -40,6 +41,20 @@ def fold_constants(model: ModelProto, request: Request) -> None:
                 folded = True
         onnx_graph.keep(graph.node, lambda node: constants.keys().isdisjoint(node.output))
     onnx_graph.sweep(graph)
+
+
+def _take_constants(graph: GraphProto, outputs: set[str]) -> None:
+    """The tensors of Constant nodes, of any size, become initializers."""
+    taken = set()
+    for node in graph.node:
+        if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or node.output[0] in outputs:
+            continue
+        for attribute in node.attribute:
+            if attribute.name == "value":
+                attribute.t.name = node.output[0]
+                graph.initializer.append(attribute.t)
+                taken.add(node.output[0])
+    onnx_graph.keep(graph.node, lambda node: taken.isdisjoint(node.output))
 
 
 def fold_batch_norm(model: ModelProto, request: Request) -> None:
@@ -94,7 +109,7 @@ _NEVER_FOLDED = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike",
 def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Constants) -> dict[str, NDArray[Any]]:
     """What the node always gives, by name; empty if that is not known, too large, or not ours to say."""
     import numpy as np
-    from onnx import helper, shape_inference
+    from onnx import helper, numpy_helper
     from onnx.reference import ReferenceEvaluator
 
     if node.domain not in ("", "ai.onnx") or node.op_type in _NEVER_FOLDED or any(onnx_graph.subgraphs(node)):
@@ -110,20 +125,18 @@ def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Const
     if any(tensor is None or tensor.ByteSize() > _FOLD_LIMIT or deferred.is_deferred(tensor) for tensor in inputs):
         return {}
     weights = {tensor.name: tensor for tensor in inputs if tensor is not None}
-    alone = helper.make_model(
-        helper.make_graph([node], "one", [], [], initializer=list(weights.values())),
-        opset_imports=model.opset_import,
-        ir_version=model.ir_version,
-    )
     results = [name for name in node.output if name]
     try:
-        inferred = shape_inference.infer_shapes(alone, data_prop=True).graph.value_info
-        expected = {value.name: value.type.tensor_type for value in inferred}
+        expected = {name: types[name] for name in results if onnx_graph.shape(types.get(name)) is not None}
+        if len(expected) < len(results):
+            expected = _inferred(node, model, list(weights.values()))
         for name in results:
             shape = onnx_graph.shape(expected.get(name))
             if shape is None or math.prod(shape) * 8 > _FOLD_LIMIT:
                 return {}
-        values = ReferenceEvaluator(alone).run(results, {})
+        values = ReferenceEvaluator(node, opsets={"": onnx_graph.opset(model)}).run(
+            results, {name: numpy_helper.to_array(tensor) for name, tensor in weights.items()}
+        )
     except Exception:  # the reference does not know this op, or this use of it: the runtime will do it
         return {}
     known = {name: np.asarray(value) for name, value in zip(results, values, strict=True)}
@@ -131,3 +144,16 @@ def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Const
         if helper.np_dtype_to_tensor_dtype(value.dtype) != expected[name].elem_type or value.dtype == object:
             return {}
     return known
+
+
+def _inferred(node: NodeProto, model: ModelProto, weights: list[TensorProto]) -> Types:
+    """Types and shapes of what one node gives for these constants."""
+    from onnx import helper, shape_inference
+
+    alone = helper.make_model(
+        helper.make_graph([node], "one", [], [], initializer=weights),
+        opset_imports=model.opset_import,
+        ir_version=model.ir_version,
+    )
+    inferred = shape_inference.infer_shapes(alone, data_prop=True).graph.value_info
+    return {value.name: value.type.tensor_type for value in inferred}
