@@ -12,11 +12,13 @@ import warnings
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
+from rmbg_fast._runtime import library  # noqa: E402
 from rmbg_fast.convert import deform  # noqa: E402
 
 CASES = {  # channels, out channels, groups, offset groups, kernel, stride, padding, dilation, mask, bias
@@ -96,22 +98,33 @@ def test_without_offsets_it_is_a_convolution():
     assert torch.allclose(deform.deform_conv2d(**given), plain, atol=1e-4)
 
 
-@pytest.mark.parametrize("opset", [16, 17, 20])
-def test_onnx_runtime_runs_it(opset: int):
-    given = tensors("all groups")
+@pytest.mark.parametrize("opset", [16, 17, 18, 19, 20])
+@pytest.mark.parametrize("case", CASES)
+def test_onnx_runtime_runs_it(monkeypatch: pytest.MonkeyPatch, case: str, opset: int):
+    operator = opset >= 19
+    library.load()
+    if operator and not library.has_deform_conv():
+        pytest.skip("this ONNX Runtime has no DeformConv")
+    given = tensors(case)
+    ops = types.ModuleType("torchvision.ops")
+    vars(ops)["deform_conv2d"] = print
+    monkeypatch.setitem(sys.modules, "torchvision.ops", ops)
 
     class Layer(torch.nn.Module):
-        def forward(self, input: Any, offset: Any, mask: Any) -> Any:
-            return deform.deform_conv2d(**{**given, "input": input, "offset": offset, "mask": mask})
+        def forward(self, input: Any, offset: Any, mask: Any = None) -> Any:
+            return vars(ops)["deform_conv2d"](**{**given, "input": input, "offset": offset, "mask": mask})
 
-    names = ["input", "offset", "mask"]
+    names = ["input", "offset", "mask"][: 3 if given["mask"] is not None else 2]
     content = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), deform.exportable(opset):
         warnings.simplefilter("ignore")
         torch.onnx.export(
             Layer(), tuple(given[name][:1] for name in names), content, input_names=names, opset_version=opset,
             dynamic_axes={name: {0: "batch"} for name in names}, dynamo=False,
         )  # fmt: skip
+    written = [node.op_type for node in onnx.load_from_string(content.getvalue()).graph.node]
+    assert written.count("DeformConv") == operator
+    assert ("GridSample" in written) != operator
     session = onnxruntime.InferenceSession(content.getvalue(), providers=["CPUExecutionProvider"])
     result = session.run(None, {name: given[name].numpy() for name in names})[0]
     assert np.abs(result - by_definition(**given)).max() < 1e-4
@@ -125,7 +138,7 @@ def test_torchvision_s_is_replaced_everywhere_and_put_back(monkeypatch: pytest.M
     for module in (ops, model):
         vars(module)["deform_conv2d"] = original
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    with contextlib.suppress(KeyError), deform.decomposed():
+    with contextlib.suppress(KeyError), deform.exportable(17):
         assert vars(ops)["deform_conv2d"] is vars(model)["deform_conv2d"] is deform.deform_conv2d
         raise KeyError
     assert vars(ops)["deform_conv2d"] is vars(model)["deform_conv2d"] is original
@@ -134,5 +147,5 @@ def test_torchvision_s_is_replaced_everywhere_and_put_back(monkeypatch: pytest.M
 
 def test_without_torchvision_nothing_happens(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delitem(sys.modules, "torchvision.ops", raising=False)
-    with deform.decomposed():
+    with deform.exportable(17):
         assert deform.deform_conv2d.__module__ == "rmbg_fast.convert.deform"

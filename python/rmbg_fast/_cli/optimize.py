@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from .._graphs import prepare
     from .._graphs.request import Request
     from .._images import sample
-    from .._runtime import threads
+    from .._runtime import library, threads
     from ..models import onnx_file
 
     spec = models.get(args.model)
@@ -63,8 +63,11 @@ def run(args: argparse.Namespace) -> int:
     if target is not None:
         onnx_file.check_target(target, [source])
     with tempfile.TemporaryDirectory() as folder:
+        library.load()
+        tier = _core.network_tier()
+        request = Request(spec.output, network=bool(tier), deformable=bool(tier) and library.has_deform_conv())
         watcher = _Watcher(source, spec, pictures, count, Path(folder))
-        model, steps = prepare.run(source, Request(spec.output, network=bool(_core.network_tier())), watcher.watch)
+        model, steps = prepare.run(source, request, watcher.watch)
     if model is None:
         raise ModelError(f"{source}: is left as it is: {steps[0].skipped}")
     del model

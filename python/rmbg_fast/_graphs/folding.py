@@ -58,7 +58,7 @@ def _take_constants(graph: GraphProto, outputs: set[str]) -> None:
 
 
 def fold_batch_norm(model: ModelProto, request: Request) -> None:
-    """A BatchNormalization behind a Conv of its own becomes a part of the Conv's weights and bias."""
+    """A BatchNormalization behind a convolution of its own becomes a part of that one's weights and bias."""
     import numpy as np
     from onnx import numpy_helper
 
@@ -71,24 +71,34 @@ def fold_batch_norm(model: ModelProto, request: Request) -> None:
             uses[name] = uses.get(name, 0) + 1
     for node in list(graph.node):
         conv = makers.get(node.input[0]) if node.op_type == "BatchNormalization" else None
-        if conv is None or conv.op_type != "Conv" or uses[conv.output[0]] > 1 or len([n for n in node.output if n]) > 1:
+        if (
+            conv is None
+            or conv.op_type not in _BIAS_INPUT
+            or uses[conv.output[0]] > 1
+            or len([n for n in node.output if n]) > 1
+        ):
             continue
-        names = [*node.input[1:5], *conv.input[1:]]
+        place = _BIAS_INPUT[conv.op_type]
+        biased = len(conv.input) > place and conv.input[place] != ""
+        names = [*node.input[1:5], conv.input[1], *conv.input[place : place + biased]]
         if any(name not in constants or constants[name].data_type != FLOAT for name in names):
             continue
         scale, shift, mean, variance = (_float64(constants[name]) for name in node.input[1:5])
-        bias = _float64(constants[conv.input[2]]) if len(conv.input) > 2 else 0.0
+        bias = _float64(constants[conv.input[place]]) if biased else 0.0
         factor = scale / np.sqrt(variance + next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5))
         weights = constants[conv.input[1]]
         folded = [f"{node.output[0]}.weight", f"{node.output[0]}.bias"]
         graph.initializer.append(deferred.changed(weights, folded[0], FLOAT, partial(_scaled, factor)))
         shifted = ((bias - mean) * factor + shift).astype(np.float32)
         graph.initializer.append(numpy_helper.from_array(shifted, folded[1]))
-        del conv.input[1:]
-        conv.input.extend(folded)
+        conv.input[1] = folded[0]
+        conv.input[:] = [*conv.input[:place], folded[1], *conv.input[place + 1 :]]
         conv.output[0] = node.output[0]
         graph.node.remove(node)
     onnx_graph.sweep(graph)
+
+
+_BIAS_INPUT = {"Conv": 2, "DeformConv": 3}
 
 
 def _float64(tensor: TensorProto) -> NDArray[Any]:

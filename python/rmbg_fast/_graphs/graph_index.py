@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import onnx_graph
 
 if TYPE_CHECKING:
-    from onnx import NodeProto, TensorProto
+    from onnx import ModelProto, NodeProto, TensorProto
 
 Shape = list[int | None]
 
@@ -36,9 +36,28 @@ class Graph:
     def array(self, name: str) -> Any:
         return onnx_graph.array(self.constants[name])
 
+    def array_shape(self, name: str) -> list[int]:
+        return list(self.constants[name].dims)
+
     def maker(self, name: str) -> NodeProto | None:
         index = self.makers.get(name)
         return None if index is None else self.nodes[index]
+
+
+def of(model: ModelProto) -> Graph:
+    """The index of a model's graph, with the shapes that can be inferred."""
+    graph = model.graph
+    shapes: dict[str, Shape] = {}
+    for name, known in onnx_graph.types(model).items():
+        if known.elem_type == onnx_graph.FLOAT and known.HasField("shape"):
+            shapes[name] = [dim.dim_value if dim.dim_value > 0 else None for dim in known.shape.dim]
+    return Graph(
+        list(graph.node),
+        {tensor.name: tensor for tensor in graph.initializer},
+        shapes,
+        {output.name for output in graph.output},
+        onnx_graph.opset(model),
+    )
 
 
 def attributes_of(node: NodeProto) -> dict[str, Any]:

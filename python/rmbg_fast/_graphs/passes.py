@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ModelError
 from . import deferred, graph_index, onnx_graph, regions
+from .deformable import recover_deformable
 from .folding import fold_batch_norm, fold_constants
 from .narrow import narrow_to_float16
 from .onnx_graph import FLOAT, Constants, Types
@@ -138,21 +139,8 @@ def compile_network(model: ModelProto, request: Request) -> None:
     if not request.network:
         return
     graph = model.graph
-    shapes: dict[str, graph_index.Shape] = {}
-    for name, known in onnx_graph.types(model).items():
-        if known.elem_type == FLOAT and known.HasField("shape"):
-            shapes[name] = [dim.dim_value if dim.dim_value > 0 else None for dim in known.shape.dim]
     weights: list[Packed] = []
-    found = regions.compile_regions(
-        graph_index.Graph(
-            list(graph.node),
-            {tensor.name: tensor for tensor in graph.initializer},
-            shapes,
-            {output.name for output in graph.output},
-            onnx_graph.opset(model),
-        ),
-        weights,
-    )
+    found = regions.compile_regions(graph_index.of(model), weights)
     replaced = {index for region in found for index in region.nodes}
     names: dict[str, list[str]] = {"replaced": [], "left": []}
     for index, node in enumerate(graph.node):
@@ -189,6 +177,7 @@ PASSES: list[Pass] = [
     widen_float16,
     fold_constants,
     remove_noops,
+    recover_deformable,
     fold_batch_norm,
     narrow_to_float16,
     compile_network,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._runtime import library
 from .._storage import digests, folders, locks
 from ..errors import ChecksumError, ModelError, OutOfMemoryError
 from . import deferred, memory, onnx_graph, prepared
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 FOLDER = "prepared"
-PREPARE_VERSION = 3
+PREPARE_VERSION = 4
 """Raise it whenever a pass changes what it makes: it is a part of the cached file's name."""
 VERSION = f"{PREPARE_VERSION}.{PLAN_VERSION}"
 """Of the files that are made and looked for; those of another one are leftovers."""
@@ -51,7 +52,7 @@ def prepare(
 ) -> Path:
     """The graph of `source` made ready: `output` is its only output, with `widen` its float16 is float32, and with
     `network` our own convolutions run what they are faster at; with `narrow` its float32 is float16, where a GPU gains
-    by that (see narrow.py).
+    by that (see narrow.py); with either, spelled out deformable convolutions are recovered where the runtime has them.
 
     The result is made once and kept in the cache folder as `prepared/<key>.onnx`; the key holds the original's sha256
     and what was asked for, so that it is found wherever the original lies and whatever it is called. It has the one
@@ -65,7 +66,8 @@ def prepare(
     OutOfMemoryError.
     """
     try:
-        return _prepared(Path(source), Request(output, widen, network, narrow), digest)
+        deformable = (network or narrow) and library.has_deform_conv()
+        return _prepared(Path(source), Request(output, widen, network, narrow, deformable), digest)
     except Exception as exc:
         if memory.is_lacking(exc):
             raise OutOfMemoryError(f"{source}: there is too little memory to prepare this model") from exc

@@ -41,6 +41,12 @@ def load() -> None:
         _core.load_runtime(folders.native(find()))
 
 
+def has_deform_conv() -> bool:
+    """Does the loaded runtime compute DeformConv? ONNX Runtime does since 1.25."""
+    info = _core.runtime_info()
+    return info is not None and tuple(map(int, info["version"].split(".")[:2])) >= (1, 25)
+
+
 def python_session(content: bytes, threads: int | None = None) -> Any:
     """An `onnxruntime.InferenceSession` of a model on the CPU, for work beside the sessions that users run.
 

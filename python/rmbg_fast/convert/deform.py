@@ -1,7 +1,8 @@
-"""Deformable convolution out of operators that ONNX Runtime has: importing this module needs torch.
+"""Deformable convolution in ONNX: importing this module needs torch.
 
-BiRefNet samples its maps with `torchvision.ops.deform_conv2d`, which torch's exporters do not know and ONNX below opset
-19 cannot say. Here each tap of the kernel is a bilinear sampling (`GridSample`, of opset 16) and a 1x1 convolution.
+BiRefNet samples its maps with `torchvision.ops.deform_conv2d`, which torch's exporters do not know. From opset 19 on it
+is exported as `DeformConv`, which ONNX Runtime computes since 1.25. ONNX below that cannot say it: each tap of the
+kernel is a bilinear sampling there (`GridSample`, of opset 16) and a 1x1 convolution.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 _NAME = "deform_conv2d"
+_OPSET = 19  # the first with DeformConv
 
 
 def deform_conv2d(
@@ -58,16 +61,80 @@ def deform_conv2d(
     return result if bias is None else result + bias.reshape(1, -1, 1, 1)
 
 
+class _Operator(torch.autograd.Function):
+    """`deform_conv2d`, which the exporter writes as one node; `attributes` are that node's, as torch names them."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        input: Tensor,
+        offset: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mask: Tensor,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        dilation: tuple[int, int],
+        attributes: dict[str, Any],
+    ) -> Tensor:
+        return deform_conv2d(input, offset, weight, bias, stride, padding, dilation, mask)
+
+    @staticmethod
+    def symbolic(
+        g: Any,
+        input: Any,
+        offset: Any,
+        weight: Any,
+        bias: Any,
+        mask: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        attributes: dict[str, Any],
+    ) -> Any:
+        return g.op("DeformConv", input, weight, offset, bias, mask, **attributes)
+
+
+def operator(
+    input: Tensor,
+    offset: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, int] = (1, 1),
+    padding: int | tuple[int, int] = (0, 0),
+    dilation: int | tuple[int, int] = (1, 1),
+    mask: Tensor | None = None,
+) -> Tensor:
+    """`deform_conv2d`, exported as DeformConv."""
+    bias = weight.new_zeros(int(weight.shape[0])) if bias is None else bias
+    mask = torch.ones_like(offset[:, ::2]) if mask is None else mask
+    kernel = [int(size) for size in weight.shape[2:]]
+    attributes = {
+        "kernel_shape_i": kernel,
+        "strides_i": _pair(stride),
+        "pads_i": [*_pair(padding), *_pair(padding)],
+        "dilations_i": _pair(dilation),
+        "group_i": int(input.shape[1]) // int(weight.shape[1]),
+        "offset_group_i": int(offset.shape[1]) // (2 * kernel[0] * kernel[1]),
+    }
+    result: Tensor = _Operator.apply(
+        input, offset, weight, bias, mask, _pair(stride), _pair(padding), _pair(dilation), attributes
+    )
+    return result
+
+
 @contextmanager
-def decomposed() -> Iterator[None]:
-    """Within it all loaded modules that have torchvision's `deform_conv2d` call ours; does nothing without it."""
+def exportable(opset: int) -> Iterator[None]:
+    """Within it all loaded modules that have torchvision's `deform_conv2d` call one that can be exported; without
+    torchvision it does nothing."""
+    ours = operator if opset >= _OPSET else deform_conv2d
     original = getattr(sys.modules.get("torchvision.ops"), _NAME, None)
     if original is None:
         yield
         return
     users = [module for module in list(sys.modules.values()) if getattr(module, "__dict__", {}).get(_NAME) is original]
     for module in users:
-        setattr(module, _NAME, deform_conv2d)
+        setattr(module, _NAME, ours)
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from .deform import decomposed
+from .deform import exportable
 from .sources import TorchModel
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def export(model: TorchModel, size: tuple[int, int], *, opset: int, dynamic_batc
     axes = {name: {0: "batch"} for name in (INPUT, OUTPUT)} if dynamic_batch else None
     content = io.BytesIO()
     try:
-        with decomposed(), _quiet():
+        with exportable(opset), _quiet():
             torch.onnx.export(
                 OneMask(model).eval(),
                 (torch.zeros(1, 3, *size),),
