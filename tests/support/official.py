@@ -65,7 +65,7 @@ def planes(image: Bytes | Floats, dtype: torch.dtype) -> torch.Tensor:
 
 def pillow(image: Bytes, size: Size, filter: Image.Resampling) -> Bytes:
     """`Image.resize`, sideways first, as all versions of Pillow before 13 do it; 13 goes down first where the height
-    shrinks by more than twice what the width does, and its 8-bit step in between then gives other last bits."""
+    shrinks far more than the width, or that alone, and its 8-bit step in between then gives other last bits."""
     return np.asarray(Image.fromarray(image).resize((size[1], image.shape[0]), filter).resize(size[::-1], filter))
 
 
