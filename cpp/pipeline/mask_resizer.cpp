@@ -1,6 +1,7 @@
 #include "pipeline/mask_resizer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -8,11 +9,14 @@
 
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
+#include "pipeline/scaling.hpp"
 
 namespace rmbg {
 namespace {
 
 using kernels::MinMax;
+
+constexpr std::int32_t kMany = 3;  // taps of an axis that says for each output how many there are
 
 constexpr MinMax kNothing{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
 
@@ -55,6 +59,22 @@ kernels::LevelAxis from(kernels::LevelAxis axis, std::int32_t y) {
   axis.weights += static_cast<std::ptrdiff_t>(y) * axis.stride;
   axis.split += 2 * static_cast<std::ptrdiff_t>(y) * axis.stride;
   return axis;
+}
+
+struct Span {
+  std::int32_t begin;
+  std::int32_t end;
+};
+
+// The outputs of an axis that any of these samples is a part of.
+Span touched(const std::vector<std::int32_t>& first, const std::vector<std::int32_t>& count, std::int32_t taps,
+             Span samples) {
+  const auto at = [&](std::int32_t i) { return first[static_cast<std::size_t>(i)]; };
+  const auto after = [&](std::int32_t i) { return at(i) + (taps > 2 ? count[static_cast<std::size_t>(i)] : taps); };
+  Span outputs{0, static_cast<std::int32_t>(first.size())};
+  while (outputs.begin < outputs.end && after(outputs.begin) <= samples.begin) ++outputs.begin;
+  while (outputs.begin < outputs.end && at(outputs.end - 1) >= samples.end) --outputs.end;
+  return outputs;
 }
 
 // Rows of the result that lie between the same two rows of the mask, and the range of those two.
@@ -129,6 +149,35 @@ void MaskResizer::make_levels(int threads) {
   });
   level_job_ = {levels,     width,       width,   height, 1, level_columns_->view(), level_rows_->view(),
                 job_.width, job_.height, nullptr, 0};
+}
+
+Box MaskResizer::reach() const {
+  // The weights of a filter with negative lobes add up to less than 1.6 in size, over both axes.
+  const float faint = 0.4f / 255.0f * top_of(job_.type) / job_.gain;
+  const std::int32_t width = job_.src_width;
+  Span columns{width, 0};
+  Span rows{job_.src_height, 0};
+  for (std::int32_t y = 0; y < job_.src_height; ++y) {
+    const float* row = job_.src + static_cast<std::ptrdiff_t>(y) * width;
+    const auto strength = [this](float value) { return std::fabs(value - job_.lo); };
+    float most = 0;
+    for (std::int32_t x = 0; x < width; ++x) most = strength(row[x]) > most ? strength(row[x]) : most;
+    if (most <= faint) continue;
+    rows = {std::min(rows.begin, y), y + 1};
+    const auto shows = [&](float value) { return strength(value) > faint; };
+    columns.begin = static_cast<std::int32_t>(std::find_if(row, row + columns.begin, shows) - row);
+    std::int32_t last = width;
+    while (last > columns.end && !shows(row[last - 1])) --last;
+    columns.end = last;
+  }
+  if (fuses()) {
+    columns = touched(columns_->first, columns_->count, columns_->taps, columns);
+    rows = touched(rows_->first, rows_->count, rows_->taps, rows);
+  } else {
+    columns = touched(level_columns_->first, level_columns_->count, kMany, columns);
+    rows = touched(level_rows_->first, level_rows_->count, kMany, rows);
+  }
+  return {columns.begin, rows.begin, columns.end, rows.end};
 }
 
 std::size_t MaskResizer::scratch_bytes() const {

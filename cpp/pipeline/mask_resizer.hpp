@@ -37,6 +37,8 @@ class MaskResizer {
   void scale(const Scaling& scaling, bool rounds, int threads);
 
   // From here on only after `scale`.
+  // A window outside of which alpha is at most 1/255 of opaque, by the samples of the mask alone: it may be too large.
+  Box reach() const;
   std::size_t scratch_bytes() const;
   // Rows [begin, end) of the result; the first of them goes to dst. Many threads may call it at once.
   void rows(std::int32_t begin, std::int32_t end, void* dst, std::ptrdiff_t stride, void* scratch) const;

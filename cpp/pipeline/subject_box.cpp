@@ -70,32 +70,32 @@ class Looker {
 
 std::optional<Box> subject_box(const MaskResizer& alpha) {
   Looker looker(alpha);
-  const std::int32_t width = alpha.width();
-  const std::int32_t height = alpha.height();
-  Box box{width, height, 0, 0};
-  for (std::int32_t y = 0; y < height && box.top == height; y += kRows) {
-    const Seen seen = looker.at(0, width, y, std::min(y + kRows, height));
-    if (seen.any()) box = {seen.left, y + seen.top, seen.right + 1, y + seen.bottom + 1};
+  const Box reach = alpha.reach();
+  Box box{reach.right, reach.bottom, reach.left, reach.top};
+  for (std::int32_t y = reach.top; y < reach.bottom && box.top == reach.bottom; y += kRows) {
+    const Seen seen = looker.at(reach.left, reach.right, y, std::min(y + kRows, reach.bottom));
+    if (seen.any()) box = {reach.left + seen.left, y + seen.top, reach.left + seen.right + 1, y + seen.bottom + 1};
   }
-  if (box.top == height) return std::nullopt;
-  for (std::int32_t y = height; y > box.bottom;) {
+  if (box.top == reach.bottom) return std::nullopt;
+  for (std::int32_t y = reach.bottom; y > box.bottom;) {
     const std::int32_t from = std::max(y - kRows, box.bottom);
-    const Seen seen = looker.at(0, width, from, y);
+    const Seen seen = looker.at(reach.left, reach.right, from, y);
+    if (seen.any()) {
+      box.left = std::min(box.left, reach.left + seen.left);
+      box.right = std::max(box.right, reach.left + seen.right + 1);
+      box.bottom = from + seen.bottom + 1;
+    }
     y = from;
-    if (!seen.any()) continue;
-    box.left = std::min(box.left, seen.left);
-    box.right = std::max(box.right, seen.right + 1);
-    box.bottom = from + seen.bottom + 1;
   }
-  for (std::int32_t x = 0; x < box.left; x += kColumns) {
+  for (std::int32_t x = reach.left; x < box.left; x += kColumns) {
     const Seen seen = looker.at(x, std::min(x + kColumns, box.left), box.top, box.bottom);
     if (seen.any()) box.left = x + seen.left;
   }
-  for (std::int32_t x = width; x > box.right;) {
+  for (std::int32_t x = reach.right; x > box.right;) {
     const std::int32_t from = std::max(x - kColumns, box.right);
     const Seen seen = looker.at(from, x, box.top, box.bottom);
-    x = from;
     if (seen.any()) box.right = from + seen.right + 1;
+    x = from;
   }
   return box;
 }

@@ -39,6 +39,14 @@ struct Mask {
   std::int32_t height;
 };
 
+// Columns [left, right) and rows [top, bottom) of a picture.
+struct Box {
+  std::int32_t left;
+  std::int32_t top;
+  std::int32_t right;
+  std::int32_t bottom;
+};
+
 // An alpha: `height` rows of `width` samples of `type`, `stride` bytes apart.
 struct Plane {
   void* data;
