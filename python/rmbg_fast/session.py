@@ -243,9 +243,9 @@ class Session:
         without; or `ModelOutputError` is raised and `out` stays as it is. `out`, for an array in, takes the result and
         is what is returned: an array or tensor as in `rmbg_fast.ops`, (H, W, 4), or (H, W, 3) with a background.
 
-        `crop=True`, or a number of pixels as margin, cuts the result down to the subject's box (`Scene.box`); without a
-        subject it stays whole. `truncated="accept"` takes a file whose end is missing, which is grey, with an
-        `ImageWarning`.
+        `crop=True`, or a number of pixels as margin, trims the result to the subject's box (`Scene.box`); without a
+        subject it stays whole. `truncated="accept"` takes a file whose end is missing, with an `ImageWarning`; what is
+        missing is grey. A background must be whole.
 
         `timeout`: seconds until it must be done, waiting for its turn included; later it is stopped, and raises
         `DeadlineError`. `priority`: "bulk" lets all "interactive" calls go first. Raises `ImageError`, `OptionError`,
@@ -272,8 +272,7 @@ class Session:
     ) -> tuple[Any, Scene, Timings]:
         """`remove`, when it is its turn."""
         call = _Call(self, image, on_empty, truncated, crop)
-        if out is not None and call.margin is not None:
-            raise OptionError("`out` takes whole results: it does not go with crop")
+        call.check_out(out)
         if out is not None and call.source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
         how = self._blending(call.source, background, alpha, threshold, foreground)
@@ -311,6 +310,8 @@ class Session:
         *,
         dtype: DTypeLike = "uint8",
         on_empty: OnEmpty = "warn",
+        crop: Crop = None,
+        truncated: reading.Truncated = "refuse",
         out: NDArray[Any] | Buffer | None = None,
         timeout: float | None = None,
         priority: Priority = "interactive",
@@ -322,11 +323,12 @@ class Session:
         `out` for an image of any kind. Raises as that does.
         """
         with self._ready().admitted(image, timeout, priority):
-            call = _Call(self, image, on_empty)
+            call = _Call(self, image, on_empty, truncated, crop)
+            call.check_out(out)
             plane, *seen = self._remover.mask(call.source.pixels, dtype_name(dtype), call.strict, out_of(out))
             _, scene, _ = call.end(None, *seen)
         _tell(scene, on_empty, stacklevel=3)
-        return given(plane, out)
+        return given(call.trimmed(plane, scene.box), out)
 
     @overload
     def predict(self, image: _File, **options: Unpack[CallOptions]) -> Result[Image.Image]: ...
@@ -352,8 +354,8 @@ class Session:
     ) -> Result[Any]:
         """The cut-out and the mask of one inference, with what the model saw and how long it took.
 
-        The options are those of `remove`; the mask is uint8, or uint16 for a picture of 16 bits. The result's `scene`
-        and `timings` are its own, whichever thread looks at them. Raises as `remove` does.
+        The options are those of `remove`; `crop` trims both. The mask is uint8, or uint16 for a picture of 16 bits. The
+        result's `scene` and `timings` are its own, whichever thread looks at them. Raises as `remove` does.
         """
         with self._ready().admitted(image, timeout, priority):
             call = _Call(self, image, on_empty, truncated, crop)
@@ -361,7 +363,7 @@ class Session:
             pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict)
             cutout, scene, timings = call.end(pixels, *seen)
         _tell(scene, on_empty, stacklevel=3)
-        return Result(cutout, mask, scene, timings)
+        return Result(cutout, call.trimmed(mask, scene.box), scene, timings)
 
     def _blending(
         self,
@@ -384,17 +386,12 @@ class _Call:
     """One picture on its way through a session: decoded at the beginning, encoded at the end, timed all along."""
 
     def __init__(
-        self,
-        session: Session,
-        image: reading.ImageInput,
-        on_empty: OnEmpty,
-        truncated: reading.Truncated = "refuse",
-        crop: Crop = None,
+        self, session: Session, image: reading.ImageInput, on_empty: OnEmpty, truncated: reading.Truncated, crop: Crop
     ) -> None:
         self._last = session._last
         self._last.timings, self._last.scene = {}, None
         self.strict = _strict(on_empty)
-        self.margin = _margin(crop)
+        self._margin = _margin(crop)
         start = time.perf_counter()
         self.source = reading.read(image, truncated=truncated)
         self._decode = (time.perf_counter() - start) * 1e3
@@ -404,14 +401,21 @@ class _Call:
         timings = {"decode": self._decode, **stages}
         start = time.perf_counter()
         result = None
-        if pixels is not None and self.margin is not None and seen.get("box") is not None:
-            pixels = cropped(pixels, seen["box"], self.margin)
-        if pixels is not None:
-            result = writing.finish(self.source, pixels)
-            timings["encode"] = (time.perf_counter() - start) * 1e3
         scene = Scene(**seen)
+        if pixels is not None:
+            result = writing.finish(self.source, self.trimmed(pixels, scene.box))
+            timings["encode"] = (time.perf_counter() - start) * 1e3
         self._last.scene, self._last.timings = scene, timings
         return result, scene, dict(timings)
+
+    def check_out(self, out: object) -> None:
+        """Raises OptionError."""
+        if out is not None and self._margin is not None:
+            raise OptionError("`out` takes whole results: it does not go with crop")
+
+    def trimmed(self, pixels: Any, box: tuple[int, int, int, int] | None) -> Any:
+        """What `crop` leaves."""
+        return pixels if self._margin is None or box is None else cropped(pixels, box, self._margin)
 
 
 @overload

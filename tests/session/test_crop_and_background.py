@@ -1,9 +1,8 @@
-"""Crops to the subject, pictures behind it, files whose end is missing: with a model that takes grey for alpha."""
+"""Crops to the subject and pictures behind it, with a model that takes grey for alpha."""
 
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from PIL import Image
 from rmbg_fast import Session, ops
 from rmbg_fast._cli import main
 from rmbg_fast._images import backgrounds, reading
-from rmbg_fast.errors import ImageError, ImageWarning, OptionError
+from rmbg_fast.errors import ImageError, ImageTooLargeError, OptionError
 from rmbg_fast.models import ModelSpec
 from support import icc
 
@@ -42,6 +41,12 @@ def photo(dtype: Any = np.uint8) -> Any:
     picture = np.zeros((90, 70, 3), dtype)
     picture[30:50, 20:45] = np.random.default_rng(1).integers(150, 256, (20, 25, 3)) * (np.iinfo(dtype).max // 255)
     return picture
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -77,7 +82,12 @@ def test_crops(session: Session, margin: int, background: str | None) -> None:
     m = 0 if margin is True else margin
     expected = whole.cutout[max(top - m, 0) : bottom + m, max(left - m, 0) : right + m]
     np.testing.assert_array_equal(session.remove(photo(), background=background, crop=margin), expected)
-    np.testing.assert_array_equal(session.predict(photo(), background=background, crop=margin).cutout, expected)
+    both = session.predict(photo(), background=background, crop=margin)
+    np.testing.assert_array_equal(both.cutout, expected)
+    assert both.scene.box == whole.scene.box
+    expected_mask = whole.mask[max(top - m, 0) : bottom + m, max(left - m, 0) : right + m]
+    np.testing.assert_array_equal(both.mask, expected_mask)
+    np.testing.assert_array_equal(session.mask(photo(), crop=margin), expected_mask)
     image = session.remove(Image.fromarray(photo()), background=background, crop=margin)
     np.testing.assert_array_equal(np.asarray(image), expected)
 
@@ -88,6 +98,8 @@ def test_bad_margins(session: Session, crop: Any) -> None:
         session.remove(photo(), crop=crop)
     with pytest.raises(OptionError, match="does not go with crop"):
         session.remove(photo(), crop=True, out=np.empty((90, 70, 4), np.uint8))
+    with pytest.raises(OptionError, match="does not go with crop"):
+        session.mask(photo(), crop=True, out=np.empty((90, 70), np.uint8))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -95,6 +107,9 @@ def test_a_picture_of_the_same_size_behind(session: Session, dtype: Any) -> None
     behind = np.random.default_rng(2).integers(0, 256, (90, 70, 3)).astype(dtype)
     result = session.predict(photo(dtype), background=behind)
     np.testing.assert_array_equal(result.cutout, ops.blend(photo(dtype), result.mask, background=behind))
+    colour = ops.estimate_foreground(photo(dtype), result.mask)
+    estimated = session.remove(photo(dtype), background=behind, foreground="estimate")
+    np.testing.assert_array_equal(estimated, ops.blend(colour, result.mask, background=behind))
 
 
 def test_a_picture_of_any_kind_behind(session: Session, tmp_path: Path) -> None:
@@ -102,17 +117,64 @@ def test_a_picture_of_any_kind_behind(session: Session, tmp_path: Path) -> None:
     image = Image.fromarray(behind)
     image.save(tmp_path / "sea.png")
     expected = session.remove(photo(), background=image)
-    for given in (behind, tmp_path / "sea.png", str(tmp_path / "sea.png"), (tmp_path / "sea.png").read_bytes()):
+    data = (tmp_path / "sea.png").read_bytes()
+    for given in (behind, tmp_path / "sea.png", str(tmp_path / "sea.png"), data, memoryview(data), io.BytesIO(data)):
         np.testing.assert_array_equal(session.remove(photo(), background=given), expected)
     shrunk = np.asarray(image.resize((70, 90), Image.Resampling.LANCZOS))
     np.testing.assert_array_equal(expected[0, :10], shrunk[0, :10])  # where nothing of the subject is
+
+
+def test_backgrounds_that_are_none(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OptionError, match=r"is no opaque colour.*nor is it a picture file"):
         session.remove(photo(), background="absent.png")
+    with pytest.raises(ImageError, match=r"the background: .*absent.png: no such file"):
+        session.remove(photo(), background=tmp_path / "absent.png")
+    for colour in (7, (1, 2), np.array([1, 2, 300])):
+        with pytest.raises(OptionError, match="is no opaque colour"):
+            session.remove(photo(), background=colour)
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ImageError, match="is no image"):
+    with pytest.raises(ImageError, match=r"the background: .*text.png: is no image"):
         session.remove(photo(), background=tmp_path / "text.png")
     with pytest.raises(OptionError, match="exclude each other"):
-        session.remove(photo(), background=behind, alpha="premultiplied")
+        session.remove(photo(), background=photo(), alpha="premultiplied")
+    whole = encoded(Image.new("RGB", (80, 80)), "JPEG")
+    with pytest.raises(ImageError, match=r"the background: the image bytes: .*damaged or cut short"):
+        session.remove(photo(), background=whole[: len(whole) * 3 // 4], truncated="accept")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)
+    with pytest.raises(ImageTooLargeError, match=r"the background: .*too many pixels"):
+        session.remove(photo(), background=whole)
+
+
+def test_it_is_upright_and_still() -> None:
+    white = reading.read(np.zeros((6, 4, 3), np.uint8))
+    lying = Image.new("RGB", (6, 4))
+    lying.paste((255, 255, 255), (0, 0, 3, 4))  # its left half is light, the upper one when it stands
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    standing = backgrounds.Ground(encoded(lying, "PNG", exif=exif)).under(white)
+    assert np.array_equal(np.unique(np.asarray(standing)[:3]), [255])
+    assert np.array_equal(np.unique(np.asarray(standing)[3:]), [0])
+    frames = [Image.new("RGB", (4, 6), colour) for colour in ("red", "blue")]
+    animated = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert np.asarray(backgrounds.Ground(animated).under(white))[0, 0].tolist() == [255, 0, 0]
+
+
+def test_of_16_bits_where_photo_and_background_are() -> None:
+    levels = np.broadcast_to(np.arange(0, 60000, 600, dtype=np.uint16)[None, :, None], (50, 100, 3))
+    deep = np.asarray(backgrounds.Ground(levels).under(reading.read(np.zeros((25, 50), np.uint16))))
+    assert deep.dtype == np.uint16
+    np.testing.assert_allclose(deep[:, 3:-3, 0], np.tile(np.arange(300, 60000, 1200)[3:-3], (25, 1)), atol=1)
+    shallow = np.asarray(backgrounds.Ground(levels).under(reading.read(np.zeros((50, 100), np.uint8))))
+    np.testing.assert_array_equal(shallow, np.rint(levels / 257).astype(np.uint8))
+
+
+def test_it_is_made_once_for_photos_of_one_kind() -> None:
+    ground = backgrounds.Ground(photo())
+    one, other = reading.read(np.zeros((20, 30), np.uint8)), reading.read(np.zeros((30, 20), np.uint8))
+    first = ground.under(one)
+    assert ground.under(one) is first
+    assert np.shape(ground.under(other)) == (30, 20, 3)
+    assert np.array_equal(ground.under(one), first)
 
 
 @pytest.mark.parametrize(("size", "shown"), [((80, 20), (30, 50)), ((20, 20), (0, 20)), ((400, 100), (150, 250))])
@@ -139,49 +201,6 @@ def test_its_colours_become_those_of_the_photo() -> None:
     assert list(backgrounds.Ground(green).under(reading.read(photo))[0][0]) == [0, 255, 0]
     clear = Image.new("RGBA", (5, 5), (9, 9, 9, 0))
     assert list(backgrounds.Ground(clear).under(reading.read(np.zeros((5, 5), np.uint8)))[0][0]) == [255] * 3
-
-
-# --- files whose end is missing
-
-
-def noise(format: str) -> tuple[bytes, Any]:
-    rough = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    image = Image.fromarray(rough).resize((128, 128), Image.Resampling.BICUBIC)
-    buffer = io.BytesIO()
-    image.save(buffer, format, **({"quality": 95} if format == "JPEG" else {}))
-    return buffer.getvalue(), np.asarray(Image.open(buffer))
-
-
-@pytest.mark.parametrize("way", ["path", "bytes", "file"])
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "BMP", "TIFF", "PPM"])
-def test_a_cut_file_on_request(format: str, way: str, tmp_path: Path) -> None:
-    data, whole = noise(format)
-    cut = data[: int(len(data) * 0.6)]
-    (tmp_path / "cut").write_bytes(cut)
-
-    def given() -> Any:
-        return {"path": tmp_path / "cut", "bytes": cut, "file": io.BytesIO(cut)}[way]
-
-    with pytest.raises(ImageError, match=r"cut short|no image"):
-        reading.read(given())
-    with pytest.warns(ImageWarning, match="cut short: what is missing is grey"):
-        found = reading.read(given(), truncated="accept").pixels
-    rows = np.flatnonzero((np.abs(found.astype(int) - whole) <= 2).all(axis=(1, 2)))
-    grey = np.flatnonzero((np.abs(found.astype(int) - 128) <= 2).all(axis=(1, 2)))
-    assert 40 <= len(rows) <= 90
-    assert 30 <= len(grey) <= 80
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        np.testing.assert_array_equal(reading.read(data, truncated="accept").pixels, whole)
-
-
-def test_what_is_no_picture_is_refused_all_the_same() -> None:
-    data, _ = noise("PNG")
-    for junk in (b"", b"no picture", data[:20], data[:45]):
-        with pytest.raises(ImageError):
-            reading.read(junk, truncated="accept")
-    with pytest.raises(OptionError, match="truncated must be 'refuse' or 'accept'"):
-        reading.read(data, truncated="yes")  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("default::rmbg_fast.errors.ImageWarning")

@@ -48,6 +48,7 @@ class LeftHalf:
         threshold: Any = None,
         foreground: str = "keep",
         on_empty: str = "warn",
+        crop: None = None,
     ) -> Any:
         source, mask = self._matte(image, on_empty)
         rgb = np.broadcast_to(np.atleast_3d(source.pixels)[..., :3], (*mask.shape, 3))
@@ -59,7 +60,7 @@ class LeftHalf:
             return writing.finish(source, np.where(mask[..., None] > 0, rgb, np.array(background, np.uint8)))
         return writing.finish(source, np.dstack([rgb, mask]))
 
-    def mask(self, image: Any, *, dtype: str, on_empty: str) -> Any:
+    def mask(self, image: Any, *, dtype: str, on_empty: str, crop: None = None) -> Any:
         mask = self._matte(image, on_empty)[1]
         assert mask.dtype == dtype
         return mask

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .. import ops
 from .._images import backgrounds, formats, reading, writing
-from .._images.arrays import cropped
 from .._images.metadata import Metadata
 from .._storage import writing as storage
 from ..errors import OptionError, RmbgError
@@ -52,7 +50,7 @@ def add(commands: Any) -> None:
         help="cut the result down to the subject, and MARGIN pixels around it (0)",
     )  # fmt: skip
     parser.add_argument(
-        "--accept-truncated", action="store_true", help="take files whose end is missing: that part is grey"
+        "--accept-truncated", action="store_true", help="take files whose end is missing; what is missing is grey"
     )
     parser.add_argument("--threshold", type=number(1, 255), metavar="N", help="hard edge: opaque from N (1..255) on")
     parser.add_argument("--alpha", choices=("straight", "premultiplied"), help="default: straight, or the recipe's")
@@ -142,18 +140,15 @@ def _result(source: reading.Source, session: Session, args: argparse.Namespace) 
     pixels = source.pixels
     if not args.mask:
         background = None if args.background is None else args.background.under(source)
-        crop = {} if args.crop is None else {"crop": args.crop}
         return session.remove(
             pixels, background=background, alpha=args.alpha, threshold=args.threshold,
-            foreground=args.foreground, on_empty=on_empty, **crop,
+            foreground=args.foreground, on_empty=on_empty, crop=args.crop,
         )  # fmt: skip
     deep = pixels.dtype == np.uint16
-    mask = session.mask(pixels, dtype="uint16" if deep else "uint8", on_empty=on_empty)
+    mask = session.mask(pixels, dtype="uint16" if deep else "uint8", on_empty=on_empty, crop=args.crop)
     if args.threshold is not None:
         level = 257 if deep else 1  # of 16 bits in one of 8
         mask = (mask >= args.threshold * level) * mask.dtype.type(255 * level)
-    if args.crop is not None and (box := ops.subject_box(mask)) is not None:
-        mask = cropped(mask, box, args.crop)
     return mask
 
 

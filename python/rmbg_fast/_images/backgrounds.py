@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import OptionError
+from ..errors import ImageError, OptionError
 from . import colours, profiles, reading
+from .arrays import Pixels
 from .depth import to_8_bit
 from .reading import Source
 
@@ -26,17 +27,13 @@ class Ground:
         self._colour: Colour | None = None
         self._picture: Source | None = None
         self._last: tuple[Any, NDArray[Any]] | None = None
-        if isinstance(value, str):
-            try:
-                self._colour = colours.parse_colour(value)
-                return
-            except OptionError as exc:
-                if not os.path.exists(value):
-                    raise OptionError(f"{exc}; nor is it a picture file: there is none of that name") from exc
-        elif isinstance(value, (tuple, list)) or getattr(value, "ndim", 2) < 2 or not _may_be_picture(value):
+        if _is_colour(value):
             self._colour = colours.parse_colour(value)
             return
-        self._picture = reading.read(value, deep=True)
+        try:
+            self._picture = reading.read(value, deep=True)
+        except ImageError as exc:
+            raise type(exc)(f"the background: {exc}") from exc
 
     def under(self, photo: Source) -> Colour | NDArray[Any]:
         """The colour, or the picture, (H, W, 3) of the photo's size and dtype; both in the photo's colours."""
@@ -44,47 +41,67 @@ class Ground:
             assert self._colour is not None
             return photo.metadata.colour_of(self._colour)
         wanted = (photo.pixels.shape[:2], photo.pixels.dtype, photo.icc)
-        if self._last is None or self._last[0] != wanted:
-            self._last = (wanted, _fitted(self._picture, photo))
-        return self._last[1]
+        last = self._last
+        if last is None or last[0] != wanted:
+            last = self._last = (wanted, _fitted(self._picture, photo))
+        return last[1]
 
 
-def _may_be_picture(value: Any) -> bool:
-    kinds = (os.PathLike, bytes, bytearray, memoryview, Image.Image)
-    return isinstance(value, kinds) or hasattr(value, "__dlpack__") or hasattr(value, "read")
+def _is_colour(value: Any) -> bool:
+    """Whether it is meant for one. Raises OptionError for text that names neither a colour nor a file."""
+    if isinstance(value, str):
+        try:
+            colours.parse_colour(value)
+        except OptionError as exc:
+            if not os.path.exists(value):
+                raise OptionError(f"{exc}; nor is it a picture file: there is none of that name") from exc
+            return False
+        return True
+    if isinstance(value, (bytes, bytearray, memoryview, os.PathLike, Image.Image)) or hasattr(value, "read"):
+        return False
+    return getattr(value, "ndim", 2 if hasattr(value, "__dlpack__") else 1) < 2
 
 
 def _fitted(picture: Source, photo: Source) -> NDArray[Any]:
-    pixels, size = _opaque(picture.pixels), photo.pixels.shape[:2]
+    pixels, deep = _opaque(picture.pixels), photo.pixels.dtype == np.uint16
+    height, width = photo.pixels.shape[:2]
     same_colours = picture.icc == photo.icc
-    if not (pixels.shape[:2] == size and pixels.dtype == photo.pixels.dtype and same_colours):
-        narrow = to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels
-        image = _covering(Image.fromarray(np.ascontiguousarray(narrow)), size[1], size[0])
-        if not same_colours:
-            image = profiles.between(image, picture.icc, photo.icc)
-        pixels = np.asarray(image)
-        if photo.pixels.dtype == np.uint16:
-            pixels = pixels * np.uint16(257)
+    if pixels.dtype == np.uint16 and not (deep and same_colours):  # LittleCMS through Pillow converts 8 bits
+        pixels = to_8_bit(pixels)
+    if pixels.shape[:2] != (height, width):
+        pixels = _covering(pixels, width, height)
+    if not same_colours:
+        image = Image.fromarray(np.ascontiguousarray(pixels))
+        pixels = np.asarray(profiles.between(image, picture.icc, photo.icc))
+    if deep and pixels.dtype == np.uint8:
+        pixels = pixels * np.uint16(257)
     return np.ascontiguousarray(pixels)
 
 
-def _opaque(pixels: NDArray[Any]) -> NDArray[Any]:
+def _opaque(pixels: Pixels) -> NDArray[Any]:
     """RGB; what is transparent shows white."""
     if pixels.ndim == 2:
         return np.dstack([pixels] * 3)
-    if pixels.shape[2] == 3:
-        return pixels
-    top = np.uint64(np.iinfo(pixels.dtype).max)
-    colour, alpha = pixels[..., :3].astype(np.uint64), pixels[..., 3:].astype(np.uint64)
+    top = np.uint32(np.iinfo(pixels.dtype).max)
+    if pixels.shape[2] == 3 or (pixels[..., 3] == top).all():
+        return pixels[..., :3]
+    colour, alpha = pixels[..., :3].astype(np.uint32), pixels[..., 3:].astype(np.uint32)
     return ((colour * alpha + top * (top - alpha) + top // 2) // top).astype(pixels.dtype)
 
 
-def _covering(image: Image.Image, width: int, height: int) -> Image.Image:
+def _covering(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     """Scaled, in its own proportions, to the smallest size that leaves nothing bare, and cut off alike at both ends."""
-    if image.size == (width, height):
-        return image
-    scale = max(width / image.width, height / image.height)
-    wide, high = min(width / scale, image.width), min(height / scale, image.height)
-    left, top = (image.width - wide) / 2, (image.height - high) / 2
-    box = (left, top, left + wide, top + high)
-    return image.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    high, wide = pixels.shape[:2]
+    scale = max(width / wide, height / high)
+    shown = (min(width / scale, wide), min(height / scale, high))
+    left, top = (wide - shown[0]) / 2, (high - shown[1]) / 2
+    box = (left, top, left + shown[0], top + shown[1])
+
+    def scaled(plane: NDArray[Any]) -> NDArray[Any]:
+        image = Image.fromarray(np.ascontiguousarray(plane))
+        return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
+
+    if pixels.dtype == np.uint8:
+        return scaled(pixels)
+    planes = [scaled(pixels[..., c].astype(np.float32)) for c in range(3)]  # Pillow filters 16 bits in float
+    return np.dstack(planes).clip(0, 65535).round().astype(np.uint16)
