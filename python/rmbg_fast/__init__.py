@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from ._scene import Result, Scene
     from .errors import RmbgError
     from .models import ModelSpec
-    from .session import EmptyMaskWarning, Session, remove
+    from .session import ActivationWarning, EmptyMaskWarning, Session, remove
 
 __all__ = [
+    "ActivationWarning",
     "EmptyMaskWarning",
     "ModelSpec",
     "Result",
@@ -34,6 +35,7 @@ __all__ = [
 
 # Imported when asked for: a program that only might cut out a photo starts as fast as without.
 _HOMES = {
+    "ActivationWarning": "session",
     "EmptyMaskWarning": "session",
     "ModelSpec": "models",
     "Result": "_scene",

@@ -43,3 +43,21 @@ class Result(Generic[Cutout]):
     mask: NDArray[np.uint8] | NDArray[np.uint16]
     scene: Scene
     timings: Timings
+
+
+_TWICE = (0.48, 0.76)  # 0.5 and 1 / (1 + 1/e), and room for what resampling overshoots
+_BELOW_ANY_MASK = -1.0
+
+
+def doubt(activation: str, smallest: float, largest: float) -> str:
+    """Why a mask of these values (`Scene.range`) cannot come from a model whose row has this activation; "": it can.
+
+    The sigmoid of what has had one, 0..1, lies in 0.5..0.731 all over the picture, where trained logits reach far to
+    both sides. Logits without a sigmoid fall far below 0, which no mask does; down to -1 may be resampling, a network
+    that was trained to give 0..1 without being held to it, or tanh.
+    """
+    if activation == "sigmoid" and _TWICE[0] <= smallest <= largest <= _TWICE[1]:
+        return f"sigmoid values all lie between {smallest:.3g} and {largest:.3g}: the graph has a sigmoid already"
+    if activation == "none" and smallest < _BELOW_ANY_MASK:
+        return f"mask values lie between {smallest:.3g} and {largest:.3g}: the graph has no sigmoid"
+    return ""

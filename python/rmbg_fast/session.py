@@ -28,7 +28,7 @@ from ._loading import CPU, Place, device_of, load, load_on_device
 from ._options import Background, CallOptions, Crop, CutOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
-from ._scene import Result, Scene, Timings
+from ._scene import Result, Scene, Timings, doubt
 from .errors import DeviceError, OptionError, SessionClosedError
 from .flow import admission, lanes
 from .flow.admission import Priority, Stats
@@ -42,6 +42,10 @@ _KEPT_SESSIONS = 2  # by `remove`; a loaded IS-Net takes about half a gigabyte
 
 class EmptyMaskWarning(UserWarning):
     """The model found no subject in the picture; the result is what its row says of such pictures."""
+
+
+class ActivationWarning(UserWarning):
+    """The mask's values cannot be what the model's row says of them: its `activation` is wrong, and so is the mask."""
 
 
 class Session:
@@ -123,6 +127,7 @@ class Session:
             slots = admission.slots_for(self._spec.size, cores, self._details["runs_at_once"])
         self._admission = admission.Admission(slots, max_queued_requests)
         self._lanes = lanes.Lanes(self._admission)
+        self._undoubted = threading.Lock()  # taken by whoever warns of the activation, for good
         if warm_up:
             self.warm_up()
 
@@ -255,7 +260,7 @@ class Session:
             result, scene, _ = self._cut(
                 image, background, alpha, threshold, foreground, on_empty, crop, truncated, out
             )
-        _tell(scene, on_empty, stacklevel=3)
+        self._tell(scene, on_empty)
         return result
 
     def _cut(
@@ -301,7 +306,7 @@ class Session:
         self._ready()
         work = partial(self._cut, image, **options)
         result, scene, _ = await self._lanes.run(work, pixels_of(image), timeout=timeout, priority=priority)
-        _tell(scene, on_empty, stacklevel=3)
+        self._tell(scene, on_empty)
         return result
 
     def mask(
@@ -327,7 +332,7 @@ class Session:
             call.check_out(out)
             plane, *seen = self._remover.mask(call.source.pixels, dtype_name(dtype), call.strict, out_of(out))
             _, scene, _ = call.end(None, *seen)
-        _tell(scene, on_empty, stacklevel=3)
+        self._tell(scene, on_empty)
         return given(call.trimmed(plane, scene.box), out)
 
     @overload
@@ -362,8 +367,21 @@ class Session:
             how = self._blending(call.source, background, alpha, threshold, foreground)
             pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict)
             cutout, scene, timings = call.end(pixels, *seen)
-        _tell(scene, on_empty, stacklevel=3)
+        self._tell(scene, on_empty)
         return Result(cutout, call.trimmed(mask, scene.box), scene, timings)
+
+    def _tell(self, scene: Scene, on_empty: str) -> None:
+        """Warn the caller of one's caller of what is wrong with the mask: with the row only once."""
+        _tell(scene, on_empty, stacklevel=4)
+        why = doubt(self._spec.activation, *scene.range)
+        if why and self._undoubted.acquire(blocking=False):
+            other = {"sigmoid": "none", "none": "sigmoid"}[self._spec.activation]
+            warnings.warn(
+                f'{self._spec.name}: activation = "{self._spec.activation}" looks wrong, its {why}; try '
+                f'recipe={{"activation": "{other}"}}, or write it into the row',
+                ActivationWarning,
+                stacklevel=3,
+            )
 
     def _blending(
         self,

@@ -117,8 +117,9 @@ def test_name_too_long_for_a_longer_one(tmp_path: Path):
 
 def test_another_digest_is_refused_and_nothing_made(tmp_path: Path, home: Path):
     path = saved(tmp_path, resize_model())
-    with pytest.raises(ChecksumError, match=r"model\.onnx: is damaged: its sha256 is \w{64} and not 12"):
-        prepare.prepare(path, output=0, digest="12")
+    for kind, digits in (("sha256", 64), ("md5", 32)):
+        with pytest.raises(ChecksumError, match=rf"model\.onnx: is damaged: its {kind} is \w{{{digits}}} and not 12"):
+            prepare.prepare(path, output=0, digest=f"{kind}:12")
     assert not (home / "prepared").exists()
 
 
@@ -130,7 +131,7 @@ def test_change_that_keeps_size_and_time_is_seen_when_a_graph_is_made(tmp_path: 
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     with pytest.raises(ChecksumError):
-        prepare.prepare(path, output=0, digest=digest)
+        prepare.prepare(path, output=0, digest=f"sha256:{digest}")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08", bytes(range(256))])

@@ -34,9 +34,8 @@ def load(
     """
     ready = partial(prepare.prepare, output=spec.output, widen=widen, network=network, narrow=narrow)
     file = models.file_of(spec, source)
-    kind, _, digest = file.digest.partition(":") if file else ("", "", "")
     try:
-        graph = ready(source, digest=digest if kind == "sha256" else "")
+        graph = ready(source, digest=file.digest if file else "")
     except ChecksumError:
         source = models.renew(spec, source)
         graph = ready(source)

@@ -60,8 +60,8 @@ def prepare(
     one weight at a time. It is returned itself where nothing safe can be done: a graph of 2 GB or more, with weights in
     other files, or one that onnx's checker does not accept to begin with. Where the cache folder cannot be written, a
     temporary folder takes the result, or else the original is returned, with one warning a process; without `network`
-    nothing has to be written, and nothing is said. `digest` is the sha256 that the original should have; it is compared
-    when the graph is made.
+    nothing has to be written, and nothing is said. `digest`, "sha256:..." or "md5:...", is what the original is to
+    have; it is compared when the graph is made.
     Raises ModelError: not a readable ONNX file, or no such output; ChecksumError: it has another digest;
     OutOfMemoryError.
     """
@@ -75,19 +75,21 @@ def prepare(
 
 
 def _prepared(source: Path, request: Request, digest: str) -> Path:
+    algorithm, _, wanted = digest.partition(":")
     try:
         if source.stat().st_size >= LIMIT:
             return source
-        found = _found(_key(digest or digests.sha256(source), request))
+        found = _found(_key(wanted if algorithm == "sha256" else digests.sha256(source), request))
         if found is not None:
             return found
         read = digests.sha256(source, fresh=True)  # whatever is remembered: the graph is made from what lies there
+        compared = read if algorithm in ("", "sha256") else digests.of(source, algorithm)
     except OSError as exc:
         if memory.is_lacking(exc):
             raise
         raise ModelError(f"{source}: cannot be read: {exc.strerror or exc}") from exc
-    if digest and digest != read:
-        raise ChecksumError(f"{source}: is damaged: its sha256 is {read} and not {digest}")
+    if wanted and wanted != compared:
+        raise ChecksumError(f"{source}: is damaged: its {algorithm} is {compared} and not {wanted}")
     return _made(source, read, request)
 
 

@@ -37,10 +37,10 @@ def sha256(file: Path, *, fresh: bool = False) -> str:
     return digest
 
 
-def of(file: Path) -> str:
-    """The file's sha256 in hexadecimal, read now. Raises OSError."""
+def of(file: Path, algorithm: str = "sha256") -> str:
+    """The file's digest in hexadecimal, read now. Raises OSError."""
     with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def same_time(found: int, noted: int) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._storage import digests
 from ..errors import ChecksumError
 from .fields import Check, is_, is_int, list_of, matches, table
 
@@ -74,15 +75,11 @@ class ModelFile:
 
     def check(self, path: Path) -> None:
         """Read the whole of `path`. Raises ChecksumError unless size and digest are those of the row."""
-        import hashlib
-
         size = path.stat().st_size
         if self.bytes is not None and size != self.bytes:
             raise ChecksumError(f"{size:,} bytes came instead of {self.bytes:,}")
         algorithm = self.digest.partition(":")[0]
-        with open(path, "rb") as stream:
-            digest = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
-        found = f"{algorithm}:{digest.hexdigest()}"
+        found = f"{algorithm}:{digests.of(path, algorithm)}"
         if found != self.digest:
             raise ChecksumError(f"another file came: {found} instead of {self.digest}")
 
