@@ -38,7 +38,8 @@ void bind_runtime(py::module_& m) {
     if (!ort::library_loaded()) return py::none();
     const ort::LibraryInfo& info = ort::library_info();
     py::dict result;
-    result["path"] = info.path;
+    result["path"] = py::reinterpret_steal<py::str>(
+        PyUnicode_DecodeFSDefaultAndSize(info.path.data(), static_cast<Py_ssize_t>(info.path.size())));
     result["version"] = info.version;
     result["api_version"] = info.api_version;
     return result;

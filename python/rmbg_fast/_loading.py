@@ -32,7 +32,7 @@ class Place:
 
     device: str
     number: int = 0
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str | bytes], ...] = ()
     runs: int = 0
 
 

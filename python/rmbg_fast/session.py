@@ -406,7 +406,7 @@ class _Call:
     def __init__(
         self, session: Session, image: reading.ImageInput, on_empty: OnEmpty, truncated: reading.Truncated, crop: Crop
     ) -> None:
-        self._last = session._last
+        self._last, self._graph = session._last, session._details["graph"]
         self._last.timings, self._last.scene = {}, None
         self.strict = _strict(on_empty)
         self._margin = _margin(crop)
@@ -419,6 +419,9 @@ class _Call:
         timings = {"decode": self._decode, **stages}
         start = time.perf_counter()
         result = None
+        least, largest = seen["range"]
+        if not least <= largest:  # none is finite: damaged weights, most likely
+            seen["empty"] += f"; the model is {self._graph}"
         scene = Scene(**seen)
         if pixels is not None:
             result = writing.finish(self.source, self.trimmed(pixels, scene.box))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._runtime import library
+from .._storage import folders
 from ..models import ModelSpec
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def difference(mask: Mask, reference: Mask) -> Difference:
 def run_file(path: Path, spec: ModelSpec, *, threads: int, output: str | int = 0, device: str = "cpu") -> Run:
     """The file as it is, through the path that a Session uses. Raises ModelError."""
     library.load()
-    remover = _core.Remover(str(path), spec.core_recipe(), device, 0, threads, spec.input, output)
+    remover = _core.Remover(folders.native(path), spec.core_recipe(), device, 0, threads, spec.input, output)
 
     def run(pixels: Any) -> tuple[Mask, float]:
         mask, timings, _ = remover.mask(pixels, "float32", False, None)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _core
+from .._storage import folders
 from ..errors import DeviceError, OptionError
 from . import library
 
@@ -81,7 +82,7 @@ def options_of(device: str, given: Mapping[str, Any] | None) -> tuple[list[tuple
     return list(chosen.items()), runs
 
 
-def check(device: str, number: int, options: list[tuple[str, str]]) -> None:
+def check(device: str, number: int, options: list[tuple[str, str | bytes]]) -> None:
     """Load what the device needs, and see that it is there. Raises DeviceError, with the wheel to install."""
     info = _core.runtime_info()
     version = _cuda_version(Path(info["path"])) if info is not None else 0
@@ -97,16 +98,14 @@ def check(device: str, number: int, options: list[tuple[str, str]]) -> None:
 
 def engines() -> Path:
     """The folder of the engines that TensorRT has built. It need not exist yet."""
-    from .._storage import folders
-
     return folders.home() / "tensorrt"
 
 
-def tensorrt_cache() -> list[tuple[str, str]]:
+def tensorrt_cache() -> list[tuple[str, str | bytes]]:
     """Engines take minutes to build: they are kept in the cache folder."""
     folder = engines()
     folder.mkdir(parents=True, exist_ok=True)
-    return [("trt_engine_cache_enable", "1"), ("trt_engine_cache_path", str(folder))]
+    return [("trt_engine_cache_enable", "1"), ("trt_engine_cache_path", folders.native(folder))]
 
 
 def first_there() -> str:
@@ -133,7 +132,7 @@ def _cuda_version(runtime: Path) -> int:
 
 def _load(version: int) -> list[tuple[str, str]]:
     """Open all that can be had; return those that cannot, with the loader's complaint."""
-    folders = _folders()
+    places = _folders()
     open_already = _mapped()
     missing = []
     for stem, with_12, with_13, _ in _LIBRARIES:
@@ -141,9 +140,9 @@ def _load(version: int) -> list[tuple[str, str]]:
         if name in open_already:
             continue
         complaint = ""
-        for folder in folders:
+        for folder in places:
             if (folder / name).is_file():
-                complaint = _core.open_library(str(folder / name))
+                complaint = _core.open_library(folders.native(folder / name))
                 if not complaint:
                     if stem == "cudnn":
                         _open_all(folder, f"{name[: name.index('cudnn')]}cudnn_*")
@@ -159,7 +158,7 @@ def _open_all(folder: Path, pattern: str) -> None:
     """Open a library's parts, which need each other in an order of their own."""
     left = sorted(path for path in folder.glob(pattern) if re.search(r"\.so\.\d+$|\.dll$", path.name))
     while left:
-        still = [path for path in left if _core.open_library(str(path))]
+        still = [path for path in left if _core.open_library(folders.native(path))]
         if len(still) == len(left):
             return  # whoever needs one of them says so
         left = still

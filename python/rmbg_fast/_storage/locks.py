@@ -14,9 +14,12 @@ from typing import Any
 
 # What a file system answers that has no locks at all (some network mounts).
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
-# What Windows answers where another process holds the lock: of all else, waiting would never end.
+_WINDOWS = sys.platform == "win32"
+# What Windows answers where another process holds the lock: of all else, waiting would never end. The package filelock
+# has the same few lines for Windows; a dependency of that system alone would be tried nowhere else.
 _HELD = {errno.EACCES, errno.EDEADLK}
 _PAUSE_SECONDS = 0.05
+_OPENINGS = 10
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def locked(target: Path, *, wait: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        if sys.platform == "win32":  # an open file cannot be removed there
+        if _WINDOWS:  # an open file cannot be removed there
             os.close(handle)
             _unlink(path)
         else:  # removed while still held, so that whoever waits sees that its file is gone
@@ -41,9 +44,9 @@ def locked(target: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def _open_locked(path: Path, wait: bool) -> int:
-    acquire = _acquire_on_windows if sys.platform == "win32" else _acquire
+    acquire = _acquire_on_windows if _WINDOWS else _acquire
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = _open(path)
         try:
             acquire(handle, wait)
             with suppress(FileNotFoundError):
@@ -53,6 +56,17 @@ def _open_locked(path: Path, wait: bool) -> int:
             os.close(handle)
             raise
         os.close(handle)  # the holder before us removed the file that we waited on
+
+
+def _open(path: Path) -> int:
+    for tries in range(_OPENINGS, 0, -1):
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:  # Windows has it of a file that is being removed, too
+            if not _WINDOWS or tries == 1:
+                raise
+        time.sleep(_PAUSE_SECONDS)
+    raise AssertionError
 
 
 def _acquire(handle: int, wait: bool) -> None:

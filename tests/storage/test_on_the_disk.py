@@ -1,0 +1,49 @@
+"""What gets a name is on the disk before, so that no crash of the machine leaves a name without its content."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rmbg_fast._graphs import prepare
+from rmbg_fast._storage import writing
+from support.network_graphs import resnet, saved
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What is done to files, by their numbers in the file system, in order."""
+    done: list[tuple[str, int]] = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(handle: int) -> None:
+        assert os.fstat(handle).st_size > 0, "what is buffered has been written"
+        done.append(("fsync", os.fstat(handle).st_ino))
+        real_fsync(handle)
+
+    def replace(source: Path, target: Path) -> None:
+        done.append(("rename", os.stat(source).st_ino))
+        real_replace(source, target)
+
+    monkeypatch.setattr(writing.os, "fsync", fsync)
+    monkeypatch.setattr(writing.os, "replace", replace)
+    return done
+
+
+def test_written_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, steps: list[tuple[str, int]]) -> None:
+    writing.write(tmp_path / "out.png", b"content")
+    number = (tmp_path / "out.png").stat().st_ino
+    assert steps == [("fsync", number), ("rename", number)]
+
+
+def test_prepared_files_too_and_their_manifest_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]
+) -> None:
+    monkeypatch.setenv("RMBG_FAST_HOME", str(tmp_path / "home"))
+    source = saved(tmp_path, resnet())
+    ready = prepare.prepare(source, output=0, network=True)
+    numbers = [ready.with_suffix(suffix).stat().st_ino for suffix in (".weights", ".onnx", ".json")]
+    of_these = [step for step in steps if step[1] in numbers]
+    assert of_these == [(step, number) for number in numbers for step in ("fsync", "rename")]
