@@ -58,6 +58,15 @@ py::bytes png_encode_array(const py::array& pixels, const std::vector<std::pair<
   return py::reinterpret_steal<py::bytes>(file);
 }
 
+py::array png_filter_array(const py::array& pixels, int threads) {
+  const ImageInput input = image_input(pixels, true);
+  const py::ssize_t row = py::ssize_t{input.view.width} * input.view.channels * bytes_of(input.view.sample);
+  py::array_t<std::uint8_t> rows({py::ssize_t{input.view.height}, row + 1});
+  std::uint8_t* const memory = rows.mutable_data();
+  without_gil([&] { codecs::png_filter(codecs::active(), input.view, threads, memory); });
+  return rows;
+}
+
 std::int64_t png_unfilter_array(const py::array& filtered, int pixel_bytes, const py::array& out) {
   const bool known = (1 <= pixel_bytes && pixel_bytes <= 4) || pixel_bytes == 6 || pixel_bytes == 8;
   if (!known) throw Error(ErrorKind::option, "pixel_bytes must be 1 to 4, 6 or 8, not " + std::to_string(pixel_bytes));
@@ -80,6 +89,7 @@ std::int64_t png_unfilter_array(const py::array& filtered, int pixel_bytes, cons
 
 void bind_png(py::module_& m) {
   m.def("png_encode", &png_encode_array, py::arg("pixels"), py::kw_only(), py::arg("chunks"), py::arg("threads"));
+  m.def("png_filter", &png_filter_array, py::arg("pixels"), py::kw_only(), py::arg("threads"));
   m.def("png_unfilter", &png_unfilter_array, py::arg("filtered"), py::arg("pixel_bytes"), py::arg("out"));
 }
 

@@ -84,9 +84,10 @@ class FileRows {
 
 bool all_zero(const u8* p, std::size_t n) { return p[0] == 0 && std::memcmp(p, p + 1, n - 1) == 0; }
 
-Filter choose_filter(const CodecTable& table, const FilterRow& row) {
+// By the sums of `groups` groups of its bytes.
+Filter choose_filter(const CodecTable& table, const FilterRow& row, std::size_t groups) {
   std::uint64_t costs[kFilters];
-  table.costs(row, std::max(kGroup, row.bytes / kSampledGroups), costs);
+  table.costs(row, std::max(kGroup, row.bytes / groups), costs);
   // Empty rows are no matter of the filter, but their type byte then goes on with the run.
   if (costs[kNone] == 0 && all_zero(row.row, row.bytes)) return kNone;
   Filter best = kUp;
@@ -96,11 +97,40 @@ Filter choose_filter(const CodecTable& table, const FilterRow& row) {
   return best;
 }
 
+// Rows, filtered one behind the other.
+class RowFilter {
+ public:
+  RowFilter(const CodecTable& table, const ImageView& image, const Bands& bands, std::size_t groups)
+      : table_(table), bands_(bands), groups_(groups), rows_(image, bands.row - 1) {}
+
+  void begin(std::int32_t y) {
+    y_ = y;
+    above_ = rows_(y - 1);
+  }
+  // The next row, behind its filter's byte.
+  void next(u8* dst) {
+    const FilterRow row{rows_(y_), above_, bands_.row - 1, bands_.pixel};
+    const Filter filter = choose_filter(table_, row, groups_);
+    *dst = filter;
+    table_.filter(filter, row, dst + 1);
+    above_ = row.row;
+    ++y_;
+  }
+
+ private:
+  const CodecTable& table_;
+  const Bands& bands_;
+  std::size_t groups_;
+  FileRows rows_;
+  std::int32_t y_ = 0;
+  const u8* above_ = nullptr;
+};
+
 // One thread's memory, for one band after the other.
 class BandEncoder {
  public:
   BandEncoder(const CodecTable& table, const ImageView& image, const Bands& bands)
-      : table_(table), bands_(bands), rows_(image, bands.row - 1), deflater_(table, bands.bytes(0)) {}
+      : bands_(bands), rows_(table, image, bands, kSampledGroups), deflater_(table, bands.bytes(0)) {}
 
   // The deflated rows at `to`, with the head of zlib's stream before the first. Gives their end.
   u8* encode(std::int32_t band, u8* to) {
@@ -111,14 +141,9 @@ class BandEncoder {
     deflater_.begin_band(to);
     const std::int32_t end = bands_.end(band);
     std::size_t filled = 0;
-    const u8* above = rows_(bands_.first(band) - 1);
+    rows_.begin(bands_.first(band));
     for (std::int32_t y = bands_.first(band); y < end; ++y) {
-      const FilterRow row{rows_(y), above, bands_.row - 1, bands_.pixel};
-      u8* dst = deflater_.data() + filled;
-      const Filter filter = choose_filter(table_, row);
-      *dst = filter;
-      table_.filter(filter, row, dst + 1);
-      above = row.row;
+      rows_.next(deflater_.data() + filled);
       filled += bands_.row;
       deflater_.add(filled, y + 1 == end);
     }
@@ -127,9 +152,8 @@ class BandEncoder {
   std::uint32_t adler() const { return deflater_.adler(); }
 
  private:
-  const CodecTable& table_;
   const Bands& bands_;
-  FileRows rows_;
+  RowFilter rows_;
   BandDeflater deflater_;
 };
 
@@ -253,6 +277,15 @@ std::size_t png_encode(const CodecTable& table, const ImageView& image, const st
   ChunkWriter tail(table, data.end());
   tail.chunk("IEND", nullptr, 0);
   return static_cast<std::size_t>(tail.at() - file);
+}
+
+void png_filter(const CodecTable& table, const ImageView& image, int threads, std::uint8_t* rows) {
+  const Bands bands(image);
+  parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
+    RowFilter filter(table, image, bands, bands.row);
+    filter.begin(begin);
+    for (std::int32_t y = begin; y < end; ++y) filter.next(rows + bands.row * static_cast<std::size_t>(y));
+  });
 }
 
 }  // namespace rmbg::codecs

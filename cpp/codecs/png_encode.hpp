@@ -36,4 +36,8 @@ std::size_t png_bound(const ImageView& image, const std::vector<PngChunk>& chunk
 std::size_t png_encode(const CodecTable& table, const ImageView& image, const std::vector<PngChunk>& chunks,
                        int threads, std::uint8_t* file);
 
+// The filtered rows alone, each behind the byte of its filter: height x (1 + bytes of a row) at `rows`. Each
+// row's filter is chosen by all of its bytes, for encoders that take their time.
+void png_filter(const CodecTable& table, const ImageView& image, int threads, std::uint8_t* rows);
+
 }  // namespace rmbg::codecs

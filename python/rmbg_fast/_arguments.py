@@ -95,6 +95,14 @@ def whole_of(value: Any, name: str) -> int:
     return number
 
 
+def side_of(value: Any) -> int:
+    """The longest side that a picture may have."""
+    side = whole_of(value, "max_side")
+    if side < 1 or isinstance(value, bool):
+        raise OptionError(f"max_side must be a number of pixels, 1 or more, not {value!r}")
+    return side
+
+
 def dtype_name(value: Any) -> str:
     """The name of a dtype: "uint8", numpy.uint8 and numpy.dtype("uint8") are the same."""
     try:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from ._choices import Alpha
+from ._images.formats import Compress
 from ._images.reading import ImageInput, Truncated
 from .flow.admission import Priority
 from .models import ModelSpec
@@ -39,6 +40,9 @@ class CutOptions(TypedDict, total=False):
     on_empty: OnEmpty
     crop: Crop
     truncated: Truncated
+    max_side: int | None
+    format: str | None
+    compress: Compress
 
 
 class CallOptions(CutOptions, total=False):

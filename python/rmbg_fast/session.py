@@ -22,6 +22,7 @@ from ._buffers import Buffer, SupportsDLPack, given, out_of
 from ._choices import Alpha
 from ._images import backgrounds, reading, writing
 from ._images.arrays import Pixels, cropped
+from ._images.formats import Compress
 from ._images.sizes import pixels_of
 from ._kept import Kept
 from ._loading import CPU, Place, device_of, load, load_on_device
@@ -229,6 +230,9 @@ class Session:
         on_empty: OnEmpty = "warn",
         crop: Crop = None,
         truncated: reading.Truncated = "refuse",
+        max_side: int | None = None,
+        format: str | None = None,
+        compress: Compress = "fast",
         out: NDArray[Any] | Buffer | None = None,
         timeout: float | None = None,
         priority: Priority = "interactive",
@@ -252,13 +256,29 @@ class Session:
         subject it stays whole. `truncated="accept"` takes a file whose end is missing, with an `ImageWarning`; what is
         missing is grey. A background must be whole.
 
+        `max_side`: a picture with a longer side is scaled down to it first; the result has that size. Of a JPEG file
+        no more is decoded than that takes. For bytes in, `format` is what the result's are: "png", "webp", "avif",
+        "jxl", "tiff", "rgba" (four bytes a pixel), "npy", and over a background "jpeg" and "bmp"; and `compress` says
+        "fast" or "small", which takes several times as long.
+
         `timeout`: seconds until it must be done, waiting for its turn included; later it is stopped, and raises
         `DeadlineError`. `priority`: "bulk" lets all "interactive" calls go first. Raises `ImageError`, `OptionError`,
         `ModelOutputError`, `InferenceError`, `QueueFullError` and `SessionClosedError`.
         """
         with self._ready().admitted(image, timeout, priority):
             result, scene, _ = self._cut(
-                image, background, alpha, threshold, foreground, on_empty, crop, truncated, out
+                image,
+                background,
+                alpha,
+                threshold,
+                foreground,
+                on_empty,
+                crop,
+                truncated,
+                max_side,
+                format,
+                compress,
+                out,
             )
         self._tell(scene, on_empty)
         return result
@@ -273,10 +293,14 @@ class Session:
         on_empty: OnEmpty = "warn",
         crop: Crop = None,
         truncated: reading.Truncated = "refuse",
+        max_side: int | None = None,
+        format: str | None = None,
+        compress: Compress = "fast",
         out: NDArray[Any] | Buffer | None = None,
     ) -> tuple[Any, Scene, Timings]:
         """`remove`, when it is its turn."""
-        call = _Call(self, image, on_empty, truncated, crop)
+        output = writing.Output(format, compress, self._threads)
+        call = _Call(self, image, on_empty, truncated, crop, max_side, output)
         call.check_out(out)
         if out is not None and call.source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
@@ -317,6 +341,7 @@ class Session:
         on_empty: OnEmpty = "warn",
         crop: Crop = None,
         truncated: reading.Truncated = "refuse",
+        max_side: int | None = None,
         out: NDArray[Any] | Buffer | None = None,
         timeout: float | None = None,
         priority: Priority = "interactive",
@@ -328,7 +353,7 @@ class Session:
         `out` for an image of any kind. Raises as that does.
         """
         with self._ready().admitted(image, timeout, priority):
-            call = _Call(self, image, on_empty, truncated, crop)
+            call = _Call(self, image, on_empty, truncated, crop, max_side)
             call.check_out(out)
             plane, *seen = self._remover.mask(call.source.pixels, dtype_name(dtype), call.strict, out_of(out))
             _, scene, _ = call.end(None, *seen)
@@ -354,6 +379,9 @@ class Session:
         on_empty: OnEmpty = "warn",
         crop: Crop = None,
         truncated: reading.Truncated = "refuse",
+        max_side: int | None = None,
+        format: str | None = None,
+        compress: Compress = "fast",
         timeout: float | None = None,
         priority: Priority = "interactive",
     ) -> Result[Any]:
@@ -363,7 +391,8 @@ class Session:
         result's `scene` and `timings` are its own, whichever thread looks at them. Raises as `remove` does.
         """
         with self._ready().admitted(image, timeout, priority):
-            call = _Call(self, image, on_empty, truncated, crop)
+            output = writing.Output(format, compress, self._threads)
+            call = _Call(self, image, on_empty, truncated, crop, max_side, output)
             how = self._blending(call.source, background, alpha, threshold, foreground)
             pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict)
             cutout, scene, timings = call.end(pixels, *seen)
@@ -404,14 +433,24 @@ class _Call:
     """One picture on its way through a session: decoded at the beginning, encoded at the end, timed all along."""
 
     def __init__(
-        self, session: Session, image: reading.ImageInput, on_empty: OnEmpty, truncated: reading.Truncated, crop: Crop
+        self,
+        session: Session,
+        image: reading.ImageInput,
+        on_empty: OnEmpty,
+        truncated: reading.Truncated,
+        crop: Crop,
+        max_side: int | None = None,
+        output: writing.Output | None = None,
     ) -> None:
         self._last, self._graph = session._last, session._details["graph"]
         self._last.timings, self._last.scene = {}, None
         self.strict = _strict(on_empty)
         self._margin = _margin(crop)
         start = time.perf_counter()
-        self.source = reading.read(image, truncated=truncated)
+        self._output = output or writing.Output()
+        self.source = reading.read(image, truncated=truncated, max_side=max_side, threads=session._threads)
+        if self._output.format is not None and self.source.kind != "bytes":
+            raise OptionError("`format` is that of bytes, for an image that came as bytes; this one did not")
         self._decode = (time.perf_counter() - start) * 1e3
 
     def end(self, pixels: Pixels | None, stages: dict[str, float], seen: dict[str, Any]) -> tuple[Any, Scene, Timings]:

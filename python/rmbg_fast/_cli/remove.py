@@ -63,6 +63,13 @@ def add(commands: Any) -> None:
         help="a picture without a subject gives a transparent result; warn (default) adds a line, raise makes it fail",
     )  # fmt: skip
     parser.add_argument("--format", type=_format_name, metavar="FMT", help=f"{', '.join(formats.FORMATS)} (png)")
+    parser.add_argument(
+        "--compress", choices=("fast", "small"), default="fast",
+        help="small: smaller files of the same pixels, several times slower; default: fast",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-side", type=number(1), metavar="N", help="scale pictures with a longer side down to N pixels first"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="a line with the times of each image")
     parser.set_defaults(run=_remove)
 
@@ -106,11 +113,13 @@ def _process(task: _Task, session: Session, args: argparse.Namespace, reporter: 
     start = clock()
     try:
         image = io.BytesIO(streams.read_bytes()) if job.source is None else job.source
-        source = reading.read(image, deep=True, truncated="accept" if args.accept_truncated else "refuse")
+        cut: Literal["accept", "refuse"] = "accept" if args.accept_truncated else "refuse"
+        source = reading.read(image, deep=True, truncated=cut, max_side=args.max_side, threads=args.threads)
         decoded = clock()
         pixels = _result(source, session, args)
         computed = clock()
-        data = writing.encode(pixels, Metadata(dpi=source.metadata.dpi) if args.mask else source.metadata, task.format)
+        kept = Metadata(dpi=source.metadata.dpi) if args.mask else source.metadata
+        data = writing.encode(pixels, kept, task.format, writing.Output(None, args.compress, args.threads))
         encoded = clock()
         _write(job, data)
         written = clock()

@@ -96,15 +96,15 @@ def decode(data: bytes, *, accept_cut: bool = False) -> Picture:
         elif kind in _COLOUR:
             colour[kind] = bytes(body)
         elif bytes(body[:24]).startswith(_ORIENTATION.get(kind, ())) and len(body) <= _MAX_ORIENTATION_BYTES:
-            about.append(_chunk(kind, body))
+            about.append(chunk(kind, body))
         ended = ended or kind == b"IEND"
     samples, missing = _samples(b"".join(parts), head, accept_cut and not ended)
     pixels = _shaped(samples, head, palette, transparent)
     if missing is not None:
         top = np.iinfo(pixels.dtype).max
         pixels[missing] = (np.array([128, 128, 128, 255]) * (top // 255))[: 1 if pixels.ndim == 2 else pixels.shape[2]]
-    one_pixel = _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, _GREY, 0, 0, 0))
-    rest = _chunk(b"IDAT", zlib.compress(bytes(2))) + _chunk(b"IEND", b"")
+    one_pixel = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, _GREY, 0, 0, 0))
+    rest = chunk(b"IDAT", zlib.compress(bytes(2))) + chunk(b"IEND", b"")
     whole_about = b"".join((SIGNATURE, one_pixel, *about, rest)) if about else b""
     return Picture(pixels, icc, colour, whole_about, missing is not None)
 
@@ -128,7 +128,7 @@ def _chunks(data: bytes, accept_cut: bool) -> Iterator[tuple[bytes, memoryview]]
         yield b"IDAT", view[start + 8 :]
 
 
-def _chunk(kind: bytes, body: bytes | memoryview) -> bytes:
+def chunk(kind: bytes, body: bytes | memoryview) -> bytes:
     return b"".join([struct.pack(">I4s", len(body), kind), body, struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))])
 
 

@@ -12,7 +12,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import IO, Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -20,10 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from .. import _core
+from .._arguments import side_of
 from .._buffers import SupportsDLPack, array_of
-from .._runtime import threads
+from .._runtime import threads as thread_count
 from ..errors import ImageError, ImageTooLargeError, ImageWarning, OptionError
-from . import arrays, modes, pillow_memory, png, profiles, tiff
+from . import arrays, fitting, modes, pillow_memory, png, profiles, tiff, turbo
 from . import metadata as metadata_of
 from .arrays import Pixels
 from .depth import to_8_bit
@@ -40,6 +42,8 @@ _ORIENTATION = 0x0112
 _UPSIDE_DOWN = (3, 4, 7, 8)
 _LEFT_TO_RIGHT = (2, 3, 6, 7)
 _ON_ITS_SIDE = (5, 6, 7, 8)
+_DRAFT = 3  # halves of the wanted width and height that are decoded at least
+_JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,14 @@ class Source:
         return self.metadata.icc
 
 
-def read(image: ImageInput, *, deep: bool | None = None, truncated: Truncated = "refuse") -> Source:
+def read(
+    image: ImageInput,
+    *,
+    deep: bool | None = None,
+    truncated: Truncated = "refuse",
+    max_side: int | None = None,
+    threads: int | None = None,
+) -> Source:
     """Turn a path, image bytes, a binary file object, a PIL image or an array (NumPy, DLPack) into pixels.
 
     Bytes and other memory of one dimension are those of a file, memory with a shape is pixels, as in `rmbg_fast.ops`.
@@ -69,34 +80,56 @@ def read(image: ImageInput, *, deep: bool | None = None, truncated: Truncated = 
     bytes back, but not those of paths and file objects, as the PIL image that these give holds no more than 8. Colours
     of 16 bits in other formats (TIFF) are cut down to 8: Pillow decodes no more; give an array to keep them.
     `truncated="accept"` takes a file whose end is missing, with a warning (`ImageWarning`): what is missing is grey.
-    Raises ImageError, or ImageTooLargeError beyond Pillow's guard against decompression bombs.
+    `max_side`: a picture with a longer side is scaled down to it (`fitting`); a JPEG file is decoded at 1/2, 1/4 or 1/8
+    for that, where this leaves half as many pixels again each way. `threads`: how many may work on it; None: as many as
+    there are by default. Raises OptionError, ImageError, or ImageTooLargeError beyond Pillow's guard against
+    decompression bombs.
     """
     if truncated not in ("refuse", "accept"):
         raise OptionError(f"truncated must be 'refuse' or 'accept', not {truncated!r}")
-    accept = truncated == "accept"
+    limit = None if max_side is None else side_of(max_side)
+    how = _How(deep, truncated == "accept", limit, thread_count.chosen(threads))
     if hasattr(image, "__dlpack__") or hasattr(image, "__cuda_array_interface__"):
-        return Source(arrays.check(array_of(image, "the array")), "array")
+        return _from_array(arrays.check(array_of(image, "the array")), how)
     if isinstance(image, Image.Image):
-        return _from_pil(image, "pil", "the PIL image")
+        return _from_pil(image, "pil", "the PIL image", how)
     if isinstance(image, (str, os.PathLike)):
         name = os.fsdecode(image)
         with _open(name) as file:
-            return _from_file(file, "path", name, bool(deep), accept)
+            return _from_file(file, "path", name, how)
     if isinstance(image, io.TextIOBase):
         raise ImageError("the file object is in text mode: open it in binary mode, 'rb'")
     if callable(getattr(image, "read", None)):
         file = cast("IO[bytes]", image)
         _check_file_object(file)
-        return _from_file(file, "path", "the file object", bool(deep), accept)
+        return _from_file(file, "path", "the file object", how)
     view = _view(image)
     if view is not None and view.ndim > 1:
-        return Source(arrays.check(array_of(view, "the memory")), "array")
+        return _from_array(arrays.check(array_of(view, "the memory")), how)
     if view is not None:
-        return _from_file(io.BytesIO(view), "bytes", "the image bytes", deep is not False, accept)
+        return _from_file(io.BytesIO(view), "bytes", "the image bytes", how)
     raise ImageError(
         f"{type(image).__module__}.{type(image).__qualname__} is no image: give a path, image bytes, "
         "a binary file object, a PIL image or an array (NumPy, torch, DLPack) of uint8 or uint16"
     )
+
+
+@dataclass(frozen=True)
+class _How:
+    """The options of `read`."""
+
+    deep: bool | None
+    accept_cut: bool
+    max_side: int | None
+    threads: int
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height that a picture shall have."""
+        return (width, height) if self.max_side is None else fitting.fitted_size(width, height, self.max_side)
+
+
+def _from_array(pixels: Pixels, how: _How) -> Source:
+    return Source(fitting.resized(pixels, how.size(pixels.shape[1], pixels.shape[0]), how.threads), "array")
 
 
 def _view(image: Any) -> memoryview | None:
@@ -147,7 +180,7 @@ def _decoding(name: str) -> Iterator[None]:
         raise ImageError(f"{name}: cannot be decoded, the file is damaged or cut short: {exc}") from exc
 
 
-def _from_file(file: IO[bytes], kind: Kind, name: str, deep: bool, accept: bool) -> Source:
+def _from_file(file: IO[bytes], kind: Kind, name: str, how: _How) -> Source:
     with _decoding(name):
         if not (hasattr(file, "seekable") and file.seekable()):
             file = io.BytesIO(file.read())
@@ -155,12 +188,13 @@ def _from_file(file: IO[bytes], kind: Kind, name: str, deep: bool, accept: bool)
         head = file.read(len(png.SIGNATURE))
         file.seek(0)
         if head == png.SIGNATURE:
-            return _from_png(file.read(), kind, name, deep, accept)
-        if not accept:
-            return _from_pil(_open_file(file, name), kind, name)
+            return _from_png(file.read(), kind, name, how)
+        if not how.accept_cut:
+            return _from_pil(_open_file(file, name), kind, name, how)
         data = file.read()
+    whole = replace(how, accept_cut=False)
     try:
-        return _from_file(io.BytesIO(data), kind, name, deep, False)
+        return _from_file(io.BytesIO(data), kind, name, whole)
     except ImageTooLargeError:
         raise
     except ImageError as refusal:
@@ -168,7 +202,7 @@ def _from_file(file: IO[bytes], kind: Kind, name: str, deep: bool, accept: bool)
             longer = _lengthened(data)
         except Exception:  # it has no beginning either
             raise refusal from None
-        source = _from_file(io.BytesIO(longer), kind, name, deep, False)
+        source = _from_file(io.BytesIO(longer), kind, name, whole)
     _warn_of_grey(name)
     return source
 
@@ -196,13 +230,14 @@ def _warn_of_grey(name: str) -> None:
     warnings.warn(f"{name}: the file is cut short: what is missing is grey", ImageWarning, stacklevel=4)
 
 
-def _from_png(data: bytes, kind: Kind, name: str, deep: bool, accept: bool) -> Source:
+def _from_png(data: bytes, kind: Kind, name: str, how: _How) -> Source:
     head = png.header(data[: png.HEADER_BYTES])
     if not (head.width and head.height):
         raise ImageError(f"{name}: is empty: {head.width} x {head.height} pixels")
     _check_size(head.width, head.height)
-    picture = png.decode(data, accept_cut=accept)
+    picture = png.decode(data, accept_cut=how.accept_cut)
     pixels, icc = picture.pixels, picture.icc
+    deep = kind == "bytes" if how.deep is None else how.deep
     if pixels.dtype == np.uint16 and not deep:
         pixels = to_8_bit(pixels)
     kept = metadata_of.of_png(picture.colour, icc)
@@ -212,7 +247,7 @@ def _from_png(data: bytes, kind: Kind, name: str, deep: bool, accept: bool) -> S
             pixels = np.asarray(modes.grey_to_srgb(Image.fromarray(pixels), cast(bytes, icc)))
     if picture.cut:
         _warn_of_grey(name)
-    return _upright(pixels, _png_orientation(picture.about), kind, kept)
+    return _upright(pixels, _png_orientation(picture.about), kind, kept, how, how.size(head.width, head.height))
 
 
 def _png_orientation(about: bytes) -> int:
@@ -239,6 +274,15 @@ def _open_unidentified(file: IO[bytes], name: str, cause: Exception) -> Image.Im
     head = file.read(12)
     if not head:
         raise ImageError(f"{name}: is empty, 0 bytes") from cause
+    if head.startswith(_JPEG_XL):
+        try:
+            import_module("pillow_jxl")  # registers itself with Pillow
+        except ImportError as exc:
+            raise ImageError(
+                f"{name}: is JPEG XL, which needs one more package: pip install pillow-jxl-plugin"
+            ) from exc
+        file.seek(0)
+        return Image.open(file)
     if head[4:8] != b"ftyp":
         raise ImageError(f"{name}: is no image, or of a format that Pillow cannot read") from cause
     if head[8:12] in (b"avif", b"avis"):
@@ -255,20 +299,22 @@ def _open_unidentified(file: IO[bytes], name: str, cause: Exception) -> Image.Im
     return opened
 
 
-def _from_pil(image: Image.Image, kind: Kind, name: str) -> Source:
+def _from_pil(image: Image.Image, kind: Kind, name: str, how: _How) -> Source:
     if 0 in image.size:
         raise ImageError(f"{name}: is empty: {image.width} x {image.height} pixels")
     with _decoding(name):
         unread = _unread_png(image)
         if unread is not None:
-            return _from_png(unread, kind, name, False, False)
+            return _from_png(unread, kind, name, replace(how, deep=False, accept_cut=False))
+        size = how.size(*image.size)
         planar = tiff.decode(image)
         if planar is not None:
             pixels = planar if planar.dtype == np.uint8 else to_8_bit(planar)
-            return _upright(pixels, _orientation(image), kind, metadata_of.of_pillow(image.info))
+            return _upright(pixels, _orientation(image), kind, metadata_of.of_pillow(image.info), how, size)
         on_its_side = image.format == "TIFF" and _orientation(image) in _ON_ITS_SIDE
-        decoded = pillow_memory.decoded(image) if kind != "pil" else None
-        image.load()  # before the orientation is asked for: TIFF is turned, and its tag dropped, while loading
+        decoded = None if kind == "pil" else _jpeg(image, size)
+        if decoded is None:
+            image.load()  # before the orientation is asked for: TIFF is turned, and its tag dropped, while loading
         icc = image.info.get("icc_profile")
         straight = modes.to_straight(image, icc, name)
         kept = metadata_of.of_pillow(image.info)
@@ -276,8 +322,18 @@ def _from_pil(image: Image.Image, kind: Kind, name: str) -> Source:
             kept = Metadata(dpi=kept.dpi)
         kept = kept.turned() if on_its_side else kept
         if decoded is None or straight is not image:
-            decoded = pillow_memory.pixels_of(straight, threads.chosen(None))
-        return _upright(decoded, _orientation(image), kind, kept)
+            decoded = pillow_memory.pixels_of(straight, how.threads)
+        if on_its_side:
+            size = how.size(*straight.size)
+        return _upright(decoded, _orientation(image), kind, kept, how, size)
+
+
+def _jpeg(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8] | None:
+    """The pixels of a JPEG file of ours that is not loaded yet, larger than this width and height; None: of others."""
+    if image.format in ("JPEG", "MPO") and size != image.size:
+        image.draft(None, (_DRAFT * size[0] // 2, _DRAFT * size[1] // 2))
+    decoded = turbo.decoded(image)
+    return pillow_memory.decoded(image) if decoded is None else decoded
 
 
 def _unread_png(image: Image.Image) -> bytes | None:
@@ -294,9 +350,10 @@ def _unread_png(image: Image.Image) -> bytes | None:
     return data if data.startswith(png.SIGNATURE) else None
 
 
-def _upright(pixels: Pixels, orientation: int, kind: Kind, kept: Metadata) -> Source:
+def _upright(pixels: Pixels, orientation: int, kind: Kind, kept: Metadata, how: _How, size: tuple[int, int]) -> Source:
+    """`size`: the width and height it shall have, before it is turned."""
     kept = kept.turned() if orientation in _ON_ITS_SIDE else kept
-    return Source(turned(pixels, orientation, threads.chosen(None)), kind, kept)
+    return Source(turned(fitting.resized(pixels, size, how.threads), orientation, how.threads), kind, kept)
 
 
 def turned(pixels: Pixels, orientation: int, threads: int) -> Pixels:
