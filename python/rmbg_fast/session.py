@@ -463,7 +463,7 @@ class _Call:
             seen["empty"] += f"; the model is {self._graph}"
         scene = Scene(**seen)
         if pixels is not None:
-            result = writing.finish(self.source, self.trimmed(pixels, scene.box))
+            result = writing.finish(self.source, self.trimmed(pixels, scene.box), self._output)
             timings["encode"] = (time.perf_counter() - start) * 1e3
         self._last.scene, self._last.timings = scene, timings
         return result, scene, dict(timings)
