@@ -18,6 +18,8 @@ from rmbg_fast import ops, reference
 Row = dict[str, Any]
 SIZES = [(1080, 1920), (3000, 4000)]
 PLAIN = "RGB, uint8"
+A_PICTURE = object()
+"""In the place of a background: a picture as large as the one that is cut out."""
 
 
 class Variant(NamedTuple):
@@ -88,10 +90,12 @@ CUTOUTS = {
     PLAIN: Variant(),
     "premultiplied": Variant(options={"mode": "premultiplied"}),
     "over a colour": Variant(options={"background": (10, 200, 90)}),
+    "over a picture": Variant(options={"background": A_PICTURE}),
     "binary": Variant(options={"threshold": 128}),
     **SAMPLES,
     "premultiplied, uint16": Variant(wide, {"mode": "premultiplied"}),
     "over a colour, uint16": Variant(wide, {"background": (10, 200, 90)}),
+    "over a picture, uint16": Variant(wide, {"background": A_PICTURE}),
     **LAYOUTS,
 }
 MASKS = {
@@ -122,6 +126,8 @@ def preprocess(module: Any, image: Array, options: dict[str, Any]) -> Call:
 
 
 def cutout(module: Any, image: Array, options: dict[str, Any]) -> Call:
+    if options.get("background") is A_PICTURE:
+        options = {**options, "background": image[::-1].copy()}
     return partial(module.cutout, image, kernel_cases.subject(), **options)
 
 
@@ -178,7 +184,8 @@ def measured(family: Family, plain: Array, rounds: int) -> list[Row]:
         image = variant.change(plain)
         out = family.of(ops, image, variant.options)()
         calls[name] = family.of(ops, image, {**variant.options, "out": out})
-        moved[name] = family.read(image) + out.nbytes
+        behind = image.nbytes if variant.options.get("background") is A_PICTURE else 0
+        moved[name] = family.read(image) + behind + out.nbytes
     ms = medians(calls, rounds)
     base = next(iter(family.variants))
     return [
