@@ -206,6 +206,16 @@ u32 crc32(u32 before, const u8* data, std::size_t bytes) {
 
 }  // namespace
 
-const CodecTable reference_table = {"reference", filter, costs, runs, matches, repeats, write, adler32, crc32};
+constinit const CodecTable reference_table = {
+    .name = "reference",
+    .filter = filter,
+    .costs = costs,
+    .runs = runs,
+    .matches = matches,
+    .repeats = repeats,
+    .write = write,
+    .adler32 = adler32,
+    .crc32 = crc32,
+};
 
 }  // namespace rmbg::codecs

@@ -19,7 +19,7 @@ constexpr int kInputs = 2;
 constexpr Cut kShallow{2, 8, 4, 2, true};  // where there are few inputs, all are held at once
 constexpr int kJobsPerThread = 3;          // so that the last ones end together
 
-double tile_count(const Convolution& job, int side) {
+double tile_count(const Workload& job, int side) {
   const auto along = [&](int size) {
     double count = 0;
     for (int phase = 0; phase < std::min(job.dilation, size); ++phase) {
@@ -42,7 +42,7 @@ std::size_t scratch_floats(const Cut& cut, Winograd variant) {
   return static_cast<std::size_t>(weights + tiles) * static_cast<std::size_t>(kProducts[variant]);
 }
 
-Choice cheapest(const Convolution& job) {
+Choice cheapest(const Workload& job) {
   const double tiles[] = {tile_count(job, kTileSide[F4]), tile_count(job, kTileSide[F6])};
   const Winograd variant = tiles[F6] * kProducts[F6] < kGain * tiles[F4] * kProducts[F4] ? F6 : F4;
   const double pairs = double{kBlock} * job.input_blocks * job.output_blocks;
@@ -52,7 +52,7 @@ Choice cheapest(const Convolution& job) {
   return {winograd < direct, variant};
 }
 
-Cut cut_for(const Convolution& job, Winograd variant, const Machine& machine) {
+Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
   const double tiles = tile_count(job, kTileSide[variant]);
   Cut cut{};
   cut.shared = tiles > kFewTiles;

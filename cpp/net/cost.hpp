@@ -5,7 +5,7 @@
 
 namespace rmbg::net {
 
-struct Convolution {
+struct Workload {
   int images, height, width;  // of the output
   int input_blocks, output_blocks;
   int dilation;
@@ -18,10 +18,10 @@ struct Choice {
 };
 
 // Depends on the convolution alone: the same on every machine, and so are the results.
-Choice cheapest(const Convolution& job);
+Choice cheapest(const Workload& job);
 
 // Depends on the machine too. Measured on IS-Net, layer by layer (docs/convolution.md).
-Cut cut_for(const Convolution& job, Winograd variant, const Machine& machine);
+Cut cut_for(const Workload& job, Winograd variant, const Machine& machine);
 
 // Floats that a worker needs for a job: transformed weights (unless shared), inputs and products.
 std::size_t scratch_floats(const Cut& cut, Winograd variant);

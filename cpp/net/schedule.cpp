@@ -127,7 +127,7 @@ class Scheduler {
     const Window& w = step.window;
     const Shape in = at(step.inputs[0]).shape;
     const Shape out = at(step.output).shape;
-    Convolution job{};
+    Workload job{};
     bool blocked = true;
     for (const int input : step.inputs) {
       job.input_blocks += blocks_of(value(input).channels);
@@ -175,7 +175,7 @@ class Scheduler {
     return count;
   }
 
-  static std::vector<Tile> tiles(const Convolution& job, int side) {
+  static std::vector<Tile> tiles(const Workload& job, int side) {
     std::vector<Tile> all;
     const int step = side * job.dilation;
     for (int image = 0; image < job.images; ++image) {

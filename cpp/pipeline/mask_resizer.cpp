@@ -185,11 +185,11 @@ std::size_t MaskResizer::scratch_bytes() const {
 }
 
 void MaskResizer::rows(std::int32_t begin, std::int32_t end, void* dst, std::ptrdiff_t stride, void* scratch) const {
-  window(0, job_.width, begin, end, dst, stride, scratch);
+  part(0, job_.width, begin, end, dst, stride, scratch);
 }
 
-void MaskResizer::window(std::int32_t left, std::int32_t right, std::int32_t begin, std::int32_t end, void* dst,
-                         std::ptrdiff_t stride, void* scratch) const {
+void MaskResizer::part(std::int32_t left, std::int32_t right, std::int32_t begin, std::int32_t end, void* dst,
+                       std::ptrdiff_t stride, void* scratch) const {
   if (!fuses()) {
     kernels::ResizeLevels job = level_job_;
     job.columns = from(job.columns, left);

@@ -43,8 +43,8 @@ class MaskResizer {
   // Rows [begin, end) of the result; the first of them goes to dst. Many threads may call it at once.
   void rows(std::int32_t begin, std::int32_t end, void* dst, std::ptrdiff_t stride, void* scratch) const;
   // Columns [left, right) of them.
-  void window(std::int32_t left, std::int32_t right, std::int32_t begin, std::int32_t end, void* dst,
-              std::ptrdiff_t stride, void* scratch) const;
+  void part(std::int32_t left, std::int32_t right, std::int32_t begin, std::int32_t end, void* dst,
+            std::ptrdiff_t stride, void* scratch) const;
   // The same rows, blended with the first rows of `mix`: many threads may call it at once. Only where `fuses`.
   void cut(const kernels::Blend& mix, std::int32_t begin, std::int32_t end, void* scratch) const;
   // Whether mask and blend can be done in one, without an alpha between them: not by way of 8-bit levels.

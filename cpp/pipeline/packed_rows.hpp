@@ -1,5 +1,5 @@
 // Pictures whose samples are not what the kernels read (16-bit ones where 8-bit are wanted, every second pixel,
-// channels in reverse): brought together by windows of rows, so small that they stay in a cache, or large enough that
+// channels in reverse): brought together by strips of rows, so small that they stay in a cache, or large enough that
 // kernels lose little by beginning anew at each.
 #pragma once
 
@@ -46,7 +46,7 @@ void with_packed_rows(const ImageView& image, Sample sample, std::int32_t begin,
   for (std::int32_t y = begin, next = begin; y < end; y = next) {
     const std::int32_t from = first(y);
     std::int32_t upto = from;
-    // Rows that two windows share are packed, and maybe filtered, twice.
+    // Rows that two strips share are packed, and maybe filtered, twice.
     const std::int32_t least = from + 4 * count(y);
     const auto fits = [&](std::int32_t last) {
       return last <= least || (last - from) * rows.row_bytes() <= PackedRows::kWindowBytes;

@@ -37,7 +37,7 @@ void run_bands(const ImageView& image, const Job& job, std::int32_t height, Coun
   parallel_rows(threads, height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(kernels::scratch_bytes(job));
     const auto first = [&](std::int32_t y) { return job.rows.first[y]; };
-    std::vector<std::int32_t> rows(static_cast<std::size_t>(height));  // as they are counted in a window
+    std::vector<std::int32_t> rows(static_cast<std::size_t>(height));  // as they are counted in a strip
     with_packed_rows(image, Sample::u8, begin, end, first, count,
                      [&](const ImageView& view, std::int32_t top, std::int32_t from, std::int32_t upto) {
                        Job part = reading(job, view);

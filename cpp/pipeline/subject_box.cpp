@@ -56,7 +56,7 @@ class Looker {
     const kernels::MaskType type = alpha_.type();
     const std::ptrdiff_t size = type == kernels::MaskType::u8 ? 1 : type == kernels::MaskType::u16 ? 2 : 4;
     rows_.reserve(static_cast<std::size_t>(width * size) * static_cast<std::size_t>(height));
-    alpha_.window(left, right, top, bottom, rows_.data(), width * size, scratch_.data());
+    alpha_.part(left, right, top, bottom, rows_.data(), width * size, scratch_.data());
     return look(Plane{rows_.data(), width, height, width * size, type});
   }
 

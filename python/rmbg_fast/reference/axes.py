@@ -76,7 +76,7 @@ def corners(before: int, after: int) -> tuple[Ints, Doubles]:
     return n // steps, (n % steps) / float(steps)
 
 
-def window(before: int, after: int, kind: Filter) -> Taps:
+def filter_taps(before: int, after: int, kind: Filter) -> Taps:
     """The samples under the filter, which is widened when it shrinks, as Pillow's `Resample.c` takes them."""
     scale = before / after
     widen = max(scale, 1.0)
@@ -106,7 +106,7 @@ def resize_levels(picture: NDArray[Any], size: tuple[int, int], kind: Filter) ->
 
 
 def _levels(rows: NDArray[Any], after: int, kind: Filter) -> NDArray[np.uint8]:
-    taps = window(rows.shape[0], after, kind)
+    taps = filter_taps(rows.shape[0], after, kind)
     scaled = taps.weights * (1 << 22)
     weights = np.trunc(np.where(scaled < 0, scaled - 0.5, scaled + 0.5)).astype(np.int64)
     result = np.empty((after, *rows.shape[1:]), np.uint8)

@@ -24,11 +24,11 @@ from .axes import (
     Ints,
     Taps,
     corners,
+    filter_taps,
     in_q14,
     pair,
     pair_rest,
     resize_levels,
-    window,
 )
 from .checks import (
     check_alpha,
@@ -289,8 +289,8 @@ def _preprocess_bilinear(
 
 
 def _preprocess_triangle(picture: Image, height: int, width: int, rounding: str, scale: Floats, bias: Floats) -> Floats:
-    columns = window(picture.shape[1], width, TRIANGLE)
-    rows = window(picture.shape[0], height, TRIANGLE)
+    columns = filter_taps(picture.shape[1], width, TRIANGLE)
+    rows = filter_taps(picture.shape[0], height, TRIANGLE)
     few = columns.length.max() <= 6 or 2 * picture.shape[0] <= height
     if few and rows.length.max() <= 8:  # cpp/kernels/kernels.hpp, triangle_columns_first
         total = _filtered(rows, (_filtered(columns, picture.swapaxes(0, 1)).swapaxes(0, 1) + 64) >> 7)
@@ -325,7 +325,7 @@ def _resize_columns(values: Floats, width: int, resample: str) -> Floats:
         a = values[:, first]
         b = values[:, np.minimum(first + 1, before - 1)]
         return np.asarray(a + (b - a) * weight.astype(np.float32), np.float32)
-    taps = window(before, width, FILTERS.get(resample, BICUBIC))
+    taps = filter_taps(before, width, FILTERS.get(resample, BICUBIC))
     weights = taps.weights.astype(np.float32)
     result = weights[:, 0] * values[:, taps.samples[:, 0]]
     for t in range(1, weights.shape[1]):
