@@ -120,7 +120,8 @@ inline std::uint32_t crc_register(std::uint32_t crc, const std::uint8_t* data, s
 constexpr long long crc_power(int n) {
   std::uint32_t power = 0x80000000;  // x^0
   for (int i = 0; i < n; ++i) power = power >> 1 ^ (power & 1 ? kCrcPolynomial : 0);
-  return static_cast<long long>(std::uint64_t{power} << 1);
+  const std::uint64_t up = std::uint64_t{power} << 1;
+  return static_cast<long long>(up);
 }
 
 // 16 bytes moved `Bits` bits further along the message, plus what stands there.

@@ -250,7 +250,7 @@ class ImageData {
 std::size_t png_bound(const ImageView& image, const std::vector<PngChunk>& chunks) {
   const Bands bands(image);
   const double roughly = static_cast<double>(bands.row + 64) * image.height;
-  if (roughly > static_cast<double>(std::numeric_limits<std::ptrdiff_t>::max() / 2)) {
+  if (roughly > 0.5 * static_cast<double>(std::numeric_limits<std::ptrdiff_t>::max())) {
     throw Error(ErrorKind::image_too_large, "the picture is too large for memory");
   }
   std::size_t bytes = sizeof kSignature + 2 * kFrame + kHeaderBytes;
