@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .axes import BICUBIC, resize_levels, window
+from .axes import BICUBIC, filter_taps, resize_levels
 
 
 def fitted_size(width: int, height: int, max_side: int) -> tuple[int, int]:
@@ -60,5 +60,5 @@ def _resized_16(picture: NDArray[np.float64], wide: int, high: int) -> NDArray[n
 
 
 def _along(rows: NDArray[np.float64], after: int) -> NDArray[np.float64]:
-    taps = window(rows.shape[0], after, BICUBIC)
+    taps = filter_taps(rows.shape[0], after, BICUBIC)
     return np.stack([np.tensordot(taps.weights[d], rows[taps.samples[d]], axes=1) for d in range(after)])
