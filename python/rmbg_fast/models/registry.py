@@ -81,7 +81,7 @@ def ensure(spec: ModelSpec, progress: Progress | None = None) -> Path:
         if folders.offline():
             raise ModelDownloadError(
                 f"{spec.name} is not on this machine and RMBG_FAST_OFFLINE forbids to download it; put "
-                f"{' or '.join(file.filename for file in spec.files)} into {folder()}; {WAY_ON}"
+                f"{' or '.join(file.filename for file in spec.files)} into {folder()}. {WAY_ON}"
             )
     _notice(spec)
     if found is None:
@@ -114,7 +114,7 @@ def renew(spec: ModelSpec, damaged: Path, progress: Progress | None = None) -> P
     """Fetch the model's file in place of one that is not what its row says, and warn. Raises as `pull` does."""
     if folders.offline():
         raise ModelDownloadError(
-            f"{damaged}: is damaged, and RMBG_FAST_OFFLINE forbids to download {spec.name} anew; {WAY_ON}"
+            f"{damaged}: is damaged, and RMBG_FAST_OFFLINE forbids to download {spec.name} anew. {WAY_ON}"
         )
     from . import download
 

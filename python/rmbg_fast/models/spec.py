@@ -19,9 +19,7 @@ from .suggest import meant
 
 EMBEDDED = "u2netp"
 """The model whose file is a part of the package."""
-WAY_ON = (
-    f'. The model {EMBEDDED} is a part of the package and needs no download: model="{EMBEDDED}", --model {EMBEDDED}'
-)
+WAY_ON = f'The model {EMBEDDED} is a part of the package and needs no download: model="{EMBEDDED}", --model {EMBEDDED}'
 """The end of the message where another cannot be had."""
 
 
