@@ -218,6 +218,11 @@ def test_the_command_does_all_three(session: Session, tmp_path: Path, monkeypatc
     assert run("--crop", "4", "--mask").shape == expected.shape[:2]
     assert run("--background", str(tmp_path / "b.png"))[0, 0].tolist() == [1, 200, 3]
     assert run("--background", "rgb(9, 8, 7)")[0, 0].tolist() == [9, 8, 7]
+    sea = (tmp_path / "b.png").read_bytes()
+    for source in ("-", str(tmp_path / "a.png")):
+        behind = ["--background", str(tmp_path / "b.png")]
+        assert main.main(["remove", source, "-o", str(tmp_path / "b.png"), *behind]) == 2
+    assert (tmp_path / "b.png").read_bytes() == sea
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(whole[: len(whole) * 3 // 4])
     assert main.main(["remove", str(tmp_path / "a.png"), "-o", str(tmp_path / "out.png")]) == 1

@@ -34,16 +34,21 @@ class Job:
         return "standard input" if self.source is None else str(self.source)
 
 
-def plan(inputs: Sequence[str], output: str | None, *, tag: str, suffix: str) -> tuple[list[Job], list[str]]:
+def plan(
+    inputs: Sequence[str], output: str | None, *, tag: str, suffix: str, background: str | None = None
+) -> tuple[list[Job], list[str]]:
     """Decide, before any work, where each result goes; gives the jobs and a line for each folder that cannot be read.
 
     `tag` ("cutout") names results without an `output`: `cat-cutout.png` beside `cat.jpg`, `photos-cutout/` beside
-    `photos/`. Raises OptionError when two results would land on one file or a result on a source.
+    `photos/`. Raises OptionError when two results would land on one file, or a result on a source or on the file of the
+    background.
     """
     _check_names([*inputs, *([] if output is None else [output])])
     inputs = list(dict.fromkeys(inputs))
     if STREAM in (output, *inputs):
-        return [_stream_job(inputs, output, suffix)], []
+        job = _stream_job(inputs, output, suffix)
+        _protect_sources([job], background)
+        return [job], []
     folders = [Path(item) for item in inputs if Path(item).is_dir()]
     into = _folder(output, many=len(inputs) > 1 or bool(folders))
     outs = {os.path.realpath(into or _beside(folder, tag)) for folder in folders}
@@ -66,7 +71,7 @@ def plan(inputs: Sequence[str], output: str | None, *, tag: str, suffix: str) ->
         else:
             jobs.append(replace(_named(source, source.parent, f"-{tag}", suffix), makes_folder=False))
     jobs = _separate(jobs)
-    _protect_sources(jobs)
+    _protect_sources(jobs, background)
     return jobs, problems
 
 
@@ -218,14 +223,14 @@ def _told_apart(targets: Sequence[Path | None]) -> bool:
         return False
 
 
-def _protect_sources(jobs: Sequence[Job]) -> None:
-    sources = {identity: job for job in jobs if (identity := _identity(job.source)) is not None}
+def _protect_sources(jobs: Sequence[Job], background: str | None) -> None:
+    sources = {identity: f"the source {job.name}" for job in jobs if (identity := _identity(job.source)) is not None}
+    if background is not None and (identity := _identity(Path(background))) is not None:
+        sources.setdefault(identity, f"the background {background}")
     for job in jobs:
         hit = sources.get(_identity(job.target) or (-1, -1))
         if hit is not None:
-            raise OptionError(
-                f"{job.name}: its result {job.target} would overwrite the source {hit.name}: name another output"
-            )
+            raise OptionError(f"{job.name}: its result {job.target} would overwrite {hit}: name another output")
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:

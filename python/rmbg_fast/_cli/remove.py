@@ -78,7 +78,9 @@ def _remove(args: argparse.Namespace) -> int:
     if args.mask and (args.background is not None or args.alpha is not None or args.foreground != "keep"):
         raise OptionError("--mask writes the mask alone: it goes with none of --background, --alpha and --foreground")
     suffix = formats.output_format(args.format or "png").suffixes[0]
-    planned, problems = jobs.plan(args.inputs, args.output, tag="mask" if args.mask else "cutout", suffix=suffix)
+    tag = "mask" if args.mask else "cutout"
+    behind = None if args.background is None else args.background.file
+    planned, problems = jobs.plan(args.inputs, args.output, tag=tag, suffix=suffix, background=behind)
     tasks = [_Task(job, _format(args, job)) for job in planned]
     for problem in problems:
         say(problem)

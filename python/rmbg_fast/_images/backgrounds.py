@@ -24,6 +24,7 @@ class Ground:
     def __init__(self, value: Any) -> None:
         """`value`: a colour as `colours.parse_colour` takes it, or a picture as `reading.read` does; text that names no
         colour is a path. Raises OptionError and ImageError."""
+        self.file: str | None = None
         self._colour: Colour | None = None
         self._picture: Source | None = None
         self._last: tuple[Any, NDArray[Any]] | None = None
@@ -34,6 +35,8 @@ class Ground:
             self._picture = reading.read(value, deep=True)
         except ImageError as exc:
             raise type(exc)(f"the background: {exc}") from exc
+        if isinstance(value, (str, os.PathLike)):
+            self.file = os.fsdecode(value)
 
     def under(self, photo: Source) -> Colour | NDArray[Any]:
         """The colour, or the picture, (H, W, 3) of the photo's size and dtype; both in the photo's colours."""
