@@ -91,7 +91,7 @@ def stages(rows: list[Row], path: Path) -> Path:
 
 
 def label(row: Row) -> str:
-    return f"{row['who']}\n(PNG level {whole_calls.PNG_LEVELS[row['who']]})"
+    return f"{row['who']}\n({whole_calls.PNG[row['who']]} PNG)"
 
 
 def megapixels(row: Row) -> float:

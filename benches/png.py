@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=12)
     args = parser.parse_args()
     run = recording.Run("png", quick=args.quick)
-    for name, pixels in pictures(args.photos, args.megapixels).items():
+    for name, pixels in pictures(args.photos, 0.1 if args.quick else args.megapixels).items():
         run.show(name, measured(pixels, args.threads))
     run.save(args.save)
 
