@@ -85,7 +85,9 @@ def commands() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "command"), commands())
-def test_commands_parse(page: str, command: str) -> None:
+def test_commands_parse(page: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (4, 3)).save("sea.jpg")  # a background, which is read with the options
     words = [word for word in shlex.split(command) if not word.startswith(("<", ">"))]
     _parser().parse_args(words[1:])
 
