@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "bindings/gil.hpp"
 #include "core/error.hpp"
+#include "core/result_pool.hpp"
 
 namespace rmbg::bindings {
 namespace {
@@ -139,9 +142,28 @@ void set_behind(BlendOptions& options, const std::optional<py::array>& behind, c
   options.behind_stride = view.stride;
 }
 
+py::array new_array(const py::dtype& dtype, const std::vector<py::ssize_t>& shape) {
+  std::size_t bytes = static_cast<std::size_t>(dtype.itemsize());
+  for (const py::ssize_t side : shape) {
+    if (side < 0) throw Error(ErrorKind::option, "a shape has no negative sides");
+    if (side != 0 && bytes > static_cast<std::size_t>(PY_SSIZE_T_MAX) / static_cast<std::size_t>(side)) {
+      throw Error(ErrorKind::image_too_large, "the picture is too large for memory");
+    }
+    bytes *= static_cast<std::size_t>(side);
+  }
+  if (bytes < kPooledBytes) return py::array(dtype, shape);
+  auto owned = std::make_unique<PooledMemory>();
+  without_gil([&] { *owned = take_memory(bytes); });
+  const py::capsule owner(owned.get(), [](void* pointer) {
+    const std::unique_ptr<PooledMemory> memory(static_cast<PooledMemory*>(pointer));
+    give_memory(*memory);
+  });
+  return py::array(dtype, shape, {}, owned.release()->data, owner);
+}
+
 py::array output_array(const py::object& out, const py::dtype& dtype, const std::vector<py::ssize_t>& shape,
                        const py::array& input) {
-  if (out.is_none()) return py::array(dtype, shape);
+  if (out.is_none()) return new_array(dtype, shape);
   std::string wanted = "`out` must be a writable " + py::str(dtype).cast<std::string>() + " array of shape (";
   for (std::size_t i = 0; i < shape.size(); ++i) wanted += (i ? ", " : "") + std::to_string(shape[i]);
   wanted += ") with packed pixels";

@@ -41,6 +41,9 @@ PlaneInput alpha_input(const py::array& array);
 // overlap.
 void set_behind(BlendOptions& options, const std::optional<py::array>& behind, const ImageView& image);
 
+// A new array of any content. What is large comes from the pool of results and goes back there when the array dies.
+py::array new_array(const py::dtype& dtype, const std::vector<py::ssize_t>& shape);
+
 // The caller's `out`, or a new array where it is None. `out` must be writable, of exactly this dtype and shape, with
 // packed pixels and rows at any stride that do not overlap each other or `input`. Throws Error(option).
 py::array output_array(const py::object& out, const py::dtype& dtype, const std::vector<py::ssize_t>& shape,

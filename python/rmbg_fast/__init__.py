@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import convert, errors, models, ops, reference
     from ._core import __version__
+    from ._memory import trim
     from ._runtime.build_info import build_info
     from ._scene import Result, Scene
     from .errors import RmbgError
@@ -31,6 +32,7 @@ __all__ = [
     "ops",
     "reference",
     "remove",
+    "trim",
 ]
 
 # Imported when asked for: a program that only might cut out a photo starts as fast as without.
@@ -45,6 +47,7 @@ _HOMES = {
     "__version__": "_core",
     "build_info": "_runtime.build_info",
     "remove": "session",
+    "trim": "_memory",
 }
 _MODULES = {"convert", "errors", "models", "ops", "reference"}
 

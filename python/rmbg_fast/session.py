@@ -26,6 +26,7 @@ from ._images.formats import Compress
 from ._images.sizes import pixels_of
 from ._kept import Kept
 from ._loading import CPU, Place, device_of, load, load_on_device
+from ._memory import trim
 from ._options import Background, CallOptions, Crop, CutOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
@@ -147,9 +148,11 @@ class Session:
         return _made_again, (self._made_from,)
 
     def close(self) -> None:
-        """Give the model's memory back, once the calls under way have ended. Closing twice does no harm."""
+        """Give the model's memory back, once the calls under way have ended, and what is kept for the next results.
+        Closing twice does no harm."""
         self._open = None
         self._lanes.close()
+        trim()
 
     @property
     def _remover(self) -> _core.Remover:

@@ -43,7 +43,7 @@ def _view(image: Image.Image) -> Bytes | None:
 def _by_strips(image: Image.Image, threads: int) -> Bytes:
     width, height = image.size
     channels = _CHANNELS[image.mode]
-    pixels = np.empty((height, width) if channels == 1 else (height, width, channels), np.uint8)
+    pixels = _core.new_array("uint8", (height, width) if channels == 1 else (height, width, channels))
     rows = max(1, _STRIP_BYTES // (4 * width))
     for top in range(0, height, rows):
         end = min(height, top + rows)
@@ -68,7 +68,7 @@ def decoded(image: Image.Image) -> Bytes | None:
         return None
     width, height = image.size
     channels = 1 if image.mode == "L" else 4
-    memory = np.empty((height, width) if channels == 1 else (height, width, 4), np.uint8)
+    memory = _core.new_array("uint8", (height, width) if channels == 1 else (height, width, 4))
     own = cast(Any, image)
     try:
         # Pillow's own way to use a file's memory as an image's.

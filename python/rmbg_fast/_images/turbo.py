@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from .. import _core
+
 
 @cache
 def _library() -> Any:
@@ -34,7 +36,7 @@ def decoded(image: Image.Image) -> NDArray[np.uint8] | None:
         opened.fp.seek(0)
         data = opened.fp.read()
         width, height = image.size
-        pixels = np.empty((height, width) if image.mode == "L" else (height, width, 4), np.uint8)
+        pixels = _core.new_array("uint8", (height, width) if image.mode == "L" else (height, width, 4))
         # By default it takes fast ways that are up to 25 levels off.
         colours = "GRAY" if image.mode == "L" else "RGBA"
         found = library.decode_jpeg(data, colours, fastdct=False, fastupsample=False, buffer=pixels, strict=True)
