@@ -12,7 +12,7 @@ PACKAGE = Path(rmbg_fast.__file__).parent
 # From the bottom. A room may import those of its own floor and of the floors below.
 FLOORS = (
     {"errors", "_choices"},
-    {"_core", "_kept", "_storage", "_arguments", "_buffers", "_runtime", "_scene"},
+    {"_core", "_kept", "_storage", "_arguments", "_buffers", "_memory", "_runtime", "_scene"},
     {"ops", "models", "_images", "_graphs"},
     {"flow"},
     {"reference", "session", "_cache", "_loading", "_options", "convert"},
