@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,13 +21,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is prepared for tests does not stay in the user's cache folder; the models there are used."""
     models.folder().mkdir(parents=True, exist_ok=True)
     home = tmp_path_factory.mktemp("home")
-    with suppress(OSError):  # links need a right on Windows
-        (home / "models").symlink_to(models.folder(), target_is_directory=True)
-        with pytest.MonkeyPatch.context() as patch:
+    temporary = tmp_path_factory.mktemp("temporary")  # where they go if the cache folder cannot be written
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        patch.setenv("TMPDIR", str(temporary))
+        with suppress(OSError):  # links need a right on Windows
+            (home / "models").symlink_to(models.folder(), target_is_directory=True)
             patch.setenv("RMBG_FAST_HOME", str(home))
-            yield
-        return
-    yield
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -110,3 +110,12 @@ def test_row_that_knows_the_digest_needs_no_other(tmp_path: Path, home: Path, ha
     hashed.clear()
     assert prepare.prepare(source, output=0, network=True, digest=known) == ready
     assert hashed == []
+
+
+def test_temporary_folder_is_not_made_where_the_home_will_do(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    assert home in prepared(saved(tmp_path, resize_model())).parents
+    assert list((tmp_path / "tmp").iterdir()) == []

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,7 @@ def _made(source: Path, digest: str, request: Request) -> Path:
     """The prepared model in the first folder that takes it; the source where it is left as it is, or none does."""
     name = f"{_key(digest, request)}.onnx"
     refused = ""
-    for folder in folders.places(FOLDER, make=True) if request.network else folders.places(FOLDER)[:1]:
+    for folder in islice(folders.places(FOLDER, make=True), None if request.network else 1):
         target = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +133,7 @@ _warned: set[str] = set()
 def _warn_once(message: str) -> None:
     if message not in _warned:
         _warned.add(message)
-        warnings.warn(message, RuntimeWarning, stacklevel=5)
+        warnings.warn(message, RuntimeWarning, stacklevel=8)  # whoever made the session
 
 
 def _key(sha256: str, request: Request) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,9 @@ def _fits(noted: dict[str, Any], status: os.stat_result) -> bool:
     return noted["size"] == status.st_size and same_time(status.st_mtime_ns, noted["mtime_ns"])
 
 
-def _notes(path: str, *, make: bool = False) -> list[Path]:
+def _notes(path: str, *, make: bool = False) -> Iterator[Path]:
     name = f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.json"
-    return [folder / name for folder in folders.places(FOLDER, make=make)]
+    return (folder / name for folder in folders.places(FOLDER, make=make))
 
 
 def _noted(path: str) -> dict[str, Any] | None:

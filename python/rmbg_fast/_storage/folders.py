@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,17 +61,15 @@ def temporary(*, make: bool) -> Path:
     return folder
 
 
-def places(name: str, *, make: bool = False) -> list[Path]:
+def places(name: str, *, make: bool = False) -> Iterator[Path]:
     """The folders called `name` in the cache folder and in the temporary one, where there are such.
 
-    With `make` the temporary one is made; the folders themselves need not exist yet.
+    With `make` the temporary one is made, once it is asked for; the folders themselves need not exist yet.
     """
-    found = []
     with suppress(ModelError):  # a user without a home folder
-        found.append(home() / name)
+        yield home() / name
     with suppress(OSError):
-        found.append(temporary(make=make) / name)
-    return found
+        yield temporary(make=make) / name
 
 
 def offline() -> bool:
