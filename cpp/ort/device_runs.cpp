@@ -36,7 +36,7 @@ class DeviceRuns::Lease {
 
 DeviceRuns::DeviceRuns(OrtSession* session, const TensorInfo& input, const TensorInfo& output,
                        const cuda::Device& device, const char* memory, int at_once)
-    : session_(session), input_(input), output_(output), device_(device) {
+    : session_(session), input_(input), output_(output) {
   memory_.reset(get<OrtMemoryInfo*>(ErrorKind::inference, kRunFailed, api().CreateMemoryInfo, memory,
                                     OrtDeviceAllocator, device.id(), OrtMemTypeDefault));
   for (int i = 0; i < at_once; ++i) {

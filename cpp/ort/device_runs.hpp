@@ -52,7 +52,6 @@ class DeviceRuns {
   OrtSession* session_;
   const TensorInfo& input_;
   const TensorInfo& output_;
-  const cuda::Device& device_;
   MemoryInfoHandle memory_;
   std::mutex guard_;
   std::condition_variable freed_;
