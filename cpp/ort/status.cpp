@@ -71,8 +71,12 @@ std::string without_places(std::string message) {
 }
 
 bool tells_of_memory(std::string_view message) {
-  constexpr std::array kSigns{"Failed to allocate memory", "is smaller than requested bytes", "out of memory",
-                              "_STATUS_ALLOC_FAILED",      "bad_alloc",                       "bad allocation",
+  constexpr std::array kSigns{"Failed to allocate memory",
+                              "is smaller than requested bytes",
+                              "out of memory",
+                              "_STATUS_ALLOC_FAILED",
+                              "bad_alloc",
+                              "bad allocation",
                               "Cannot allocate memory"};
   return std::any_of(kSigns.begin(), kSigns.end(),
                      [&](const char* sign) { return message.find(sign) != std::string_view::npos; });
