@@ -6,6 +6,7 @@
 namespace rmbg::bindings {
 
 void bind_build(pybind11::module_& m);    // version, compiler, tiers
+void bind_device(pybind11::module_& m);   // pictures on a GPU
 void bind_memory(pybind11::module_& m);   // pixels of others, and of ours
 void bind_gate(pybind11::module_& m);     // who may work, and in what order
 void bind_ops(pybind11::module_& m);      // the kernels on arrays

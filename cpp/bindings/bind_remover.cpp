@@ -10,6 +10,7 @@
 #include "bindings/bind.hpp"
 #include "bindings/calls.hpp"
 #include "bindings/choices.hpp"
+#include "bindings/cutout_call.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/process.hpp"
 #include "core/error.hpp"
@@ -89,63 +90,24 @@ RemoverHolder make_remover(const std::string& path, const Recipe& recipe, const 
   return remover;
 }
 
-// What a call tells besides its pixels.
-py::tuple told(const Outcome& outcome) {
-  py::dict timings;
-  timings["preprocess"] = outcome.timings.preprocess;
-  timings["inference"] = outcome.timings.inference;
-  timings["postprocess"] = outcome.timings.postprocess;
-  py::dict scene;
-  scene["coverage"] = outcome.scene.coverage;
-  scene["range"] = py::make_tuple(outcome.scene.range.lo, outcome.scene.range.hi);
-  scene["empty"] = outcome.scene.problem;
-  const auto& box = outcome.scene.box;
-  scene["box"] = box ? py::object(py::make_tuple(box->left, box->top, box->right, box->bottom)) : py::none();
-  return py::make_tuple(timings, scene);
+Place in(const py::object& out) {
+  return [out](const py::dtype& dtype, const std::vector<py::ssize_t>& shape, const py::array& input) {
+    return output_array(out, dtype, shape, input);
+  };
 }
 
-using Behind = std::optional<py::array>;  // a picture behind the subject
-
-BlendOptions over(BlendOptions options, const Behind& behind, const ImageView& image) {
-  set_behind(options, behind, image);
-  return options;
-}
-
-// A cut-out to be: the picture, how it is blended, and the memory that it goes to.
-struct CutoutCall {
-  CutoutCall(const py::array& image, const std::string& alpha, const std::optional<std::array<int, 3>>& background,
-             const Behind& behind, std::optional<int> threshold, const std::string& foreground, const py::object& out)
-      : input(image_input(image)),
-        options(over(blend_options("alpha", alpha, background, threshold, input.view.sample), behind, input.view)),
-        estimate(estimates_foreground(foreground)),
-        result(output_array(
-            out, input.array.dtype(),
-            {input.view.height, input.view.width, py::ssize_t{options.mode == kernels::BlendMode::over ? 3 : 4}},
-            input.array)),
-        target(image_output(result)) {
-    if (behind && overlap(result, *behind)) throw Error(ErrorKind::option, "`out` overlaps the background in memory");
-  }
-
-  ImageInput input;
-  BlendOptions options;
-  bool estimate;
-  py::array result;
-  MutableImageView target;
-};
-
-py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha,
-                 const std::optional<std::array<int, 3>>& background, const Behind& behind,
-                 std::optional<int> threshold, const std::string& foreground, bool strict, const py::object& out) {
-  const CutoutCall cut(image, alpha, background, behind, threshold, foreground, out);
+py::tuple remove(Remover& remover, const py::array& image, const std::string& alpha, const Colour& background,
+                 const Behind& behind, std::optional<int> threshold, const std::string& foreground, bool strict,
+                 const py::object& out) {
+  const CutoutCall cut(image, alpha, background, behind, threshold, foreground, in(out));
   Outcome outcome;
   stoppable([&] { outcome = remover.remove(cut.input.view, cut.options, cut.estimate, strict, cut.target); });
   return py::make_tuple(cut.result) + told(outcome);
 }
 
-py::tuple predict(Remover& remover, const py::array& image, const std::string& alpha,
-                  const std::optional<std::array<int, 3>>& background, const Behind& behind,
-                  std::optional<int> threshold, const std::string& foreground, bool strict) {
-  const CutoutCall cut(image, alpha, background, behind, threshold, foreground, py::none());
+py::tuple predict(Remover& remover, const py::array& image, const std::string& alpha, const Colour& background,
+                  const Behind& behind, std::optional<int> threshold, const std::string& foreground, bool strict) {
+  const CutoutCall cut(image, alpha, background, behind, threshold, foreground, in(py::none()));
   const py::array mask =
       output_array(py::none(), cut.input.array.dtype(), {cut.input.view.height, cut.input.view.width}, cut.input.array);
   const Plane plane = plane_output(mask);

@@ -4,49 +4,21 @@
 #include <string>
 #include <vector>
 
+#include "bindings/dlpack_layout.hpp"
+
 namespace rmbg::bindings {
 namespace {
 
-// The layout that DLPack fixes: https://dmlc.github.io/dlpack/latest/c_api.html
-struct DeviceId {
-  std::int32_t type;
-  std::int32_t id;
-};
-struct Type {
-  std::uint8_t code;
-  std::uint8_t bits;
-  std::uint16_t lanes;
-};
-struct Tensor {
-  void* data;
-  DeviceId device;
-  std::int32_t ndim;
-  Type type;
-  std::int64_t* shape;
-  std::int64_t* strides;  // in samples; null: packed, the last axis fastest
-  std::uint64_t byte_offset;
-};
-struct Managed {  // "dltensor", before version 1
-  static constexpr const char* kName = "dltensor";
-  static constexpr const char* kTaken = "used_dltensor";
-  Tensor tensor;
-  void* context;
-  void (*deleter)(Managed*);
-};
-struct ManagedVersioned {
-  static constexpr const char* kName = "dltensor_versioned";
-  static constexpr const char* kTaken = "used_dltensor_versioned";
-  std::uint32_t major;
-  std::uint32_t minor;
-  void* context;
-  void (*deleter)(ManagedVersioned*);
-  std::uint64_t flags;
-  Tensor tensor;  // where the major version is 1
-};
-constexpr std::uint64_t kReadOnly = 1, kCopied = 2;
+using namespace dlpack;
 
-// The host's own memory, and host memory pinned for CUDA or ROCm. Unified memory (13) may be busy on the GPU.
-bool reachable(const DeviceId& device) { return device.type == 1 || device.type == 3 || device.type == 11; }
+// The host's own memory, and host memory pinned for CUDA or ROCm. Unified memory may be busy on the GPU.
+bool on_host(const DeviceId& device) {
+  return device.type == kCpu || device.type == kCudaHost || device.type == kRocmHost;
+}
+
+bool on_gpu(const DeviceId& device, int id) {
+  return (device.type == kCuda || device.type == kCudaManaged) && device.id == id;
+}
 
 py::dtype dtype_of(const Type& type) {
   constexpr const char* kKinds =
@@ -61,10 +33,6 @@ py::dtype dtype_of(const Type& type) {
 }
 
 py::array view_of(const Tensor& tensor, const py::object& owner) {
-  if (!reachable(tensor.device)) {
-    throw py::buffer_error("it is not in the CPU's memory (DLPack's device " + std::to_string(tensor.device.type) +
-                           "): copy it there first");
-  }
   const py::dtype dtype = dtype_of(tensor.type);
   std::vector<py::ssize_t> shape(tensor.shape, tensor.shape + tensor.ndim);
   std::vector<py::ssize_t> strides(shape.size());
@@ -92,23 +60,23 @@ py::capsule take(const py::object& capsule, T*& managed) {
   });
 }
 
-py::object export_of(const py::object& value) {
+py::object export_of(const py::object& value, const py::dict& stream) {
   const py::object method = value.attr("__dlpack__");
   try {
-    return method(py::arg("max_version") = py::make_tuple(1, 0), py::arg("copy") = false);
+    return method(py::arg("max_version") = py::make_tuple(1, 0), py::arg("copy") = false, **stream);
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_TypeError)) throw;
   }
-  return method();  // written before there were versions
+  return method(**stream);  // written before there were versions
 }
 
-}  // namespace
-
-py::array from_dlpack(const py::object& value) {
-  const py::object capsule = export_of(value);
+// `check` throws where the memory is not where it should be.
+template <typename Check>
+py::array array_of(const py::object& capsule, const Check& check) {
   if (PyCapsule_IsValid(capsule.ptr(), Managed::kName)) {
     Managed* managed = nullptr;
     const py::capsule owner = take(capsule, managed);
+    check(managed->tensor.device);
     return view_of(managed->tensor, owner);
   }
   if (!PyCapsule_IsValid(capsule.ptr(), ManagedVersioned::kName)) {
@@ -119,9 +87,32 @@ py::array from_dlpack(const py::object& value) {
   if (managed->major != 1)
     throw py::buffer_error("it speaks version " + std::to_string(managed->major) + " of DLPack, not 1");
   if ((managed->flags & kCopied) != 0) throw py::buffer_error("its `__dlpack__` gives a copy");
+  check(managed->tensor.device);
   py::array array = view_of(managed->tensor, owner);
   if ((managed->flags & kReadOnly) != 0) array.attr("flags").attr("writeable") = false;
   return array;
+}
+
+}  // namespace
+
+py::array from_dlpack(const py::object& value) {
+  return array_of(export_of(value, {}), [](const DeviceId& device) {
+    if (!on_host(device)) {
+      throw py::buffer_error("it is not in the CPU's memory (DLPack's device " + std::to_string(device.type) +
+                             "): copy it there first");
+    }
+  });
+}
+
+py::array from_dlpack_on_gpu(const py::object& value, int id, std::uintptr_t stream) {
+  py::dict ready_for;
+  ready_for["stream"] = stream;
+  return array_of(export_of(value, ready_for), [id](const DeviceId& device) {
+    if (!on_gpu(device, id)) {
+      throw py::buffer_error("its `__dlpack__` gives memory of another device than it says (" +
+                             std::to_string(device.type) + ", " + std::to_string(device.id) + ")");
+    }
+  });
 }
 
 }  // namespace rmbg::bindings

@@ -29,6 +29,7 @@ PYBIND11_MODULE(_core_of_main, m, pybind11::mod_gil_not_used()) {
   rmbg::bindings::bind_png(m);
   rmbg::bindings::bind_runtime(m);
   rmbg::bindings::bind_remover(m);
+  rmbg::bindings::bind_device(m);
 }
 
 // What Python calls. pybind11's own entry comes second, for it waits for a GIL that a sub-interpreter never gets.

@@ -84,6 +84,22 @@ struct Cutout {
   Blend mix;
 };
 
+// Columns [left, right) and rows [top, bottom). Starts as {~0, ~0, 0, 0}.
+struct BoxSides {
+  std::uint32_t left;
+  std::uint32_t top;
+  std::uint32_t right;
+  std::uint32_t bottom;
+};
+
+// Where resize_mask's result is above 1/255 of its top, or `alpha`, packed bytes of its size, where that is not null; y
+// counts strips.
+struct SubjectBox {
+  ResizeMask mask;
+  const std::uint8_t* alpha;
+  BoxSides* sides;
+};
+
 // Every kernel: its name and its job.
 #define RMBG_DEVICE_KERNELS(KERNEL)       \
   KERNEL(pack, Pack)                      \
@@ -96,7 +112,8 @@ struct Cutout {
   KERNEL(coverage, Coverage)              \
   KERNEL(resize_mask, ResizeMask)         \
   KERNEL(blend, Blend)                    \
-  KERNEL(cutout, Cutout)
+  KERNEL(cutout, Cutout)                  \
+  KERNEL(subject_box, SubjectBox)
 
 // --- the picture to the model's tensor ---
 
@@ -381,6 +398,38 @@ RMBG_DEVICE void run(const Cutout& job, std::int32_t x, std::int32_t y) {
   } else {
     blend_pixel<std::uint8_t>(job.mix, alpha, x, y);
   }
+}
+
+RMBG_DEVICE bool shows(const SubjectBox& job, std::int32_t x, std::int32_t y) {
+  const ResizeMask& mask = job.mask;
+  if (job.alpha != nullptr) return job.alpha[static_cast<std::ptrdiff_t>(y) * mask.width + x] > 1;
+  const bool real = mask.type == MaskType::f32;
+  const float v = scaled(mask, x, y, real ? 1.0f : mask.type == MaskType::u16 ? 65535.0f : 255.0f);
+  if (real) return v > 1.0f / 255.0f;
+  return static_cast<std::int32_t>(v + (mask.nearest ? 0.5f : 0.0f)) > (mask.type == MaskType::u16 ? 257 : 1);
+}
+
+RMBG_DEVICE void run(const SubjectBox& job, std::int32_t x, std::int32_t strip) {
+  const std::int32_t end = strip_end(strip, job.mask.height);
+  std::int32_t top = strip * kStripRows;
+  while (top < end && !shows(job, x, top)) ++top;
+  if (top == end) return;
+  std::int32_t bottom = end;
+  while (!shows(job, x, bottom - 1)) --bottom;
+  const BoxSides with{static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(top), static_cast<std::uint32_t>(x) + 1,
+                      static_cast<std::uint32_t>(bottom)};
+#ifdef __CUDACC__
+  const volatile BoxSides* known = job.sides;  // may be old: then once more than needed
+  if (with.left < known->left) atomicMin(&job.sides->left, with.left);
+  if (with.top < known->top) atomicMin(&job.sides->top, with.top);
+  if (with.right > known->right) atomicMax(&job.sides->right, with.right);
+  if (with.bottom > known->bottom) atomicMax(&job.sides->bottom, with.bottom);
+#else
+  if (with.left < job.sides->left) job.sides->left = with.left;
+  if (with.top < job.sides->top) job.sides->top = with.top;
+  if (with.right > job.sides->right) job.sides->right = with.right;
+  if (with.bottom > job.sides->bottom) job.sides->bottom = with.bottom;
+#endif
 }
 
 }  // namespace rmbg::cuda

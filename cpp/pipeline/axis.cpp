@@ -110,6 +110,32 @@ MaskTable filtered(std::int32_t in, std::int32_t out, Filter filter) {
 
 }  // namespace
 
+std::optional<Filter> level_filter(Resample resample) {
+  switch (resample) {
+    case Resample::pillow_bilinear:
+      return Filter::triangle;
+    case Resample::pillow_bicubic:
+      return Filter::bicubic;
+    case Resample::pillow_lanczos:
+      return Filter::lanczos;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Filter> level_filter(MaskResample resample) {
+  switch (resample) {
+    case MaskResample::pillow_bilinear:
+      return Filter::triangle;
+    case MaskResample::pillow_bicubic:
+      return Filter::bicubic;
+    case MaskResample::pillow_lanczos:
+      return Filter::lanczos;
+    default:
+      return std::nullopt;
+  }
+}
+
 BilinearTable bilinear_table(std::int32_t in, std::int32_t out, Centres centres) {
   BilinearTable table;
   table.denominator = 2 * out;

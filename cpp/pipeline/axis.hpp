@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "kernels/kernels.hpp"
@@ -11,6 +12,10 @@ namespace rmbg {
 
 // Filters of an antialiased resize, widened when shrinking: Pillow's BILINEAR, BICUBIC (a = -1/2) and LANCZOS (a = 3).
 enum class Filter { triangle, bicubic, lanczos };
+
+// That of a pillow_* resize; none of another.
+std::optional<Filter> level_filter(Resample resample);
+std::optional<Filter> level_filter(MaskResample resample);
 
 // Where output d of two taps lies in the input. half_pixel: (d + 1/2) * in / out - 1/2; topleft: d * in / out; both
 // clamped at the edge.

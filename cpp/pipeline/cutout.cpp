@@ -12,24 +12,6 @@ namespace {
 
 constexpr std::size_t kBandBytes = 128 << 10;  // of alpha between resize and blend: stays in the second-level cache
 
-kernels::Blend blend_job(const ImageView& image, const BlendOptions& options, const MutableImageView& dst) {
-  kernels::Blend job{};
-  job.src = image.data;
-  job.src_stride = image.stride;
-  job.channels = image.channels;
-  job.dst = dst.data;
-  job.dst_stride = dst.stride;
-  job.width = image.width;
-  job.height = image.height;
-  job.wide = image.sample == Sample::u16;
-  job.mode = options.mode;
-  job.threshold = options.threshold;
-  std::copy_n(options.background, 3, job.background);
-  job.behind = options.behind;
-  job.behind_stride = options.behind_stride;
-  return job;
-}
-
 // The same work with row y as its first.
 kernels::Blend from_row(kernels::Blend job, std::int32_t y) {
   job.src = static_cast<const char*>(job.src) + y * job.src_stride;
@@ -70,6 +52,24 @@ void with_packed(const ImageView& image, const kernels::Blend& job, std::int32_t
 }
 
 }  // namespace
+
+kernels::Blend blend_job(const ImageView& image, const BlendOptions& options, const MutableImageView& dst) {
+  kernels::Blend job{};
+  job.src = image.data;
+  job.src_stride = image.stride;
+  job.channels = image.channels;
+  job.dst = dst.data;
+  job.dst_stride = dst.stride;
+  job.width = image.width;
+  job.height = image.height;
+  job.wide = image.sample == Sample::u16;
+  job.mode = options.mode;
+  job.threshold = options.threshold;
+  std::copy_n(options.background, 3, job.background);
+  job.behind = options.behind;
+  job.behind_stride = options.behind_stride;
+  return job;
+}
 
 void resize_mask(const MaskResizer& alpha, const Plane& dst, int threads) {
   parallel_rows(threads, dst.height, [&](std::int32_t begin, std::int32_t end) {

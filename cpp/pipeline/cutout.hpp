@@ -7,6 +7,9 @@
 
 namespace rmbg {
 
+// The kernel's job, but for the alpha.
+kernels::Blend blend_job(const ImageView& image, const BlendOptions& options, const MutableImageView& dst);
+
 // The alpha that a scaled resizer makes, of its size and type.
 void resize_mask(const MaskResizer& alpha, const Plane& dst, int threads);
 

@@ -22,19 +22,6 @@ constexpr MinMax kNothing{std::numeric_limits<float>::infinity(), -std::numeric_
 
 void widen(MinMax& range, const MinMax& other) { range = {std::min(range.lo, other.lo), std::max(range.hi, other.hi)}; }
 
-std::optional<Filter> level_filter(MaskResample resample) {
-  switch (resample) {
-    case MaskResample::pillow_bilinear:
-      return Filter::triangle;
-    case MaskResample::pillow_bicubic:
-      return Filter::bicubic;
-    case MaskResample::pillow_lanczos:
-      return Filter::lanczos;
-    default:
-      return std::nullopt;
-  }
-}
-
 kernels::ResizeMask mask_job(const Mask& mask, std::int32_t width, std::int32_t height) {
   kernels::ResizeMask job{};
   job.src = mask.data;

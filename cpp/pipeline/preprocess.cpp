@@ -1,6 +1,7 @@
 #include "pipeline/preprocess.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "core/buffer.hpp"
@@ -51,12 +52,6 @@ void run_bands(const ImageView& image, const Job& job, std::int32_t height, Coun
   });
 }
 
-Filter filter_of(Resample resample) {
-  return resample == Resample::pillow_bilinear  ? Filter::triangle
-         : resample == Resample::pillow_bicubic ? Filter::bicubic
-                                                : Filter::lanczos;
-}
-
 // The picture at the size of `planes`, by Pillow's resampler.
 ImageView resized_levels(const ImageView& image, Filter filter, const kernels::NormalizedPlanes& planes, Tables& tables,
                          Buffer& buffer, int threads) {
@@ -99,8 +94,8 @@ void preprocess(const ImageView& image, Resample resample, bool bgr, const kerne
   }
   kernels::NormalizedPlanes out = planes;
   Buffer levels;
-  if (resample != Resample::bilinear && resample != Resample::bilinear_topleft) {
-    view = resized_levels(view, filter_of(resample), planes, tables, levels, threads);
+  if (const std::optional<Filter> filter = level_filter(resample)) {
+    view = resized_levels(view, *filter, planes, tables, levels, threads);
     out.rounding = kernels::Rounding::truncate;  // of whole numbers: the bilinear kernel has only to normalise them
   }
   const Centres centres = resample == Resample::bilinear_topleft ? Centres::topleft : Centres::half_pixel;

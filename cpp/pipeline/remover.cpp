@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/stop.hpp"
 #include "pipeline/cutout.hpp"
+#include "pipeline/device_remover.hpp"
 #include "pipeline/foreground.hpp"
 #include "pipeline/preprocess.hpp"
 #include "pipeline/scaling.hpp"
@@ -49,7 +50,10 @@ Remover::Remover(const ort::SessionConfig& config, const Recipe& recipe)
     : recipe_(recipe), threads_(config.intra_op_threads), session_(config) {
   idle_.reserve(kIdle);
   check_input(session_.input(), recipe_);
+  if (session_.device() != nullptr) on_device_ = std::make_unique<DeviceRemover>(session_, recipe_, tables_);
 }
+
+Remover::~Remover() = default;
 
 Outcome Remover::mask(const ImageView& image, bool strict, const Plane& dst) {
   Lease lease(*this);

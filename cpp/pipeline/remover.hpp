@@ -16,12 +16,17 @@
 
 namespace rmbg {
 
+class DeviceRemover;
+
 class Remover {
  public:
   // Throws Error(model) where the graph's input cannot take the recipe's tensor, and what ort::Session throws.
   Remover(const ort::SessionConfig& config, const Recipe& recipe);
+  ~Remover();
 
   const ort::Session& session() const { return session_; }
+  // For pictures that lie on the session's GPU; null: the CPU runs it.
+  DeviceRemover* on_device() { return on_device_.get(); }
 
   // All throw Error: image, model_output (an output that is no mask; with `strict` also a mask without a subject,
   // before anything is written to dst), inference; and what the current stop of
@@ -58,6 +63,7 @@ class Remover {
   Tables tables_;
   std::mutex guard_;
   std::vector<std::unique_ptr<Scratch>> idle_;
+  std::unique_ptr<DeviceRemover> on_device_;
 };
 
 }  // namespace rmbg

@@ -63,11 +63,16 @@ double mean_alpha(const Mask& mask, const Scaling& scaling, int threads) {
 }  // namespace
 
 Scene judge(const Mask& mask, const kernels::MinMax& range, const SceneRule& rule, int threads) {
+  return judge(range, rule, [&](const Scaling& scaling) { return mean_alpha(mask, scaling, threads); });
+}
+
+Scene judge(const kernels::MinMax& range, const SceneRule& rule,
+            const std::function<double(const Scaling&)>& mean_alpha) {
   Scene scene{};
   scene.range = range;
   find_problem(scene, rule);
-  scene.coverage = !scene.problem.empty() ? (scene.opaque ? 1.0 : 0.0)
-                                          : mean_alpha(mask, scaling_of(scene.range, rule.minmax, 1.0f), threads);
+  scene.coverage =
+      !scene.problem.empty() ? (scene.opaque ? 1.0 : 0.0) : mean_alpha(scaling_of(scene.range, rule.minmax, 1.0f));
   return scene;
 }
 

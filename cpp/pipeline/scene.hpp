@@ -1,6 +1,7 @@
 // Whether a model's mask shows a subject at all.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -27,5 +28,8 @@ struct Scene {
 
 // `range`: as MaskResizer::range gives it for rule.minmax.
 Scene judge(const Mask& mask, const kernels::MinMax& range, const SceneRule& rule, int threads);
+// The same of a mask that lies elsewhere: `mean_alpha` is asked for its mean alpha where there is a subject.
+Scene judge(const kernels::MinMax& range, const SceneRule& rule,
+            const std::function<double(const Scaling&)>& mean_alpha);
 
 }  // namespace rmbg

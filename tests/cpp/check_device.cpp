@@ -30,6 +30,7 @@ int main(int argument_count, char** arguments) {
       check_picture(stream);
       check_pack(stream);
       check_mask(stream);
+      check_box(stream);
       check_activation(stream);
     }
     bool refused = false;

@@ -9,6 +9,8 @@
 
 #include "cuda/samples.hpp"
 #include "device_support.hpp"
+#include "pipeline/scaling.hpp"
+#include "pipeline/subject_box.hpp"
 
 namespace {
 
@@ -103,6 +105,57 @@ void check_mask(cuda::Stream& stream) {
   launch(stream, "blend", blend, c.width, c.height);
   cut.get(stream, got);
   expect(got == wanted, "blend " + c.name());
+}
+
+// The box of an alpha that resize_mask makes, and of one in bytes that is there.
+void check_box(cuda::Stream& stream) {
+  const Case c = random_case();
+  std::vector<float> mask(static_cast<std::size_t>(c.in_width * c.in_height), 0.0f);
+  for (int i = between(0, 3); i > 0; --i)
+    mask[static_cast<std::size_t>(between(0, c.in_width * c.in_height - 1))] = 1.0f;
+  const auto columns = rmbg::mask_table(c.in_width, c.width, rmbg::MaskResample::bilinear);
+  const auto rows = rmbg::mask_table(c.in_height, c.height, rmbg::MaskResample::bilinear);
+  constexpr kernels::MaskType kTypes[] = {kernels::MaskType::u8, kernels::MaskType::u16, kernels::MaskType::f32};
+  const kernels::MaskType type = kTypes[between(0, 2)];
+  const std::int32_t size = type == kernels::MaskType::u8 ? 1 : type == kernels::MaskType::u16 ? 2 : 4;
+  std::vector<std::uint8_t> alpha(static_cast<std::size_t>(c.width * c.height * size));
+  kernels::ResizeMask host{mask.data(),
+                           c.in_width,
+                           c.in_height,
+                           columns.view(),
+                           rows.view(),
+                           0.0f,
+                           rmbg::top_of(type) * static_cast<float>(between(1, 100)) / 100.0f,
+                           coin(),
+                           type,
+                           c.width,
+                           c.height,
+                           alpha.data(),
+                           c.width * size};
+  std::vector<std::uint8_t> scratch(kernels::scratch_bytes(host) + 64);
+  reference_table.resize_mask(host, 0, c.height, scratch.data());
+  const auto wanted = rmbg::subject_box(rmbg::Plane{alpha.data(), c.width, c.height, c.width * size, type});
+
+  const OnDevice device_mask(stream, mask), device_alpha(stream, alpha);
+  const DeviceAxis dc = DeviceAxis::of(stream, columns), dr = DeviceAxis::of(stream, rows);
+  cuda::SubjectBox job{host, nullptr, nullptr};
+  job.mask.src = device_mask.as<float>();
+  job.mask.columns = {dc.first.as<std::int32_t>(), dc.count.as<std::int32_t>(), dc.weights.as<float>(), columns.taps};
+  job.mask.rows = {dr.first.as<std::int32_t>(), dr.count.as<std::int32_t>(), dr.weights.as<float>(), rows.taps};
+  for (const bool there : {false, true}) {
+    if (there && size != 1) break;
+    if (there) job.alpha = device_alpha.as<std::uint8_t>();
+    std::vector<cuda::BoxSides> sides{{~0u, ~0u, 0u, 0u}};
+    const OnDevice device_sides(stream, sides);
+    job.sides = device_sides.as<cuda::BoxSides>();
+    launch(stream, "subject_box", job, c.width, cuda::strips(c.height));
+    device_sides.get(stream, sides);
+    const auto is = [](std::uint32_t a, std::int32_t b) { return static_cast<std::int32_t>(a) == b; };
+    const bool same = wanted ? is(sides[0].left, wanted->left) && is(sides[0].top, wanted->top) &&
+                                   is(sides[0].right, wanted->right) && is(sides[0].bottom, wanted->bottom)
+                             : sides[0].left > sides[0].right;
+    expect(same, "subject_box " + c.name());
+  }
 }
 
 void check_activation(cuda::Stream& stream) {
