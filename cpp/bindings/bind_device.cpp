@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "bindings/bind.hpp"
-#include "bindings/cutout_call.hpp"
+#include "bindings/calls.hpp"
 #include "bindings/choices.hpp"
+#include "bindings/cutout_call.hpp"
 #include "bindings/device_arrays.hpp"
 #include "bindings/gil.hpp"
 #include "core/error.hpp"
@@ -57,7 +58,7 @@ py::tuple remove(DeviceCall& call, const DeviceView& image, const std::string& a
   const CutoutCall cut(image.array, alpha, background, std::nullopt, threshold, foreground, target.place());
   refuse_estimate(cut);
   Outcome outcome;
-  without_gil([&] { outcome = call.remove(cut.input.view, cut.options, strict, cut.target); });
+  stoppable([&] { outcome = call.remove(cut.input.view, cut.options, strict, cut.target); });
   return py::make_tuple(target.made()) + told(outcome);
 }
 
@@ -69,7 +70,7 @@ py::tuple predict(DeviceCall& call, const DeviceView& image, const std::string& 
   const Plane plane = plane_output(
       mask_target.place()(cut.input.array.dtype(), {cut.input.view.height, cut.input.view.width}, cut.input.array));
   Outcome outcome;
-  without_gil([&] { outcome = call.predict(cut.input.view, cut.options, strict, cut.target, plane); });
+  stoppable([&] { outcome = call.predict(cut.input.view, cut.options, strict, cut.target, plane); });
   return py::make_tuple(target.made(), mask_target.made()) + told(outcome);
 }
 
@@ -81,7 +82,7 @@ py::tuple mask(DeviceCall& call, const DeviceView& image, const std::string& dty
   const Plane plane =
       plane_output(target.place()(py::dtype(dtype), {input.view.height, input.view.width}, input.array));
   Outcome outcome;
-  without_gil([&] { outcome = call.mask(input.view, strict, plane); });
+  stoppable([&] { outcome = call.mask(input.view, strict, plane); });
   return py::make_tuple(target.made()) + told(outcome);
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/stop.hpp"
 #include "pipeline/mask_resizer.hpp"
 #include "pipeline/scaling.hpp"
 
@@ -85,10 +86,12 @@ Mask DeviceCall::infer(const ImageView& image, Timings& timings) {
   steps.preprocess(image, recipe.resample, planes);
   stream().wait();
   timings.preprocess = watch.lap();
+  check_stop();
 
   const auto shape =
       session.run_on_device(scratch_->input.data(), {1, 3, size.height, size.width}, scratch_->output, stream());
   timings.inference = watch.lap();
+  check_stop();
   const PlaneSize mask = output_size(shape);
   const bool half = session.output().type == ort::ElementType::float16;
   return steps.mask_of(scratch_->output.data(), half, recipe.sigmoid, mask.width, mask.height);

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import convert, errors, models, ops, reference
-    from ._core import __version__
+    from ._core import DeviceArray, __version__
     from ._memory import trim
     from ._runtime.build_info import build_info
     from ._scene import Result, Scene
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivationWarning",
+    "DeviceArray",
     "EmptyMaskWarning",
     "ModelSpec",
     "Result",
@@ -38,6 +39,7 @@ __all__ = [
 # Imported when asked for: a program that only might cut out a photo starts as fast as without.
 _HOMES = {
     "ActivationWarning": "session",
+    "DeviceArray": "_core",
     "EmptyMaskWarning": "session",
     "ModelSpec": "models",
     "Result": "_scene",

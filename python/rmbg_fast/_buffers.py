@@ -60,15 +60,21 @@ def _view(value: Any) -> NDArray[Any]:
         raise BufferError(f"{kind} is no array in the CPU's memory (NumPy, DLPack, buffer protocol): {exc}") from exc
 
 
-_CUDA = 2  # DLPack's number of that device
+ELSEWHERE = "copy it there first, with tensor.cpu(), cupy.asnumpy(array) or array.copy_to_host()"
+_CUDA, _CUDA_MANAGED = 2, 13  # DLPack's numbers of these devices
+
+
+def on_gpu(value: Any) -> bool:
+    """Whether its memory is a GPU's: asked before an export, which would make the GPU wait."""
+    try:
+        device = value.__dlpack_device__()[0] if hasattr(value, "__dlpack_device__") else 0
+        return device in (_CUDA, _CUDA_MANAGED) or (device == 0 and hasattr(value, "__cuda_array_interface__"))
+    except Exception:  # it is others' code that runs here, and whoever reads the value hears of it
+        return False
 
 
 def _refuse_device(value: Any) -> None:
-    """Raises BufferError where the memory is a GPU's: asked before an export, which would make the GPU wait."""
-    device = value.__dlpack_device__()[0] if hasattr(value, "__dlpack_device__") else 0
-    if device == _CUDA or (device == 0 and hasattr(value, "__cuda_array_interface__")):
+    """Raises BufferError where the memory is a GPU's."""
+    if on_gpu(value):
         kind = type(value).__name__
-        raise BufferError(
-            f"{kind} lies in a GPU's memory, and it has to be in the CPU's memory: copy it there first, with "
-            "tensor.cpu(), cupy.asnumpy(array) or array.copy_to_host()"
-        )
+        raise BufferError(f"{kind} lies in a GPU's memory, and it has to be in the CPU's memory: {ELSEWHERE}")

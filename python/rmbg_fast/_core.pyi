@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 __version__: str
@@ -163,3 +164,60 @@ class Gate:
     def next(self) -> int | None: ...
     def close(self) -> None: ...
     def counts(self) -> dict[str, int]: ...
+
+class DeviceArray:
+    """See `rmbg_fast.DeviceArray`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def device(self) -> int: ...
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any: ...
+    def copy_to_host(self) -> NDArray[Any]: ...
+    def part(self, left: int, top: int, right: int, bottom: int) -> DeviceArray: ...
+
+class DeviceView:
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+class DeviceCall:
+    def __init__(self, remover: Remover) -> None: ...
+    @property
+    def device(self) -> int: ...
+    def view(self, value: Any) -> DeviceView: ...
+    def remove(
+        self,
+        image: DeviceView,
+        alpha: str,
+        background: tuple[int, int, int] | None,
+        threshold: int | None,
+        foreground: str,
+        strict: bool,
+        out: DeviceView | None,
+    ) -> tuple[DeviceArray | None, dict[str, float], dict[str, Any]]: ...
+    def predict(
+        self,
+        image: DeviceView,
+        alpha: str,
+        background: tuple[int, int, int] | None,
+        threshold: int | None,
+        foreground: str,
+        strict: bool,
+    ) -> tuple[DeviceArray, DeviceArray, dict[str, float], dict[str, Any]]: ...
+    def mask(
+        self, image: DeviceView, dtype: str, strict: bool, out: DeviceView | None
+    ) -> tuple[DeviceArray | None, dict[str, float], dict[str, Any]]: ...

@@ -18,7 +18,7 @@ from PIL import Image
 
 from . import _core, models
 from ._arguments import dtype_name, whole_of, word_of
-from ._buffers import Buffer, SupportsDLPack, given, out_of
+from ._buffers import Buffer, SupportsDLPack, given, on_gpu, out_of
 from ._choices import Alpha
 from ._images import backgrounds, reading, writing
 from ._images.arrays import Pixels, cropped
@@ -27,6 +27,7 @@ from ._images.sizes import pixels_of
 from ._kept import Kept
 from ._loading import CPU, Place, device_of, load, load_on_device
 from ._memory import trim
+from ._on_device import OnDevice
 from ._options import Background, CallOptions, Crop, CutOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
@@ -308,7 +309,7 @@ class Session:
         if out is not None and call.source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
         how = self._blending(call.source, background, alpha, threshold, foreground)
-        pixels, *seen = self._remover.remove(call.source.pixels, *how, call.strict, out_of(out))
+        pixels, *seen = call.runner.remove(call.source.pixels, *how, call.strict, call.out_of(out))
         cutout, scene, timings = call.end(pixels, *seen)
         return given(cutout, out), scene, timings
 
@@ -358,7 +359,7 @@ class Session:
         with self._ready().admitted(image, timeout, priority):
             call = _Call(self, image, on_empty, truncated, crop, max_side)
             call.check_out(out)
-            plane, *seen = self._remover.mask(call.source.pixels, dtype_name(dtype), call.strict, out_of(out))
+            plane, *seen = call.runner.mask(call.source.pixels, dtype_name(dtype), call.strict, call.out_of(out))
             _, scene, _ = call.end(None, *seen)
         self._tell(scene, on_empty)
         return given(call.trimmed(plane, scene.box), out)
@@ -397,7 +398,7 @@ class Session:
             output = writing.Output(format, compress, self._threads)
             call = _Call(self, image, on_empty, truncated, crop, max_side, output)
             how = self._blending(call.source, background, alpha, threshold, foreground)
-            pixels, mask, *seen = self._remover.predict(call.source.pixels, *how, call.strict)
+            pixels, mask, *seen = call.runner.predict(call.source.pixels, *how, call.strict)
             cutout, scene, timings = call.end(pixels, *seen)
         self._tell(scene, on_empty)
         return Result(cutout, call.trimmed(mask, scene.box), scene, timings)
@@ -451,7 +452,14 @@ class _Call:
         self._margin = _margin(crop)
         start = time.perf_counter()
         self._output = output or writing.Output()
-        self.source = reading.read(image, truncated=truncated, max_side=max_side, threads=session._threads)
+        remover = session._remover
+        self.runner: Any = remover  # takes the picture where it lies, and `out` there too
+        self.out_of: Callable[[Any], Any] = out_of
+        if on_gpu(image):
+            self.runner = OnDevice(remover, image, max_side)
+            self.source, self.out_of = reading.Source(self.runner.pixels, "array"), self.runner.out_of
+        else:
+            self.source = reading.read(image, truncated=truncated, max_side=max_side, threads=session._threads)
         if self._output.format is not None and self.source.kind != "bytes":
             raise OptionError("`format` is that of bytes, for an image that came as bytes; this one did not")
         self._decode = (time.perf_counter() - start) * 1e3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 CPU, CUDA, PINNED = 1, 2, 3
@@ -85,3 +86,31 @@ class Exporter:
         if self.version is None and options:
             raise TypeError("no options in those days")
         return self.capsule
+
+
+def read_capsule(capsule: Any) -> NDArray[Any]:
+    """A copy of a capsule's tensor, by its own fields, whatever device it names; then its deleter is called."""
+    name = _get_name(capsule)
+    pointer = _get_pointer(capsule, name)
+    managed = (_Managed if name == b"dltensor" else _ManagedVersioned).from_address(pointer)
+    tensor = managed.tensor
+    assert (tensor.device_type, tensor.lanes) == (CUDA, 1)
+    kind = next(kind for kind, code in _CODES.items() if code == tensor.code)
+    dtype = np.dtype(f"{kind}{tensor.bits // 8}")
+    shape = tuple(tensor.shape[: tensor.ndim])
+    strides = tuple(stride * dtype.itemsize for stride in tensor.strides[: tensor.ndim])
+    extent = sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True)) + dtype.itemsize
+    raw = (ctypes.c_char * extent).from_address(tensor.data + tensor.byte_offset)
+    result = np.ndarray(shape, dtype, raw, 0, strides).copy()
+    assert _set_name(capsule, _USED) == 0
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(managed.deleter)(pointer)
+    return result
+
+
+_USED = b"used"  # the capsule keeps the pointer
+_get_name = ctypes.pythonapi.PyCapsule_GetName
+_get_name.restype, _get_name.argtypes = ctypes.c_char_p, (ctypes.py_object,)
+_get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_get_pointer.restype, _get_pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+_set_name = ctypes.pythonapi.PyCapsule_SetName
+_set_name.restype, _set_name.argtypes = ctypes.c_int, (ctypes.py_object, ctypes.c_char_p)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rmbg_fast import ModelSpec, _core, _loading, models
+from rmbg_fast import ModelSpec, Session, _core, _loading, models
 from rmbg_fast._runtime import library
 
 ROOT = Path(__file__).parents[2]
+_built: list[Path] = []
 
 
 def compiler() -> str:
@@ -22,17 +25,22 @@ def compiler() -> str:
     return found
 
 
+def use(folder: Path) -> Path:
+    """From here on this process sees GPUs, played by the CPU. The library lies in `folder`, where it is the first."""
+    if not _built:
+        target = folder / "libstand_in.so"
+        if not target.exists():
+            command = [compiler(), "-std=c++20", "-O2", "-ffp-contract=off", "-shared", "-fPIC", f"-I{ROOT / 'cpp'}"]
+            subprocess.run([*command, str(ROOT / "tests/cpp/stand_in_driver.cpp"), "-o", str(target)], check=True)
+        _built.append(target)
+    _core.use_cuda_driver(str(_built[0]))
+    return _built[0]
+
+
 @cache
-def _built(folder: Path) -> Path:
-    target = folder / "libstand_in.so"
-    command = [compiler(), "-std=c++20", "-O2", "-ffp-contract=off", "-shared", "-fPIC", f"-I{ROOT / 'cpp'}"]
-    subprocess.run([*command, str(ROOT / "tests/cpp/stand_in_driver.cpp"), "-o", str(target)], check=True)
-    return target
-
-
-def use(folder: Path) -> None:
-    """From here on this process sees one GPU, played by the CPU."""
-    _core.use_cuda_driver(str(_built(folder)))
+def driver() -> ctypes.CDLL:
+    """The same library, for what other libraries would do on the GPU."""
+    return ctypes.CDLL(str(_built[0]))
 
 
 def remover(spec: ModelSpec, *, runs: int = 2) -> _core.Remover:
@@ -40,3 +48,10 @@ def remover(spec: ModelSpec, *, runs: int = 2) -> _core.Remover:
     library.load()
     place = _loading.Place("stand-in", 0, (), runs)
     return _loading.load(models.ensure(spec), spec, place, 1, network=False)[0]
+
+
+def session(spec: ModelSpec, *, runs: int = 2, **options: Any) -> Session:
+    """A session that runs on the stand-in's first GPU."""
+    made = Session(spec, device="cpu", optimize=False, **options)
+    made._open = remover(made.model, runs=runs)
+    return made

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from ..errors import ImageError
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
@@ -40,8 +41,11 @@ def check(array: NDArray[Any]) -> Pixels:
     return cast(Pixels, native)
 
 
-def cropped(pixels: Pixels, box: tuple[int, int, int, int], margin: int) -> Pixels:
-    """A copy of what is in the box (left, top, right, bottom) and at most `margin` pixels from it."""
-    left, top, right, bottom = box
-    part = pixels[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
-    return part.copy()
+def cropped(pixels: Any, box: tuple[int, int, int, int], margin: int) -> Any:
+    """A copy of what is in the box (left, top, right, bottom) and at most `margin` pixels from it; on a GPU no copy."""
+    height, width = pixels.shape[:2]
+    left, top = max(box[0] - margin, 0), max(box[1] - margin, 0)
+    right, bottom = min(box[2] + margin, width), min(box[3] + margin, height)
+    if isinstance(pixels, _core.DeviceArray):
+        return pixels.part(left, top, right, bottom)
+    return pixels[top:bottom, left:right].copy()
