@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._arguments import side_of
 from ._buffers import ELSEWHERE
 from ._images import arrays
-from ._images.fitting import side_of
 from .errors import ImageError, OptionError, RmbgError
 
 _Value = TypeVar("_Value")
@@ -21,7 +21,7 @@ class OnDevice:
     """What `_core.Remover` does, for one call whose memory is all on the session's GPU."""
 
     def __init__(self, remover: _core.Remover, image: Any, max_side: int | None = None) -> None:
-        """Raises ImageError where the picture lies elsewhere, or is none, and OptionError where it has a longer side."""
+        """Raises ImageError: it lies elsewhere, or is no picture; OptionError: it has a longer side."""
         kind = type(image).__name__
         try:
             self._call = _core.DeviceCall(remover)
