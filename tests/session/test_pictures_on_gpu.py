@@ -95,6 +95,7 @@ FIELDS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::rmbg_fast.ActivationWarning")
 @pytest.mark.parametrize("fields", FIELDS, ids=lambda fields: "-".join(fields.values()))
 def test_every_filter(spec: ModelSpec, fields: dict[str, str]) -> None:
     gpu, host = stand_in.session(spec, recipe=fields), Session(spec, device="cpu", optimize=False, recipe=fields)
