@@ -7,14 +7,15 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import convert, errors, models, ops, reference
+    from . import convert, errors, flow, models, ops, reference
     from ._core import DeviceArray, __version__
+    from ._kept_sessions import remove
     from ._memory import trim
     from ._runtime.build_info import build_info
     from ._scene import Result, Scene
     from .errors import RmbgError
     from .models import ModelSpec
-    from .session import ActivationWarning, EmptyMaskWarning, Session, remove
+    from .session import ActivationWarning, EmptyMaskWarning, Session
 
 __all__ = [
     "ActivationWarning",
@@ -29,6 +30,7 @@ __all__ = [
     "build_info",
     "convert",
     "errors",
+    "flow",
     "models",
     "ops",
     "reference",
@@ -48,10 +50,10 @@ _HOMES = {
     "Session": "session",
     "__version__": "_core",
     "build_info": "_runtime.build_info",
-    "remove": "session",
+    "remove": "_kept_sessions",
     "trim": "_memory",
 }
-_MODULES = {"convert", "errors", "models", "ops", "reference"}
+_MODULES = {"convert", "errors", "flow", "models", "ops", "reference"}
 
 
 def __getattr__(name: str) -> object:

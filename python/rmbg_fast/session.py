@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import os
 import threading
-import time
 import warnings
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import IO, Any, TypeAlias, TypeVar, Unpack, overload
 
@@ -18,29 +17,27 @@ from PIL import Image
 
 from . import _core, models
 from ._arguments import dtype_name, whole_of, word_of
-from ._buffers import Buffer, SupportsDLPack, given, on_gpu, out_of
+from ._buffers import Buffer, SupportsDLPack, given, out_of
+from ._call import Call
 from ._choices import Alpha
 from ._images import backgrounds, reading, writing
-from ._images.arrays import Pixels, cropped
 from ._images.formats import Compress
 from ._images.sizes import pixels_of
-from ._kept import Kept
 from ._loading import CPU, Place, device_of, load, load_on_device
 from ._memory import trim
-from ._on_device import OnDevice
-from ._options import Background, CallOptions, Crop, CutOptions, Foreground, Model, OnEmpty, Recipe, RemoveOptions
+from ._options import Background, CallOptions, Crop, CutOptions, Foreground, Model, OnEmpty, Recipe
 from ._runtime import gpu, library
 from ._runtime import threads as thread_count
 from ._scene import Result, Scene, Timings, doubt
 from .errors import DeviceError, OptionError, SessionClosedError
-from .flow import admission, lanes
-from .flow.admission import Priority, Stats
+from .flow import OnError, Outcome, Priority, Stats, admission, bytes_of, mapped
+from .flow import lanes as gate_lanes
 from .models import ModelSpec
 
 _File: TypeAlias = str | os.PathLike[str] | IO[bytes] | Image.Image
 _Array: TypeAlias = NDArray[Any] | SupportsDLPack
+Item = TypeVar("Item")
 _Out = TypeVar("_Out", bound=NDArray[Any] | Buffer)
-_KEPT_SESSIONS = 2  # by `remove`; a loaded IS-Net takes about half a gigabyte
 
 
 class EmptyMaskWarning(UserWarning):
@@ -129,7 +126,7 @@ class Session:
         if slots is None:
             slots = admission.slots_for(self._spec.size, cores, self._details["runs_at_once"])
         self._admission = admission.Admission(slots, max_queued_requests)
-        self._lanes = lanes.Lanes(self._admission)
+        self._lanes = gate_lanes.Lanes(self._admission)
         self._undoubted = threading.Lock()  # taken by whoever warns of the activation, for good
         if warm_up:
             self.warm_up()
@@ -301,10 +298,11 @@ class Session:
         format: str | None = None,
         compress: Compress = "fast",
         out: NDArray[Any] | Buffer | None = None,
+        as_file: bool = False,
     ) -> tuple[Any, Scene, Timings]:
-        """`remove`, when it is its turn."""
+        """`remove`, when it is its turn; `as_file` gives the bytes of a file whatever came in."""
         output = writing.Output(format, compress, self._threads)
-        call = _Call(self, image, on_empty, truncated, crop, max_side, output)
+        call = self._call(image, on_empty, truncated, crop, max_side, output, as_file)
         call.check_out(out)
         if out is not None and call.source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
@@ -312,6 +310,10 @@ class Session:
         pixels, *seen = call.runner.remove(call.source.pixels, *how, call.strict, call.out_of(out))
         cutout, scene, timings = call.end(pixels, *seen)
         return given(cutout, out), scene, timings
+
+    def _turn(self, pixels: int | None, calls: set[_core.Call]) -> AbstractContextManager[None]:
+        """The turn of a picture of so many pixels, as bulk work: calls that are made inside do not wait again."""
+        return self._ready().held(pixels, None, "bulk", calls)
 
     def _ready(self) -> admission.Admission:
         """Its gate, once it is clear that there is a model behind it in this process."""
@@ -337,6 +339,45 @@ class Session:
         self._tell(scene, on_empty)
         return result
 
+    def map(
+        self,
+        items: Iterable[Item],
+        *,
+        lanes: int | None = None,
+        ahead: int | None = None,
+        ordered: bool = True,
+        on_error: OnError = "yield",
+        **options: Unpack[CutOptions],
+    ) -> Iterator[Outcome[Item, Any]]:
+        """`remove` for many images, of which `lanes` (None: as many as there are slots) are worked on side by side,
+        each from its bytes to its result by one thread. Gives an `Outcome` for each: `item`, and `result` or `error`.
+
+        `items` may be any iterable, also an endless one: it is read no more than `ahead` items, by default one for each
+        lane, before they are worked on, and less where the images' headers say that they would take more than half a
+        gigabyte. `ordered=False` gives outcomes as they end. `on_error="raise"` raises the first error in place of
+        giving it. The other options are `remove`'s; `format`, "png" or another, gives the bytes of a file, whatever
+        kind of image came in. It is bulk work: interactive calls go first. Who stops iterating stops what is under way.
+        Raises OptionError.
+        """
+        as_file = options.get("format") is not None
+        writing.Output(options.get("format"), options.get("compress", "fast"))  # is it right?
+        calls: set[_core.Call] = set()
+
+        def work(item: Any) -> Any:
+            with self._turn(pixels_of(item), calls):
+                result, scene, _ = self._cut(item, **options, as_file=as_file)
+            self._tell(scene, options.get("on_empty", "warn"))
+            return result
+
+        def cancel() -> None:
+            for call in tuple(calls):
+                call.cancel()
+
+        count = self._ready().gate.slots if lanes is None else lanes
+        return mapped(
+            items, work, lanes=count, ahead=ahead, ordered=ordered, on_error=on_error, size=bytes_of, cancel=cancel
+        )
+
     def mask(
         self,
         image: reading.ImageInput,
@@ -357,7 +398,7 @@ class Session:
         `out` for an image of any kind. Raises as that does.
         """
         with self._ready().admitted(image, timeout, priority):
-            call = _Call(self, image, on_empty, truncated, crop, max_side)
+            call = self._call(image, on_empty, truncated, crop, max_side)
             call.check_out(out)
             plane, *seen = call.runner.mask(call.source.pixels, dtype_name(dtype), call.strict, call.out_of(out))
             _, scene, _ = call.end(None, *seen)
@@ -396,16 +437,31 @@ class Session:
         """
         with self._ready().admitted(image, timeout, priority):
             output = writing.Output(format, compress, self._threads)
-            call = _Call(self, image, on_empty, truncated, crop, max_side, output)
+            call = self._call(image, on_empty, truncated, crop, max_side, output)
             how = self._blending(call.source, background, alpha, threshold, foreground)
             pixels, mask, *seen = call.runner.predict(call.source.pixels, *how, call.strict)
             cutout, scene, timings = call.end(pixels, *seen)
         self._tell(scene, on_empty)
         return Result(cutout, call.trimmed(mask, scene.box), scene, timings)
 
+    def _call(
+        self,
+        image: reading.ImageInput,
+        on_empty: OnEmpty,
+        truncated: reading.Truncated = "refuse",
+        crop: Crop = None,
+        max_side: int | None = None,
+        output: writing.Output | None = None,
+        as_file: bool = False,
+    ) -> Call:
+        graph = self._details["graph"]
+        return Call(
+            self._remover, self._last, graph, self._threads, image, on_empty, truncated, crop, max_side, output, as_file
+        )
+
     def _tell(self, scene: Scene, on_empty: str) -> None:
         """Warn the caller of one's caller of what is wrong with the mask: with the row only once."""
-        _tell(scene, on_empty, stacklevel=4)
+        tell(scene, on_empty, stacklevel=4)
         why = doubt(self._spec.activation, *scene.range)
         if why and self._undoubted.acquire(blocking=False):
             other = {"sigmoid": "none", "none": "sigmoid"}[self._spec.activation]
@@ -433,167 +489,13 @@ class Session:
         return word_of(alpha, "alpha"), colour, picture, limit, word_of(foreground, "foreground")
 
 
-class _Call:
-    """One picture on its way through a session: decoded at the beginning, encoded at the end, timed all along."""
-
-    def __init__(
-        self,
-        session: Session,
-        image: reading.ImageInput,
-        on_empty: OnEmpty,
-        truncated: reading.Truncated,
-        crop: Crop,
-        max_side: int | None = None,
-        output: writing.Output | None = None,
-    ) -> None:
-        self._last, self._graph = session._last, session._details["graph"]
-        self._last.timings, self._last.scene = {}, None
-        self.strict = _strict(on_empty)
-        self._margin = _margin(crop)
-        start = time.perf_counter()
-        self._output = output or writing.Output()
-        remover = session._remover
-        self.runner: Any = remover  # takes the picture where it lies, and `out` there too
-        self.out_of: Callable[[Any], Any] = out_of
-        if on_gpu(image):
-            self.runner = OnDevice(remover, image, max_side)
-            self.source, self.out_of = reading.Source(self.runner.pixels, "array"), self.runner.out_of
-        else:
-            self.source = reading.read(image, truncated=truncated, max_side=max_side, threads=session._threads)
-        if self._output.format is not None and self.source.kind != "bytes":
-            raise OptionError("`format` is that of bytes, for an image that came as bytes; this one did not")
-        self._decode = (time.perf_counter() - start) * 1e3
-
-    def end(self, pixels: Pixels | None, stages: dict[str, float], seen: dict[str, Any]) -> tuple[Any, Scene, Timings]:
-        """The result of the kind that came in, for a cut-out; the scene; and all timings."""
-        timings = {"decode": self._decode, **stages}
-        start = time.perf_counter()
-        result = None
-        least, largest = seen["range"]
-        if not least <= largest:  # none is finite: damaged weights, most likely
-            seen["empty"] += f"; the model is {self._graph}"
-        scene = Scene(**seen)
-        if pixels is not None:
-            result = writing.finish(self.source, self.trimmed(pixels, scene.box), self._output)
-            timings["encode"] = (time.perf_counter() - start) * 1e3
-        self._last.scene, self._last.timings = scene, timings
-        return result, scene, dict(timings)
-
-    def check_out(self, out: object) -> None:
-        """Raises OptionError."""
-        if out is not None and self._margin is not None:
-            raise OptionError("`out` takes whole results: it does not go with crop")
-
-    def trimmed(self, pixels: Any, box: tuple[int, int, int, int] | None) -> Any:
-        """What `crop` leaves."""
-        return pixels if self._margin is None or box is None else cropped(pixels, box, self._margin)
-
-
-@overload
-def remove(image: _Array, *, out: _Out, **options: Unpack[RemoveOptions]) -> _Out: ...
-@overload
-def remove(image: _File, **options: Unpack[RemoveOptions]) -> Image.Image: ...
-@overload
-def remove(image: bytes | bytearray, **options: Unpack[RemoveOptions]) -> bytes: ...
-@overload
-def remove(image: memoryview, **options: Unpack[RemoveOptions]) -> bytes | NDArray[Any]: ...
-@overload
-def remove(image: _Array, *, out: None = None, **options: Unpack[RemoveOptions]) -> NDArray[Any]: ...
-def remove(image: reading.ImageInput, *, model: Model = "isnet-general-use", **options: Any) -> Any:
-    """Cut the subject out with a session that is kept for the next call.
-
-    `device`, `threads`, `optimize`, `recipe` and `provider_options` are `Session`'s, the other options those of
-    `Session.remove`.
-    """
-    names = ("device", "threads", "optimize", "recipe", "provider_options")
-    chosen = {name: options.pop(name) for name in names if name in options}
-    on_empty = options.pop("on_empty", "warn")
-    _strict(on_empty)
-    session = _kept_session(model, **chosen)
-    result = session.remove(image, **options, on_empty="raise" if on_empty == "raise" else "ignore")
-    _tell(session.scene, on_empty, stacklevel=3)
-    return result
-
-
 _guard = threading.Lock()  # of sessions that load again
-_kept: Kept[Session] = Kept(_KEPT_SESSIONS)
-_files: dict[str, Hashable] = {}  # models of one's own, as they were last seen
-_without_gpu: set[Hashable] = set()  # of what `device="auto"` has tried on one, in vain
-
-
-def _kept_session(
-    model: Model,
-    device: str = "auto",
-    threads: int | None = None,
-    optimize: bool = True,
-    recipe: Recipe | None = None,
-    provider_options: Mapping[str, Any] | None = None,
-) -> Session:
-    """The session of these options. It is the same whether they are given or left to what they default to."""
-    spec = models.get(model)
-    spec = spec if recipe is None else spec.with_recipe(recipe)
-    kind, number = device_of(device)
-    count = thread_count.chosen(threads)
-
-    def kept(place: str, tuned: Mapping[str, Any] | None) -> Session:
-        key = (
-            replace(spec, path=None),
-            _file_of(spec),
-            place,
-            count,
-            bool(optimize),
-            repr(sorted((tuned or {}).items())),
-        )
-        if key in _without_gpu:
-            raise DeviceError("it was tried before")
-        make = partial(Session, spec, device=place, threads=count, optimize=optimize, provider_options=tuned)
-        try:
-            return _kept.get(key, make)
-        except DeviceError:
-            if kind == "auto":
-                _without_gpu.add(key)
-            raise
-
-    if kind == "auto":
-        try:
-            return kept("cuda:0", provider_options)
-        except DeviceError:
-            return kept("cpu", None)
-    return kept("cpu" if kind == "cpu" else f"{kind}:{number}", provider_options)
-
-
-def _file_of(spec: ModelSpec) -> Hashable:
-    """Which file of one's own it is, and whether it was changed."""
-    if spec.path is None:
-        return None
-    path = os.path.realpath(spec.path)
-    try:
-        status = os.stat(path)
-        _files[path] = (path, status.st_size, status.st_mtime_ns)
-    except OSError:
-        pass  # a model that is loaded does not need its file; of another, Session will complain
-    return _files.get(path, path)
 
 
 def _made_again(arguments: dict[str, Any]) -> Session:
     return Session(**arguments)
 
 
-def _strict(on_empty: str) -> bool:
-    if on_empty not in ("warn", "raise", "ignore"):
-        raise OptionError(f"on_empty must be one of 'warn', 'raise', 'ignore', not {on_empty!r}")
-    return on_empty == "raise"
-
-
-def _margin(crop: Crop) -> int | None:
-    if crop is None or crop is False:
-        return None
-    margin = 0 if crop is True else whole_of(crop, "crop")
-    if margin < 0:
-        raise OptionError(f"crop must be True or a margin of at least 0 pixels, not {crop}")
-    return margin
-
-
-def _tell(scene: Scene | None, on_empty: str, *, stacklevel: int) -> None:
+def tell(scene: Scene | None, on_empty: str, *, stacklevel: int) -> None:
     if scene is not None and scene.empty and on_empty == "warn":
         warnings.warn(scene.empty, EmptyMaskWarning, stacklevel=stacklevel)

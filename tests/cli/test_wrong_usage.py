@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("session")
     ("arguments", "message"),
     [
         ("", "usage"),
-        ("remove", "IN"),
+        ("remove", "--from-file"),
         ("remove a.jpg --threshold 0", "1..255, not '0'"),
         ("remove a.jpg --threshold 256", "1..255, not '256'"),
         ("remove a.jpg --threshold x", "not 'x'"),

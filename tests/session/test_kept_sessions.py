@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import rmbg_fast
-from rmbg_fast import session
+from rmbg_fast import _kept_sessions
 from rmbg_fast._kept import Kept
 from support.parallel import in_threads
 
@@ -30,8 +30,8 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             made.append(options)
             super().__init__(model, **options)
 
-    monkeypatch.setattr(session, "Session", Counted)
-    monkeypatch.setattr(session, "_kept", Kept(2))
+    monkeypatch.setattr(_kept_sessions, "Session", Counted)
+    monkeypatch.setattr(_kept_sessions, "_kept", Kept(2))
     return made
 
 
@@ -82,14 +82,14 @@ def test_two_first_calls_load_once(loaded: list[dict[str, Any]]) -> None:
 def test_loaded_model_does_not_wait_for_one_that_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     cut(device="cpu")
     begun, end = threading.Event(), threading.Event()
-    real = session.Session
+    real = _kept_sessions.Session
 
     def slow(model: Any, **options: Any) -> Any:
         begun.set()
         assert end.wait(60)
         return real(model, **options)
 
-    monkeypatch.setattr(session, "Session", slow)
+    monkeypatch.setattr(_kept_sessions, "Session", slow)
     thread = threading.Thread(target=cut, kwargs={"device": "cpu", "threads": 1})
     thread.start()
     assert begun.wait(60)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,14 +19,18 @@ from rmbg_fast.errors import ModelOutputError
 
 
 class LeftHalf:
-    """A stand-in for Session."""
+    """A stand-in for Session, which does one image at a time."""
 
+    stats = SimpleNamespace(slots=1)
     made: ClassVar[list[dict[str, Any]]] = []
     timings: ClassVar = {"decode": 0.0, "infer": 2.0, "encode": 0.0}
 
     def __init__(self, model: str, *, device: str, threads: int | None, recipe: str | None) -> None:
         self.made.append({"model": model, "device": device, "threads": threads, "recipe": recipe})
         self.scene = Scene(0.5, (0.0, 1.0), "")
+
+    def _turn(self, *_: Any) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def _matte(self, image: Any, on_empty: str) -> tuple[reading.Source, Any]:
         source = reading.read(image)

@@ -6,7 +6,7 @@ import os
 import stat
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,6 +75,73 @@ def plan(
     return jobs, problems
 
 
+def listed(
+    inputs: Sequence[str], output: str | None, *, tag: str, suffix: str, background: str | None = None
+) -> Iterator[Job | str]:
+    """`plan`, bit by bit: jobs, and lines for what cannot be done. Of one folder, those of one folder inside it at a
+    time, so that a hundred thousand files take no memory; two results on one file lie in one folder always."""
+    if len(inputs) != 1 or STREAM in (output, *inputs) or not Path(inputs[0]).is_dir():
+        jobs, problems = plan(inputs, output, tag=tag, suffix=suffix, background=background)
+        yield from problems
+        yield from jobs
+        return
+    _check_names([*inputs, *([] if output is None else [output])])
+    source = Path(inputs[0])
+    base = _folder(output, many=True) or _beside(source, tag)
+    lines: list[str] = []
+    found = False
+    for images in _folders(source, {os.path.realpath(base)}, lines):
+        yield from lines
+        found = found or bool(images or lines)
+        lines.clear()
+        jobs = _separate([_named(image, base / image.relative_to(source).parent, "", suffix) for image in images])
+        _protect_sources(jobs, background)
+        _protect_linked(jobs, os.path.realpath(source))
+        yield from jobs
+    yield from lines
+    if not found and not lines:
+        yield f"{source}: no image files in this folder"
+
+
+def listed_by_name(
+    names: Iterable[str], output: str | None, *, tag: str, suffix: str, background: str | None = None
+) -> Iterator[Job | str]:
+    """Jobs for file names as they come, one a line; a line for each whose result has no place of its own."""
+    into = None if output is None else _folder(output, many=True)
+    landed: set[str] = set()
+    for line in names:
+        name = line.rstrip("\r\n")
+        if not name:
+            continue
+        source = Path(name)
+        job = _named(source, into or source.parent, "" if into else f"-{tag}", suffix)
+        if _landing(job.target) in landed:
+            job = replace(job, target=job.full)
+        try:
+            _protect_sources([job], background)
+        except OptionError as exc:
+            yield str(exc)
+            continue
+        if into is not None and os.path.realpath(source.parent) == os.path.realpath(into):
+            yield f"{source}: lies among the results: name another output folder"
+        elif _landing(job.target) in landed:
+            yield f"{source}: its result {job.target} is that of another file already"
+        else:
+            landed.add(_landing(job.target))
+            yield job
+
+
+def count(item: str) -> int:
+    """How many images a file or a folder stands for, by their names."""
+    if not os.path.isdir(item):
+        return 1
+    found = 0
+    for _, folders, names in os.walk(item):
+        folders[:] = [name for name in folders if name[0] != "."]
+        found += sum(name[0] != "." and name.lower().endswith(IMAGE_SUFFIXES) for name in names)
+    return found
+
+
 def find(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """The image files that `inputs` name: files as they are, of folders all below them in order.
 
@@ -141,20 +208,21 @@ def _named(source: Path, folder: Path, tag: str, suffix: str) -> Job:
 
 def _walk(folder: Path, outs: Iterable[str], problems: list[str]) -> list[Path]:
     """All image files below `folder` in order; no hidden ones, no linked folders, and none of this run's results."""
+    return [image for images in _folders(folder, outs, problems) for image in images]
+
+
+def _folders(folder: Path, outs: Iterable[str], problems: list[str]) -> Iterator[list[Path]]:
+    """The same, those of one folder at a time."""
 
     def report(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read: {error.strerror}")
 
-    found: list[Path] = []
     for here, folders, names in os.walk(folder, onerror=report):
         folders[:] = sorted(
             name for name in folders if name[0] != "." and os.path.realpath(os.path.join(here, name)) not in outs
         )
-        images = [
-            Path(here, name) for name in sorted(names) if name[0] != "." and name.lower().endswith(IMAGE_SUFFIXES)
-        ]
-        found += [image for image in images if _may_be_read(image)]
-    return found
+        names = sorted(name for name in names if name[0] != "." and name.lower().endswith(IMAGE_SUFFIXES))
+        yield [image for image in (Path(here, name) for name in names) if _may_be_read(image)]
 
 
 def _may_be_read(path: Path) -> bool:
@@ -231,6 +299,17 @@ def _protect_sources(jobs: Sequence[Job], background: str | None) -> None:
         hit = sources.get(_identity(job.target) or (-1, -1))
         if hit is not None:
             raise OptionError(f"{job.name}: its result {job.target} would overwrite {hit}: name another output")
+
+
+def _protect_linked(jobs: Sequence[Job], sources: str) -> None:
+    """No result is written through a link into the folder of the sources."""
+    for job in jobs:
+        if job.target is not None and job.target.is_symlink():
+            hit = os.path.realpath(job.target)
+            if os.path.commonpath([hit, sources]) == sources:
+                raise OptionError(
+                    f"{job.name}: its result {job.target} would overwrite the source {hit}: name another output"
+                )
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:

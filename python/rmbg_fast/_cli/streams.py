@@ -6,6 +6,7 @@ import codecs
 import io
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO, Any, cast
 
@@ -44,6 +45,20 @@ def read_bytes() -> bytes:
         return _binary(sys.stdin).read()
     except (OSError, ValueError) as exc:
         raise ImageError(f"standard input cannot be read: {_reason(exc)}") from exc
+
+
+def lines_of(name: str) -> Iterator[str]:
+    """The lines of a file, or of standard input for "-", as they come: names of files. Raises ImageError."""
+    try:
+        if name == "-":
+            for line in _binary(sys.stdin):
+                yield os.fsdecode(line)
+            return
+        with open(name, "rb") as file:
+            for line in file:
+                yield os.fsdecode(line)
+    except (OSError, ValueError) as exc:
+        raise ImageError(f"{'standard input' if name == '-' else name} cannot be read: {_reason(exc)}") from exc
 
 
 def write_bytes(data: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -62,6 +62,7 @@ class Admission:
             raise OptionError(f"max_queued_requests must be at least 0, or None, not {queue}")
         self.gate = _core.Gate(slots, -1 if queue is None else queue)
         self._guard = threading.Lock()
+        self._here = threading.local()
         self._ended = {"done": 0, "failed": 0, "late": 0, "cancelled": 0}
         self._pixels = 0
 
@@ -71,24 +72,29 @@ class Admission:
         weight = 1 + ((pixels or 1) - 1) // PIXELS_A_SLOT
         return self.gate.join(min(weight, self.gate.slots), bulk_of(priority), for_lane, seconds_of(timeout), here)
 
-    @contextmanager
-    def admitted(
-        self, image: Any, timeout: float | None, priority: Priority, calls: set[_core.Call] | None = None
-    ) -> Iterator[None]:
-        """Inside of it a picture is worked on, with native work that may be stopped; `calls` holds the call meanwhile.
+    def admitted(self, image: Any, timeout: float | None, priority: Priority) -> AbstractContextManager[None]:
+        """`held` for a picture of any kind."""
+        return self.held(pixels_of(image), timeout, priority, set())
 
-        Raises QueueFullError, DeadlineError, OptionError.
+    @contextmanager
+    def held(
+        self, pixels: int | None, timeout: float | None, priority: Priority, calls: set[_core.Call]
+    ) -> Iterator[None]:
+        """Inside of it a picture of so many pixels is worked on, and its native work may be stopped; `calls` holds the
+        call meanwhile. A thread that is inside needs no other place. Raises QueueFullError, DeadlineError, OptionError.
         """
-        pixels = pixels_of(image)
+        if getattr(self._here, "inside", False):
+            yield
+            return
         call = self.join(pixels, timeout=timeout, priority=priority, for_lane=False)
-        if calls is not None:
-            calls.add(call)
+        calls.add(call)
         try:
             with self.counted(pixels), call:
+                self._here.inside = True
                 yield
         finally:
-            if calls is not None:
-                calls.discard(call)
+            self._here.inside = False
+            calls.discard(call)
 
     @contextmanager
     def counted(self, pixels: int | None) -> Iterator[None]:

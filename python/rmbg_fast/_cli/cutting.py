@@ -1,0 +1,125 @@
+"""One image of `rmbg-fast remove`, from its file to that of its result."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .._images import formats, reading, writing
+from .._images.metadata import Metadata
+from .._images.sizes import pixels_of
+from .._storage import writing as storage
+from ..flow import bytes_of_pixels
+from . import jobs, streams
+
+if TYPE_CHECKING:
+    from .. import _core
+    from ..session import Session
+
+
+@dataclass
+class Task:
+    """An image to be done; `pixels` is how many it has, once that is known."""
+
+    job: jobs.Job
+    format: formats.Format
+    pixels: int | None = None
+
+
+@dataclass
+class Done:
+    """What became of it: `seconds` by stage, or the error that it met. `note` says what the user should know."""
+
+    job: jobs.Job
+    seconds: dict[str, float] = field(default_factory=dict)
+    pixels: int = 0
+    coverage: float | None = None
+    note: str = ""
+    error: Exception | None = None
+
+
+class Cutter:
+    """Does tasks with the options of the command, from many threads."""
+
+    def __init__(self, session: Session, args: argparse.Namespace) -> None:
+        self._session, self._args = session, args
+        self._under_way: set[_core.Call] = set()
+
+    def bytes_of(self, task: Task) -> int:
+        """What the image takes while it is worked on."""
+        task.pixels = None if task.job.source is None else pixels_of(task.job.source)
+        return bytes_of_pixels(task.pixels)
+
+    def stop(self) -> None:
+        """Stops what is under way."""
+        for call in tuple(self._under_way):
+            call.cancel()
+
+    def cut(self, task: Task) -> Done:
+        """Whatever is wrong with the image is in what it returns: the others shall be done. Raises BrokenPipeError."""
+        done = Done(task.job)
+        try:
+            with self._session._turn(task.pixels, self._under_way):
+                data = self._result(task, done)
+            start = time.perf_counter()
+            _write(task.job, data)
+            done.seconds["write"] = time.perf_counter() - start
+            done.seconds["in all"] = sum(done.seconds.values())
+        except BrokenPipeError:
+            raise
+        except Exception as exc:
+            done.error = exc
+        return done
+
+    def _result(self, task: Task, done: Done) -> bytes:
+        args, clock = self._args, time.perf_counter
+        start = clock()
+        image = io.BytesIO(streams.read_bytes()) if task.job.source is None else task.job.source
+        cut: Literal["accept", "refuse"] = "accept" if args.accept_truncated else "refuse"
+        source = reading.read(image, deep=True, truncated=cut, max_side=args.max_side, threads=args.threads)
+        decoded = clock()
+        pixels = self._pixels(source)
+        computed = clock()
+        kept = Metadata(dpi=source.metadata.dpi) if args.mask else source.metadata
+        data = writing.encode(pixels, kept, task.format, writing.Output(None, args.compress, args.threads))
+        stages = {stage: milliseconds / 1e3 for stage, milliseconds in self._session.timings.items()}
+        done.seconds = {**stages, "decode": decoded - start, "encode": clock() - computed}
+        done.pixels = source.pixels.shape[0] * source.pixels.shape[1]
+        scene = self._session.scene
+        if scene is not None:
+            done.coverage = scene.coverage
+            done.note = scene.empty if args.on_empty == "warn" else ""
+        return data
+
+    def _pixels(self, source: reading.Source) -> Any:
+        """The pixels to write, as deep as those of the image."""
+        # A warning would not name the image.
+        args, session = self._args, self._session
+        on_empty: Literal["raise", "ignore"] = "raise" if args.on_empty == "raise" else "ignore"
+        pixels = source.pixels
+        if not args.mask:
+            background = None if args.background is None else args.background.under(source)
+            return session.remove(
+                pixels, background=background, alpha=args.alpha, threshold=args.threshold,
+                foreground=args.foreground, on_empty=on_empty, crop=args.crop,
+            )  # fmt: skip
+        deep = pixels.dtype == np.uint16
+        mask = session.mask(pixels, dtype="uint16" if deep else "uint8", on_empty=on_empty, crop=args.crop)
+        if args.threshold is not None:
+            level = 257 if deep else 1  # of 16 bits in one of 8
+            mask = (mask >= args.threshold * level) * mask.dtype.type(255 * level)
+        return mask
+
+
+def _write(job: jobs.Job, data: bytes) -> None:
+    if job.target is None:
+        streams.write_bytes(data)
+        return
+    if job.makes_folder:
+        storage.make_folder(job.target.parent)
+    storage.write(job.target, data)
