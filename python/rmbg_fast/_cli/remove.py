@@ -104,7 +104,7 @@ def _tasks(args: argparse.Namespace, reporter: Reporter, interrupts: Interrupts)
     """What is to be done, until Ctrl-C."""
     tag, suffix = "mask" if args.mask else "cutout", formats.output_format(args.format or "png").suffixes[0]
     behind = None if args.background is None else args.background.file
-    where = {"tag": tag, "suffix": suffix, "background": behind}
+    where: dict[str, Any] = {"tag": tag, "suffix": suffix, "background": behind}
     if args.from_file is None:
         listed = jobs.listed(args.inputs, args.output, **where)
     else:
