@@ -117,14 +117,15 @@ def listed_by_name(
         job = _named(source, into or source.parent, "" if into else f"-{tag}", suffix)
         if _landing(job.target) in landed:
             job = replace(job, target=job.full)
+        if into is not None and os.path.realpath(source.parent) == os.path.realpath(into):
+            yield f"{source}: lies among the results: name another output folder"
+            continue
         try:
             _protect_sources([job], background)
         except OptionError as exc:
             yield str(exc)
             continue
-        if into is not None and os.path.realpath(source.parent) == os.path.realpath(into):
-            yield f"{source}: lies among the results: name another output folder"
-        elif _landing(job.target) in landed:
+        if _landing(job.target) in landed:
             yield f"{source}: its result {job.target} is that of another file already"
         else:
             landed.add(_landing(job.target))
