@@ -17,7 +17,7 @@ from PIL import Image
 
 from . import _core, models
 from ._arguments import dtype_name, whole_of, word_of
-from ._buffers import Buffer, SupportsDLPack, given, out_of
+from ._buffers import Buffer, SupportsDLPack, given
 from ._call import Call
 from ._choices import Alpha
 from ._images import backgrounds, reading, writing
