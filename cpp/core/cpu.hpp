@@ -18,4 +18,9 @@ bool cpu_has_avx512_vnni();
 // Bytes of a core's second-level cache; a common size where the system does not say.
 std::size_t second_level_cache();
 
+// Whether so many bytes of results are better written past the caches: they would not stay there until they are read,
+// and a line would be read from memory only to be overwritten. False where the system does not say how large the
+// last-level cache is.
+bool better_streamed(std::size_t bytes);
+
 }  // namespace rmbg

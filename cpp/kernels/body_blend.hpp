@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/blend_eights.hpp"
 #include "kernels/divide.hpp"
 #include "kernels/kernels.hpp"
 
@@ -45,93 +46,6 @@ inline void blend_row_plain(const Blend& job, const T* __restrict src, const T* 
 }
 
 #ifdef __AVX2__
-// Eight pixels as 32-bit lanes R G B A (A is 0 where the picture has none). Loads run up to 8 bytes past the eight
-// pixels.
-template <int kChannels>
-inline __m256i load_pixels8(const std::uint8_t* p) {
-  if (kChannels == 4) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  if (kChannels == 1) {
-    const __m256i grey = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-    return _mm256_mullo_epi16(_mm256_or_si256(grey, _mm256_slli_epi32(grey, 16)), _mm256_set1_epi32(0x00010101));
-  }
-  const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 12));
-  const __m256i spread =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
-  return _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), spread);
-}
-
-// The products of four bytes a lane with the lane's factor, halves of the register widened to words in turn.
-template <typename Combine>
-inline __m256i by_words(__m256i pixels, __m256i factors, Combine combine) {
-  const __m256i zero = _mm256_setzero_si256();
-  const __m256i low = combine(_mm256_unpacklo_epi8(pixels, zero), _mm256_unpacklo_epi8(factors, zero));
-  const __m256i high = combine(_mm256_unpackhi_epi8(pixels, zero), _mm256_unpackhi_epi8(factors, zero));
-  return _mm256_packus_epi16(low, high);
-}
-
-// Gives how far it came; the caller does the rest. What it reads and writes beyond `end` lies in the row.
-template <int kChannels, BlendMode kMode, bool kPicture>
-inline std::int32_t blend_row_avx2(const Blend& job, const std::uint8_t* src, const std::uint8_t* behind_row,
-                                   const std::uint8_t* alpha, std::uint8_t* dst, std::int32_t begin, std::int32_t end) {
-  constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
-  constexpr std::int32_t kAhead = 10;  // a step reads, and with RGB out writes, 28 bytes for its 24: 9 1/3 pixels
-  const __m256i colour_bits = _mm256_set1_epi32(0x00ffffff);
-  const __m256i to_lanes =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
-  const __m256i threshold = _mm256_set1_epi32(job.threshold - 1);
-  const auto multiply = [](__m256i a, __m256i b) { return divide_by_255(_mm256_mullo_epi16(a, b)); };
-  std::uint16_t behind_words[16];
-  for (int i = 0; i < 16; ++i) behind_words[i] = i % 4 == 3 ? 0 : job.background[i % 4];
-  const __m256i behind = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(behind_words));
-  const __m256i behind_255 = _mm256_mullo_epi16(behind, _mm256_set1_epi16(255));
-  const auto over = [behind, behind_255](__m256i colour, __m256i a) {
-    // colour * a + behind * (255 - a) fits 16 bits, whatever overflows on the way
-    return divide_by_255(_mm256_add_epi16(_mm256_mullo_epi16(_mm256_sub_epi16(colour, behind), a), behind_255));
-  };
-  const auto over_words = [](__m256i colour, __m256i ground, __m256i a) {
-    const __m256i top = _mm256_mullo_epi16(ground, _mm256_set1_epi16(255));
-    return divide_by_255(_mm256_add_epi16(_mm256_mullo_epi16(_mm256_sub_epi16(colour, ground), a), top));
-  };
-  std::int32_t x = begin;
-  for (; x + 8 <= end && x + kAhead <= job.width; x += 8) {
-    const __m256i pixels = load_pixels8<kChannels>(src + x * kChannels);
-    __m256i a = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(alpha + (x - begin))));
-    if (kChannels == 4) a = multiply(a, _mm256_srli_epi32(pixels, 24));
-    if (job.threshold) {
-      a = _mm256_and_si256(_mm256_cmpgt_epi32(a, threshold), _mm256_set1_epi32(255));
-    }
-    const __m256i colour = _mm256_and_si256(pixels, colour_bits);
-    __m256i result;
-    if (kMode == BlendMode::straight) {
-      const __m256i hidden = _mm256_cmpeq_epi32(a, _mm256_setzero_si256());
-      result = _mm256_andnot_si256(hidden, colour);
-    } else if (kMode == BlendMode::premultiplied) {
-      result = by_words(colour, _mm256_shuffle_epi8(a, to_lanes), multiply);
-    } else if (kPicture) {
-      const __m256i zero = _mm256_setzero_si256();
-      const __m256i ground = load_pixels8<3>(behind_row + x * 3);
-      const __m256i factors = _mm256_shuffle_epi8(a, to_lanes);
-      result = _mm256_packus_epi16(over_words(_mm256_unpacklo_epi8(colour, zero), _mm256_unpacklo_epi8(ground, zero),
-                                              _mm256_unpacklo_epi8(factors, zero)),
-                                   over_words(_mm256_unpackhi_epi8(colour, zero), _mm256_unpackhi_epi8(ground, zero),
-                                              _mm256_unpackhi_epi8(factors, zero)));
-    } else {
-      result = by_words(colour, _mm256_shuffle_epi8(a, to_lanes), over);
-    }
-    if (kOut == 4) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x * 4), _mm256_or_si256(result, _mm256_slli_epi32(a, 24)));
-    } else {
-      const __m256i close =
-          _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
-      const __m256i packed = _mm256_shuffle_epi8(result, close);
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3), _mm256_castsi256_si128(packed));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3 + 12), _mm256_extracti128_si256(packed, 1));
-    }
-  }
-  return x;
-}
-
 // Of 16-bit samples four pixels a step, as words R G B A. Gives how far it came; what it reads and writes beyond `end`
 // lies in the row.
 template <int kChannels, BlendMode kMode, bool kPicture>
@@ -213,7 +127,7 @@ constexpr ByteOrder close_order() {
   return order;
 }
 
-// Sixteen pixels a step, the last masked: nothing outside is touched. The sums are those of blend_row_avx2.
+// Sixteen pixels a step, the last masked: nothing outside is touched. The sums are those of blend_eights.
 template <int kChannels, BlendMode kMode, bool kPicture>
 inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const std::uint8_t* behind_row,
                              const std::uint8_t* alpha, std::uint8_t* dst, std::int32_t begin, std::int32_t end) {
@@ -271,67 +185,95 @@ inline void blend_row_avx512(const Blend& job, const std::uint8_t* src, const st
 }
 #endif
 
-template <int kChannels, BlendMode kMode, bool kPicture>
-inline void blend_row(const Blend& job, const char* src, const char* behind, const char* alpha, char* dst,
-                      std::int32_t begin, std::int32_t end) {
-  if (job.wide) {
-    const auto* p = reinterpret_cast<const std::uint16_t*>(src);
-    const auto* b = reinterpret_cast<const std::uint16_t*>(behind);
-    const auto* a = reinterpret_cast<const std::uint16_t*>(alpha);
-    auto* out = reinterpret_cast<std::uint16_t*>(dst);
-    std::int32_t done = begin;
-#ifdef __AVX2__
-    done = blend_row_wide<kChannels, kMode, kPicture>(job, p, b, a, out, begin, end);
-#endif
-    blend_row_plain<std::uint16_t, kChannels, kMode, kPicture>(job, p, b, a, out, begin, done, end);
-    return;
-  }
-  const auto* p = reinterpret_cast<const std::uint8_t*>(src);
-  const auto* b = reinterpret_cast<const std::uint8_t*>(behind);
-  const auto* a = reinterpret_cast<const std::uint8_t*>(alpha);
-  auto* out = reinterpret_cast<std::uint8_t*>(dst);
-#ifdef __AVX512F__
-  blend_row_avx512<kChannels, kMode, kPicture>(job, p, b, a, out, begin, end);
-#else
-  std::int32_t done = begin;
-#ifdef __AVX2__
-  done = blend_row_avx2<kChannels, kMode, kPicture>(job, p, b, a, out, begin, end);
-#endif
-  blend_row_plain<std::uint8_t, kChannels, kMode, kPicture>(job, p, b, a, out, begin, done, end);
-#endif
-}
+// What a blend is compiled for.
+template <int kChannels_, BlendMode kMode_, bool kPicture_>
+struct BlendKind {
+  static constexpr int kChannels = kChannels_;
+  static constexpr BlendMode kMode = kMode_;
+  static constexpr bool kPicture = kPicture_;
+};
 
-template <int kChannels>
-inline void blend_row(const Blend& job, const char* src, const char* behind, const char* alpha, char* dst,
-                      std::int32_t begin, std::int32_t end) {
+template <int kChannels, typename Work>
+inline void with_mode(const Blend& job, Work work) {
   switch (job.mode) {
     case BlendMode::straight:
-      return blend_row<kChannels, BlendMode::straight, false>(job, src, behind, alpha, dst, begin, end);
+      return work(BlendKind<kChannels, BlendMode::straight, false>{});
     case BlendMode::premultiplied:
-      return blend_row<kChannels, BlendMode::premultiplied, false>(job, src, behind, alpha, dst, begin, end);
+      return work(BlendKind<kChannels, BlendMode::premultiplied, false>{});
     case BlendMode::over:
-      if (behind) return blend_row<kChannels, BlendMode::over, true>(job, src, behind, alpha, dst, begin, end);
-      return blend_row<kChannels, BlendMode::over, false>(job, src, behind, alpha, dst, begin, end);
+      if (job.behind) return work(BlendKind<kChannels, BlendMode::over, true>{});
+      return work(BlendKind<kChannels, BlendMode::over, false>{});
   }
 }
 
-inline void blend_row(const Blend& job, std::int32_t y, const char* alpha, std::int32_t begin, std::int32_t end) {
-  const char* src = static_cast<const char*>(job.src) + y * job.src_stride;
-  const char* behind = job.behind ? static_cast<const char*>(job.behind) + y * job.behind_stride : nullptr;
-  char* dst = static_cast<char*>(job.dst) + y * job.dst_stride;
+// Calls work(BlendKind).
+template <typename Work>
+inline void with_kind(const Blend& job, Work work) {
   if (job.channels == 1) {
-    blend_row<1>(job, src, behind, alpha, dst, begin, end);
+    with_mode<1>(job, work);
   } else if (job.channels == 3) {
-    blend_row<3>(job, src, behind, alpha, dst, begin, end);
+    with_mode<3>(job, work);
   } else {
-    blend_row<4>(job, src, behind, alpha, dst, begin, end);
+    with_mode<4>(job, work);
+  }
+}
+
+template <typename T>
+struct BlendRow {
+  BlendRow(const Blend& job, std::int32_t y)
+      : src(reinterpret_cast<const T*>(static_cast<const char*>(job.src) + y * job.src_stride)),
+        behind(job.behind ? reinterpret_cast<const T*>(static_cast<const char*>(job.behind) + y * job.behind_stride)
+                          : nullptr),
+        dst(reinterpret_cast<T*>(static_cast<char*>(job.dst) + y * job.dst_stride)) {}
+  const T* src;
+  const T* behind;
+  T* dst;
+};
+
+// Pixels [begin, end) of row y; alpha is that of pixel `begin` and those after it.
+template <typename T>
+inline void blend_row(const Blend& job, std::int32_t y, const T* alpha, std::int32_t begin, std::int32_t end) {
+  const BlendRow<T> row(job, y);
+  with_kind(job, [&](auto kind) {
+    using Kind = decltype(kind);
+    constexpr int kChannels = Kind::kChannels;
+    std::int32_t done = begin;
+    if constexpr (sizeof(T) == 2) {
+#ifdef __AVX2__
+      done =
+          blend_row_wide<kChannels, Kind::kMode, Kind::kPicture>(job, row.src, row.behind, alpha, row.dst, begin, end);
+#endif
+    } else {
+#if defined(__AVX512F__)
+      blend_row_avx512<kChannels, Kind::kMode, Kind::kPicture>(job, row.src, row.behind, alpha, row.dst, begin, end);
+      return;
+#elif defined(__AVX2__)
+      done = blend_eights<kChannels, Kind::kMode, Kind::kPicture>(
+          job, row.src, row.behind, row.dst, begin, end, [&](std::int32_t x) {
+            return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(alpha + (x - begin))));
+          });
+#endif
+    }
+    blend_row_plain<T, kChannels, Kind::kMode, Kind::kPicture>(job, row.src, row.behind, alpha, row.dst, begin, done,
+                                                               end);
+  });
+}
+
+template <typename T>
+inline void blend_rows(const Blend& job, std::int32_t row_begin, std::int32_t row_end) {
+  for (std::int32_t y = row_begin; y < row_end; ++y) {
+    const auto* alpha = reinterpret_cast<const T*>(static_cast<const char*>(job.alpha) + y * job.alpha_stride);
+    blend_row(job, y, alpha, 0, job.width);
   }
 }
 
 void blend(const Blend& job, std::int32_t row_begin, std::int32_t row_end) {
-  for (std::int32_t y = row_begin; y < row_end; ++y) {
-    blend_row(job, y, static_cast<const char*>(job.alpha) + y * job.alpha_stride, 0, job.width);
+  if (job.wide) {
+    blend_rows<std::uint16_t>(job, row_begin, row_end);
+  } else {
+    blend_rows<std::uint8_t>(job, row_begin, row_end);
   }
+  end_stream(job.stream);
 }
 
 }  // namespace

@@ -49,6 +49,19 @@ inline void mask_columns_bilinear(const ResizeMask& job, const float* p, float* 
     const __m256 step = _mm256_mul_ps(_mm256_sub_ps(b, a), _mm256_loadu_ps(fraction + x));
     _mm256_storeu_ps(dst + x, _mm256_add_ps(a, step));
   }
+  // Shrinking to no less than half, at seventeen.
+  for (; x + 8 <= job.width && first[x] + 17 <= job.src_width && first[x + 7] - first[x] < 16; x += 8) {
+    const __m256i at =
+        _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x)), _mm256_set1_epi32(first[x]));
+    const __m256 beyond = _mm256_castsi256_ps(_mm256_cmpgt_epi32(at, _mm256_set1_epi32(7)));
+    const auto pick = [&](const float* near) {  // a permutation looks at the index's low three bits
+      return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(near), at),
+                              _mm256_permutevar8x32_ps(_mm256_loadu_ps(near + 8), at), beyond);
+    };
+    const __m256 a = pick(p + first[x]);
+    const __m256 step = _mm256_mul_ps(_mm256_sub_ps(pick(p + first[x] + 1), a), _mm256_loadu_ps(fraction + x));
+    _mm256_storeu_ps(dst + x, _mm256_add_ps(a, step));
+  }
   for (; x + 8 <= job.width && first[x + 7] + 2 <= job.src_width; x += 8) {
     const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x));
     const __m256 a = _mm256_i32gather_ps(p, at, 4);
@@ -89,6 +102,27 @@ inline float mask_level(float v, float lo, float gain, float top) {
   return q < top ? q : top;
 }
 
+#ifdef __AVX2__
+// The 8-bit levels of eight columns in 32-bit lanes, as mask_quantise makes them.
+class MaskLevels8 {
+ public:
+  MaskLevels8(const ResizeMask& job, float top)
+      : lo_(_mm256_set1_ps(job.lo)),
+        gain_(_mm256_set1_ps(job.gain)),
+        top_(_mm256_set1_ps(top)),
+        half_(_mm256_set1_ps(job.nearest ? 0.5f : 0.0f)) {}
+
+  __m256i operator()(__m256 v) const {
+    const __m256 q = _mm256_mul_ps(_mm256_sub_ps(v, lo_), gain_);
+    const __m256 level = _mm256_min_ps(_mm256_max_ps(q, _mm256_setzero_ps()), top_);  // NaN: the second operand, 0
+    return _mm256_cvttps_epi32(_mm256_add_ps(level, half_));
+  }
+
+ private:
+  __m256 lo_, gain_, top_, half_;
+};
+#endif
+
 // Columns [begin, end) to dst.
 template <typename T, typename Value>
 inline void mask_quantise(const ResizeMask& job, float top, std::int32_t begin, std::int32_t end, T* __restrict dst,
@@ -116,17 +150,38 @@ inline void mask_store(const ResizeMask& job, std::int32_t y, Value value) {
   }
 }
 
+// A finished row as a function of the column; eight(x) gives columns x to x + 7.
+struct MaskRow {
+  const float* values;
+  float operator()(std::int32_t x) const { return values[x]; }
+#ifdef __AVX2__
+  __m256 eight(std::int32_t x) const { return _mm256_loadu_ps(values + x); }
+#endif
+};
+
+struct MixedMaskRow {
+  const float* a;
+  const float* b;
+  float fraction;
+  float operator()(std::int32_t x) const { return a[x] + (b[x] - a[x]) * fraction; }
+#ifdef __AVX2__
+  __m256 eight(std::int32_t x) const {
+    const __m256 upper = _mm256_loadu_ps(a + x);
+    const __m256 step = _mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(b + x), upper), _mm256_set1_ps(fraction));
+    return _mm256_add_ps(upper, step);
+  }
+#endif
+};
+
 // Hands row y, as a function of x, to `sink`.
 template <typename Sink>
 inline void mask_row(const ResizeMask& job, std::int32_t y, const float* const* rows, float* sum, Sink sink) {
   const MaskAxis& axis = job.rows;
   const float* __restrict a = rows[0];
   if (axis.taps == 1) {
-    sink(y, [=](std::int32_t x) { return a[x]; });
+    sink(y, MaskRow{a});
   } else if (axis.taps == 2) {
-    const float* __restrict b = rows[1];
-    const float fraction = axis.weights[y];
-    sink(y, [=](std::int32_t x) { return a[x] + (b[x] - a[x]) * fraction; });
+    sink(y, MixedMaskRow{a, rows[1], axis.weights[y]});
   } else {
     const float* weights = axis.weights + static_cast<std::ptrdiff_t>(y) * axis.taps;
     for (std::int32_t x = 0; x < job.width; ++x) sum[x] = weights[0] * a[x];
@@ -135,7 +190,7 @@ inline void mask_row(const ResizeMask& job, std::int32_t y, const float* const* 
       const float w = weights[t];
       for (std::int32_t x = 0; x < job.width; ++x) sum[x] = sum[x] + w * b[x];
     }
-    sink(y, [=](std::int32_t x) { return sum[x]; });
+    sink(y, MaskRow{sum});
   }
 }
 

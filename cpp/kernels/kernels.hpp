@@ -204,7 +204,8 @@ struct Blend {
   std::ptrdiff_t dst_stride;
   std::int32_t width;
   std::int32_t height;
-  bool wide;  // 16-bit samples
+  bool wide;    // 16-bit samples
+  bool stream;  // dst will not stay in the caches until it is read: it may be written past them
   BlendMode mode;
   std::int32_t threshold;  // 0..top, 0: none
   std::uint16_t background[3];

@@ -1,8 +1,10 @@
 #include "pipeline/cutout.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/buffer.hpp"
+#include "core/cpu.hpp"
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 #include "pipeline/packed_rows.hpp"
@@ -63,6 +65,7 @@ kernels::Blend blend_job(const ImageView& image, const BlendOptions& options, co
   job.width = image.width;
   job.height = image.height;
   job.wide = image.sample == Sample::u16;
+  job.stream = better_streamed(static_cast<std::size_t>(std::abs(dst.stride)) * static_cast<std::size_t>(image.height));
   job.mode = options.mode;
   job.threshold = options.threshold;
   std::copy_n(options.background, 3, job.background);

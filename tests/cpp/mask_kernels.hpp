@@ -121,8 +121,20 @@ void check_blend(Random& random, const Tiers& tiers) {
   const Rows alpha(random, size, sample, sample, 0);
   const std::int32_t out_channels = mode == kernels::BlendMode::over ? 3 : 4;
   Rows dst(random, size, out_channels * sample, sample, random_guard(random, sample));
-  kernels::Blend job{src.first,   src.stride, channels, alpha.first, alpha.stride, dst.first, dst.stride, size.width,
-                     size.height, wide,       mode,     threshold,   {},           nullptr,   0};
+  kernels::Blend job{};
+  job.src = src.first;
+  job.src_stride = src.stride;
+  job.channels = channels;
+  job.alpha = alpha.first;
+  job.alpha_stride = alpha.stride;
+  job.dst = dst.first;
+  job.dst_stride = dst.stride;
+  job.width = size.width;
+  job.height = size.height;
+  job.wide = wide;
+  job.stream = random.one_in(2);
+  job.mode = mode;
+  job.threshold = threshold;
   const Rows ground(random, size, 3 * sample, sample, 0);
   if (random.one_in(2)) {
     job.behind = ground.first;
@@ -135,6 +147,7 @@ void check_blend(Random& random, const Tiers& tiers) {
                                           {"height", size.height},
                                           {"channels", channels},
                                           {"wide", wide},
+                                          {"stream", job.stream},
                                           {"mode", double(mode)},
                                           {"threshold", threshold},
                                           {"picture behind", job.behind != nullptr},

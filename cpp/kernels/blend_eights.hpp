@@ -1,0 +1,124 @@
+// Eight pixels of 8-bit samples a step with AVX2: what blend and cutout share. The alpha comes in 32-bit lanes, from
+// memory or straight from the mask.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/divide.hpp"
+#include "kernels/kernels.hpp"
+#include "kernels/stream.hpp"
+
+#ifdef __AVX2__
+
+#include <immintrin.h>
+
+namespace {
+
+using namespace rmbg::kernels;
+
+// Eight pixels as 32-bit lanes R G B A (A is 0 where the picture has none). Loads run up to 8 bytes past the eight
+// pixels.
+template <int kChannels>
+inline __m256i load_pixels8(const std::uint8_t* p) {
+  if (kChannels == 4) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  if (kChannels == 1) {
+    const __m256i grey = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_mullo_epi16(_mm256_or_si256(grey, _mm256_slli_epi32(grey, 16)), _mm256_set1_epi32(0x00010101));
+  }
+  const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 12));
+  const __m256i spread =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
+  return _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), spread);
+}
+
+// Bytes as words, halves of the lanes in turn.
+struct Words {
+  explicit Words(__m256i bytes)
+      : low(_mm256_unpacklo_epi8(bytes, _mm256_setzero_si256())),
+        high(_mm256_unpackhi_epi8(bytes, _mm256_setzero_si256())) {}
+  __m256i low, high;
+};
+
+// Pixels [begin, end) of a row; src, dst and, with kPicture, behind are the row's; alpha(x) gives the levels of pixels
+// x to x + 7. Gives how far it came; the caller does the rest. What it reads and writes beyond `end` lies in the row.
+template <int kChannels, BlendMode kMode, bool kPicture, typename Alpha>
+inline std::int32_t blend_eights(const Blend& job, const std::uint8_t* src, const std::uint8_t* behind,
+                                 std::uint8_t* dst, std::int32_t begin, std::int32_t end, Alpha alpha) {
+  constexpr int kOut = kMode == BlendMode::over ? 3 : 4;
+  constexpr std::int32_t kReach = 10;  // a step reads, and with RGB out writes, 28 bytes for its 24: 9 1/3 pixels
+  const __m256i to_lanes =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
+  const __m256i threshold = _mm256_set1_epi32(job.threshold - 1);
+  const __m256i top = _mm256_set1_epi16(255);
+  const auto word = [&](int c) { return static_cast<long long>(job.background[c]); };
+  const __m256i colour_behind = _mm256_set1_epi64x(word(0) | word(1) << 16 | word(2) << 32);
+  const __m256i colour_behind_255 = _mm256_mullo_epi16(colour_behind, top);
+  const auto mixed = [&](__m256i colour, __m256i ground, __m256i a) {
+    if (kMode == BlendMode::premultiplied) return divide_by_255(_mm256_mullo_epi16(colour, a));
+    // colour * a + ground * (255 - a) fits 16 bits, whatever overflows on the way
+    const __m256i ground_255 = kPicture ? _mm256_mullo_epi16(ground, top) : colour_behind_255;
+    return divide_by_255(_mm256_add_epi16(_mm256_mullo_epi16(_mm256_sub_epi16(colour, ground), a), ground_255));
+  };
+  // As R G B A; A is not set with RGB out.
+  const auto eight = [&](std::int32_t x) {
+    __m256i colour = load_pixels8<kChannels>(src + x * kChannels);
+    __m256i a = alpha(x);
+    if (kChannels == 4) {
+      a = divide_by_255(_mm256_mullo_epi16(a, _mm256_srli_epi32(colour, 24)));
+      colour = _mm256_and_si256(colour, _mm256_set1_epi32(0x00ffffff));
+    }
+    if (job.threshold) a = _mm256_and_si256(_mm256_cmpgt_epi32(a, threshold), _mm256_set1_epi32(255));
+    if (kMode == BlendMode::straight) {
+      colour = _mm256_andnot_si256(_mm256_cmpeq_epi32(a, _mm256_setzero_si256()), colour);
+    } else {
+      const Words pixels(colour);
+      const Words factors(_mm256_shuffle_epi8(a, to_lanes));
+      if constexpr (kPicture) {
+        const Words ground(load_pixels8<3>(behind + x * 3));
+        colour = _mm256_packus_epi16(mixed(pixels.low, ground.low, factors.low),
+                                     mixed(pixels.high, ground.high, factors.high));
+      } else {
+        colour = _mm256_packus_epi16(mixed(pixels.low, colour_behind, factors.low),
+                                     mixed(pixels.high, colour_behind, factors.high));
+      }
+    }
+    return kOut == 4 ? _mm256_or_si256(colour, _mm256_slli_epi32(a, 24)) : colour;
+  };
+  const std::int32_t last = (end - 8 < job.width - kReach) ? end - 8 : job.width - kReach;  // where a step may begin
+  std::int32_t x = begin;
+  if constexpr (kOut == 4) {
+    const auto put = [&](std::int32_t at) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + at * 4), eight(at)); };
+#if RMBG_FAST_STREAMS
+    constexpr std::int32_t kFetch = 768;  // bytes of the picture ahead
+    const std::int32_t head = bytes_to_line(dst + begin * 4);
+    if (job.stream && head % 4 == 0 && last - begin >= 32) {
+      x += head / 4;
+      if (x > begin) put(begin);
+      if (x > begin + 8) put(x - 8);
+      for (; x + 8 <= last; x += 16) {
+        _mm_prefetch(reinterpret_cast<const char*>(src + x * kChannels + kFetch), _MM_HINT_T0);
+        const __m256i near = eight(x);
+        const __m256i far = eight(x + 8);
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(dst + x * 4), near);
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(dst + x * 4 + 32), far);
+      }
+    }
+#endif
+    for (; x <= last; x += 8) put(x);
+  } else {
+    const __m256i close =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+    for (; x <= last; x += 8) {
+      const __m256i packed = _mm256_shuffle_epi8(eight(x), close);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3), _mm256_castsi256_si128(packed));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3 + 12), _mm256_extracti128_si256(packed, 1));
+    }
+  }
+  return x;
+}
+
+}  // namespace
+
+#endif
