@@ -2,6 +2,7 @@
 // output rows share it, then pairs of such rows are mixed, normalised and written.
 #pragma once
 
+#include "kernels/bilinear_far.hpp"
 #include "kernels/gather.hpp"
 #include "kernels/rows.hpp"
 
@@ -45,14 +46,6 @@ inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t ro
 #endif
 
 #ifdef __AVX2__
-// (D - w, w) pairs of columns x to x + 3 in the low lane, x + 4 to x + 7 in the high lane.
-inline __m256i bilinear_weights8(const ResizeBilinear& job, std::int32_t x) {
-  const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(job.columns.weight + x));
-  const __m128i one = _mm_sub_epi16(_mm_set1_epi16(static_cast<short>(job.columns.denominator)), second);
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(one, second)),
-                                 _mm_unpackhi_epi16(one, second), 1);
-}
-
 // Eight output columns of a grey row from x on. Four bytes are loaded for each.
 inline void bilinear_grey8(const ResizeBilinear& job, const std::uint8_t* p, std::int32_t x, float* dst) {
   constexpr char z = -1;
@@ -63,29 +56,11 @@ inline void bilinear_grey8(const ResizeBilinear& job, const std::uint8_t* p, std
   _mm256_storeu_ps(dst + x, _mm256_cvtepi32_ps(sums));
 }
 
-// Eight output columns of a 3- or 4-channel row from x on. Two pixels (6 or 8 bytes) are loaded as 8 bytes for each
-// column.
 template <int kChannels>
 inline void bilinear_columns8(const ResizeBilinear& job, const std::uint8_t* p, std::int32_t x, float* dst,
                               std::ptrdiff_t plane) {
-  // bytes a0 a1 a2 b0 b1 b2 -> words a0 b0 a1 b1 a2 b2 . .
-  constexpr char z = -1;
-  constexpr char b = kChannels;
-  const __m256i spread =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, b, z, 1, z, b + 1, z, 2, z, b + 2, z, z, z, z, z));
-  const std::int32_t* first = job.columns.first + x;
-  const __m256i pairs = bilinear_weights8(job, x);
-  const __m256i weights[4] = {_mm256_shuffle_epi32(pairs, 0x00), _mm256_shuffle_epi32(pairs, 0x55),
-                              _mm256_shuffle_epi32(pairs, 0xaa), _mm256_shuffle_epi32(pairs, 0xff)};
-  __m256i sums[4];
-  for (int k = 0; k < 4; ++k) {
-    const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + first[k] * kChannels));
-    const __m128i high = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + first[k + 4] * kChannels));
-    const __m256i taps = _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), spread);
-    sums[k] = _mm256_madd_epi16(taps, weights[k]);
-  }
   __m256i planes[3];
-  transpose_rgbx(sums, planes);
+  bilinear_sums8<kChannels>(job.columns.first + x, p, BilinearWeights8(job, x), planes);
   for (int c = 0; c < 3; ++c) _mm256_storeu_ps(dst + c * plane + x, _mm256_cvtepi32_ps(planes[c]));
 }
 #endif
@@ -214,6 +189,13 @@ inline void bilinear_mix(const ResizeBilinear& job, std::int32_t y, const float*
 }
 
 void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if (BilinearFar::fits(job)) {
+    const BilinearFar far(job);
+    for (std::int32_t y = row_begin; y < row_end; ++y) far.row(y, y + 1 < row_end ? job.rows.first[y + 1] : -1);
+    return;
+  }
+#endif
   BilinearRows rows;
   rows.slot[0] = static_cast<float*>(scratch);
   rows.slot[1] = rows.slot[0] + 3 * static_cast<std::ptrdiff_t>(padded_width(job.out.width));
