@@ -2,27 +2,10 @@
 // they are, which is then filtered sideways; only the finished sums are brought into planes.
 #pragma once
 
-#include "kernels/rows.hpp"
+#include "kernels/triangle_bytes.hpp"
 #include "kernels/triangle_words.hpp"
 
 namespace {
-
-// The rows that output row y sums, and the words it makes of them.
-struct TriangleRows {
-  const std::uint8_t* top;
-  std::ptrdiff_t stride;
-  std::int32_t count;
-  const std::int16_t* weights;
-  std::int32_t ahead[2];  // the rows that the next output row adds, to be fetched meanwhile: from, to
-};
-
-#ifdef __AVX2__
-inline void triangle_fetch(const ResizeTriangle& job, const TriangleRows& rows, std::int32_t x) {
-  for (std::int32_t row = rows.ahead[0]; row < rows.ahead[1]; ++row) {
-    _mm_prefetch(reinterpret_cast<const char*>(job.src.data + row * job.src.stride + x), _MM_HINT_T0);
-  }
-}
-#endif
 
 #ifdef __AVX512F__
 // 64 words a step, four rows at a time in 8-bit multiplications: a Q14 weight is 256 * high + low, with high 0..64 and
@@ -78,6 +61,8 @@ inline void triangle_sum_rows([[maybe_unused]] const ResizeTriangle& job, const 
                               std::uint8_t*, std::int16_t* __restrict dst) {
   std::int32_t x = 0;
 #ifdef __AVX2__
+  const TriangleBytes bytes(rows);
+  if (bytes.fits()) x = bytes.sum(job, rows, n, dst);
   for (; x + 16 <= n; x += 16) {
     if (x % 64 == 0) triangle_fetch(job, rows, x);
     __m256i low = _mm256_set1_epi32(64);

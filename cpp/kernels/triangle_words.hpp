@@ -14,7 +14,8 @@ inline __m128i word_pairs() {
   return _mm_setr_epi8(0, 1, s, s + 1, 2, 3, s + 2, s + 3, 4, 5, s + 4, s + 5, z, z, z, z);
 }
 
-// Eight output pixels of a 3- or 4-channel row, two taps a step.
+// Eight output pixels of a 3- or 4-channel row, two taps a step; eight taps' weights are loaded at once, and may be the
+// next pixels'.
 template <int kChannels>
 inline void triangle_words8(const ResizeTriangle& job, const std::int16_t* row, std::int32_t x, std::int32_t* dst,
                             std::ptrdiff_t plane) {
@@ -26,13 +27,17 @@ inline void triangle_words8(const ResizeTriangle& job, const std::int16_t* row, 
     const std::int16_t* q = row + axis.first[x + k + 4] * kChannels;
     const std::int16_t* wp = axis.weights + static_cast<std::ptrdiff_t>(x + k) * axis.stride;
     const std::int16_t* wq = wp + 4 * static_cast<std::ptrdiff_t>(axis.stride);
-    const std::int32_t count = axis.count[x + k] > axis.count[x + k + 4] ? axis.count[x + k] : axis.count[x + k + 4];
     __m256i sum = _mm256_setzero_si256();
-    for (std::int32_t t = 0; t < count; t += 2) {
+    const auto step = [&](std::int32_t t, __m256i weights) {
       const __m256i taps = _mm256_shuffle_epi8(two_lanes(p + t * kChannels, q + t * kChannels), spread);
-      const __m256i w = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_broadcastd_epi32(_mm_loadu_si32(wp + t))),
-                                                _mm_broadcastd_epi32(_mm_loadu_si32(wq + t)), 1);
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(taps, w));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(taps, weights));
+    };
+    for (std::int32_t t = 0; t < axis.stride; t += 8) {
+      const __m256i weights = two_lanes(wp + t, wq + t);
+      step(t, _mm256_shuffle_epi32(weights, 0x00));
+      if (t + 2 < axis.stride) step(t + 2, _mm256_shuffle_epi32(weights, 0x55));
+      if (t + 4 < axis.stride) step(t + 4, _mm256_shuffle_epi32(weights, 0xaa));
+      if (t + 6 < axis.stride) step(t + 6, _mm256_shuffle_epi32(weights, 0xff));
     }
     sums[k] = sum;
   }
@@ -130,7 +135,7 @@ inline std::int32_t triangle_words_by_8(const ResizeTriangle& job, const std::in
 #ifdef __AVX512F__
   for (; x + 16 + 3 <= job.out.width; x += 16) triangle_words16<kChannels>(job, row, x, dst, plane);
 #endif
-  for (; x + 8 <= job.out.width; x += 8) triangle_words8<kChannels>(job, row, x, dst, plane);
+  for (; x + 8 + 3 <= job.out.width; x += 8) triangle_words8<kChannels>(job, row, x, dst, plane);
   return x;
 }
 #endif
