@@ -16,6 +16,11 @@ constexpr int kFewTiles = 132;           // as many as one job can take: each jo
 constexpr int kSharedGroups[] = {6, 3};  // of tiles, where there are more
 constexpr int kOutputs = 4;              // blocks
 constexpr int kInputs = 2;
+// A job that transforms its weights by itself takes many tiles, and the more inputs the longer that takes, whatever the
+// cache: to transform the weights once more for each few tiles costs more than inputs and products out of the last-level
+// cache.
+constexpr int kOwnGroups = 6;  // of tiles
+constexpr int kOwnInputs[] = {2, 4};
 constexpr Cut kShallow{2, 8, 4, 2, true};  // where there are few inputs, all are held at once
 constexpr int kJobsPerThread = 3;          // so that the last ones end together
 
@@ -58,8 +63,10 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
   cut.shared = tiles > kFewTiles;
   const bool shallow = cut.shared && job.input_blocks <= kShallow.inputs;
   cut.outputs = std::min(shallow ? kShallow.outputs : kOutputs, job.output_blocks);
-  cut.inputs = std::min(shallow ? kShallow.inputs : kInputs, job.input_blocks);
-  cut.tile_groups = shallow ? kShallow.tile_groups : cut.shared ? kSharedGroups[variant] : parts(tiles, kTiles);
+  cut.inputs = std::min(shallow ? kShallow.inputs : cut.shared ? kInputs : kOwnInputs[variant], job.input_blocks);
+  cut.tile_groups = shallow      ? kShallow.tile_groups
+                    : cut.shared ? kSharedGroups[variant]
+                                 : std::min(kOwnGroups, parts(tiles, kTiles));
   // Where all inputs are held, each pass finds them there.
   const auto set_pass = [&] {
     cut.pass = cut.inputs == job.input_blocks ? std::min(kShallow.pass, cut.outputs) : cut.outputs;
@@ -70,7 +77,7 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
                    false};  // shared weights want room in the cache too
     return scratch_floats(held, variant) * sizeof(float) <= machine.cache / 8 * 7;
   };
-  while (cut.tile_groups > 1 && !fits()) --cut.tile_groups;
+  while (cut.shared && cut.tile_groups > 1 && !fits()) --cut.tile_groups;
   const auto jobs = [&] { return parts(tiles, cut.tile_groups * kTiles) * parts(job.output_blocks, cut.outputs); };
   while (jobs() < kJobsPerThread * machine.threads && (cut.tile_groups > 1 || cut.outputs > 1)) {
     if (cut.tile_groups > 1 && (cut.shared || cut.outputs == 1)) {
