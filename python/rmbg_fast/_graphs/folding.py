@@ -119,7 +119,7 @@ _NEVER_FOLDED = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike",
 def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Constants) -> dict[str, NDArray[Any]]:
     """What the node always gives, by name; empty if that is not known, too large, or not ours to say."""
     import numpy as np
-    from onnx import helper, numpy_helper
+    from onnx import helper
     from onnx.reference import ReferenceEvaluator
 
     if node.domain not in ("", "ai.onnx") or node.op_type in _NEVER_FOLDED or any(onnx_graph.subgraphs(node)):
@@ -144,9 +144,8 @@ def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Const
             shape = onnx_graph.shape(expected.get(name))
             if shape is None or math.prod(shape) * 8 > _FOLD_LIMIT:
                 return {}
-        values = ReferenceEvaluator(node, opsets={"": onnx_graph.opset(model)}).run(
-            results, {name: numpy_helper.to_array(tensor) for name, tensor in weights.items()}
-        )
+        # Of a model: of a node alone it takes the newest version of an operator, whatever the opset.
+        values = ReferenceEvaluator(_alone(node, model, list(weights.values()))).run(results, {})
     except Exception:  # the reference does not know this op, or this use of it: the runtime will do it
         return {}
     known = {name: np.asarray(value) for name, value in zip(results, values, strict=True)}
@@ -158,12 +157,18 @@ def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Const
 
 def _inferred(node: NodeProto, model: ModelProto, weights: list[TensorProto]) -> Types:
     """Types and shapes of what one node gives for these constants."""
-    from onnx import helper, shape_inference
+    from onnx import shape_inference
 
-    alone = helper.make_model(
+    inferred = shape_inference.infer_shapes(_alone(node, model, weights), data_prop=True).graph.value_info
+    return {value.name: value.type.tensor_type for value in inferred}
+
+
+def _alone(node: NodeProto, model: ModelProto, weights: list[TensorProto]) -> ModelProto:
+    """A model of the one node and its constants."""
+    from onnx import helper
+
+    return helper.make_model(
         helper.make_graph([node], "one", [], [], initializer=weights),
         opset_imports=model.opset_import,
         ir_version=model.ir_version,
     )
-    inferred = shape_inference.infer_shapes(alone, data_prop=True).graph.value_info
-    return {value.name: value.type.tensor_type for value in inferred}
