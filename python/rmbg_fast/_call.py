@@ -24,7 +24,7 @@ class Call:
 
     def __init__(
         self,
-        remover: _core.Remover,
+        remover: Callable[[], _core.Remover],
         last: threading.local,
         graph: str,
         threads: int,
@@ -42,15 +42,16 @@ class Call:
         self._margin = margin_of(crop)
         start = time.perf_counter()
         self._output = output or writing.Output()
-        self.runner: Any = remover  # takes the picture where it lies, and `out` there too
+        self.runner: Any  # takes the picture where it lies, and `out` there too
         self.out_of: Callable[[Any], Any] = out_of
         if on_gpu(image):
-            self.runner = OnDevice(remover, image, max_side)
+            self.runner = OnDevice(remover(), image, max_side)
             self.source, self.out_of = reading.Source(self.runner.pixels, "array"), self.runner.out_of
         else:
             deep = True if as_file else None
             source = reading.read(image, deep=deep, truncated=truncated, max_side=max_side, threads=threads)
             self.source = replace(source, kind="bytes") if as_file else source
+            self.runner = remover()  # asked for only now: the session may have been closed meanwhile
         if self._output.format is not None and self.source.kind != "bytes":
             raise OptionError("`format` is that of bytes, for an image that came as bytes; this one did not")
         self._decode = (time.perf_counter() - start) * 1e3

@@ -454,10 +454,8 @@ class Session:
         output: writing.Output | None = None,
         as_file: bool = False,
     ) -> Call:
-        graph = self._details["graph"]
-        return Call(
-            self._remover, self._last, graph, self._threads, image, on_empty, truncated, crop, max_side, output, as_file
-        )
+        own = (lambda: self._remover), self._last, self._details["graph"], self._threads
+        return Call(*own, image, on_empty, truncated, crop, max_side, output, as_file)
 
     def _tell(self, scene: Scene, on_empty: str) -> None:
         """Warn the caller of one's caller of what is wrong with the mask: with the row only once."""

@@ -15,7 +15,7 @@ FLOORS = (
     {"_core", "_kept", "_storage", "_arguments", "_buffers", "_memory", "_runtime", "_scene"},
     {"ops", "models", "_images", "_graphs"},
     {"flow"},
-    {"reference", "session", "_call", "_kept_sessions", "_cache", "_loading", "_options", "convert"},
+    {"reference", "session", "_call", "_on_device", "_kept_sessions", "_cache", "_loading", "_options", "convert"},
     {"_quantize"},
     {"serve", "rembg", "ray", "_cli"},
     {"__init__", "__main__"},

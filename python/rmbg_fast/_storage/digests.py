@@ -7,7 +7,6 @@ that it can be found, and its content says which file it is about. Where it cann
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +22,8 @@ _known: dict[str, dict[str, Any]] = {}
 
 def sha256(file: Path, *, fresh: bool = False) -> str:
     """The file's sha256 in hexadecimal; with `fresh` it is read for it in any case. Raises OSError."""
+    import json
+
     path = os.path.realpath(file)
     status = os.stat(path)
     noted = None if fresh else _noted(path)
@@ -78,6 +79,8 @@ def _noted(path: str) -> dict[str, Any] | None:
 
 
 def _read(note: Path) -> dict[str, Any] | None:
+    import json
+
     with suppress(OSError, ValueError):
         known = json.loads(note.read_text(encoding="ascii"))
         kinds = {"path": str, "size": int, "mtime_ns": int, "sha256": str}
