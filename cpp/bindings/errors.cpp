@@ -46,6 +46,7 @@ const char* class_of(ErrorKind kind) {
 }  // namespace
 
 void register_errors() {
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 wants a function that takes it so
   py::register_local_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);
