@@ -168,7 +168,8 @@ RMBG_DEVICE void run(const ResizeBilinear& job, std::int32_t x, std::int32_t y) 
     } else {
       std::int64_t n = h0 * (dy - wy) + static_cast<std::int64_t>(h1) * wy;
       if (job.out.rounding == Rounding::nearest) n += dx * dy / 2;
-      store(job.out, plane, x, y, static_cast<float>(n / (dx * dy)) * scale + bias);
+      const std::int64_t level = n / (dx * dy);
+      store(job.out, plane, x, y, static_cast<float>(level) * scale + bias);
     }
   }
 }
