@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <mutex>
 #include <optional>
 
 #include "codecs/deflate.hpp"
 #include "core/buffer.hpp"
 #include "core/error.hpp"
+#include "core/mutex.hpp"
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 
@@ -242,7 +242,7 @@ class ImageData {
   std::vector<Band> done_;
   std::int32_t moved_ = 0;  // so many bands lie where they belong
   std::uint32_t adler_ = 1;
-  std::mutex mutex_;
+  Mutex mutex_;
 };
 
 }  // namespace
@@ -251,7 +251,7 @@ std::size_t png_bound(const ImageView& image, const std::vector<PngChunk>& chunk
   const Bands bands(image);
   const double roughly = static_cast<double>(bands.row + 64) * image.height;
   if (roughly > 0.5 * static_cast<double>(std::numeric_limits<std::ptrdiff_t>::max())) {
-    throw Error(ErrorKind::image_too_large, "the picture is too large for memory");
+    fail(ErrorKind::image_too_large, "the picture is too large for memory");
   }
   std::size_t bytes = sizeof kSignature + 2 * kFrame + kHeaderBytes;
   for (const PngChunk& chunk : chunks) bytes += kFrame + chunk.bytes;

@@ -1,4 +1,5 @@
-// The one exception type of the core. Its kind picks the Python class in bindings/errors.cpp.
+// The one exception type of the core. Its kind picks the Python class in bindings/errors.cpp. What is built without
+// exceptions too (net, pipeline, codecs) throws it by way of `fail`.
 #pragma once
 
 #include <stdexcept>
@@ -30,5 +31,12 @@ class Error : public std::runtime_error {
  private:
   ErrorKind kind_;
 };
+
+#if defined(__cpp_exceptions)
+[[noreturn]] inline void fail(ErrorKind kind, const std::string& message) { throw Error(kind, message); }
+#else
+// Of the host, which leaves the call that is under way (cpp/web).
+[[noreturn]] void fail(ErrorKind kind, const std::string& message);
+#endif
 
 }  // namespace rmbg

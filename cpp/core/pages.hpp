@@ -23,7 +23,11 @@ class Pages {
   void* data() { return memory_.get(); }
 
  private:
+#if defined(__wasm__)
+  static constexpr std::align_val_t kAlignment{64};
+#else
   static constexpr std::align_val_t kAlignment{std::size_t{1} << 21};
+#endif
   struct Free {
     void operator()(std::byte* memory) const { ::operator delete(memory, kAlignment); }
   };

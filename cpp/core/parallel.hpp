@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <mutex>
 
+#include "core/mutex.hpp"
 #include "core/pool.hpp"
 
 namespace rmbg {
@@ -20,12 +20,13 @@ template <typename Work>
 void parallel_calls(int count, const Work& work) {
   struct Calls {
     const Work& work;
-    std::mutex guard;
+    Mutex guard;
     std::exception_ptr failure;
     std::size_t failed;
 
     static void run(void* data, std::size_t i) noexcept {
       Calls& all = *static_cast<Calls*>(data);
+#if defined(__cpp_exceptions)
       try {
         all.work(static_cast<int>(i));
       } catch (...) {
@@ -35,6 +36,9 @@ void parallel_calls(int count, const Work& work) {
           all.failed = i;
         }
       }
+#else
+      all.work(static_cast<int>(i));
+#endif
     }
   };
   Calls calls{work, {}, nullptr, 0};

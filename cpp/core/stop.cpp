@@ -21,9 +21,9 @@ void Stop::check() const {
     case Reason::none:
       return;
     case Reason::cancelled:
-      throw Error(ErrorKind::cancelled, "the call was cancelled");
+      fail(ErrorKind::cancelled, "the call was cancelled");
     case Reason::late:
-      throw Error(ErrorKind::late, "the call was not done by its deadline");
+      fail(ErrorKind::late, "the call was not done by its deadline");
   }
 }
 

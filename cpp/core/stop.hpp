@@ -2,7 +2,8 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
+
+#include "core/mutex.hpp"
 
 namespace rmbg {
 
@@ -47,7 +48,7 @@ class Stop {
 
  private:
   std::atomic<Reason> reason_{Reason::none};
-  std::mutex guard_;
+  Mutex guard_;
   Listener* listener_ = nullptr;
 };
 

@@ -43,7 +43,7 @@ const KernelTable* find(const std::string& name) {
     if (name == "auto" || name == tier.table->name) found = tier.table;
     offered += std::string(" ") + tier.table->name;
   }
-  if (!found) throw Error(ErrorKind::option, "no kernel tier '" + name + "' runs here; there are: auto" + offered);
+  if (!found) fail(ErrorKind::option, "no kernel tier '" + name + "' runs here; there are: auto" + offered);
   return found;
 }
 

@@ -71,7 +71,7 @@ void direct_some(const Direct& job, int pixels, int first_pixel, int first_outpu
 }
 
 void direct(const Direct& job) {
-  constexpr int side = Vec::lanes == kBlock ? rmbg::net::kTiles : 6;
+  constexpr int side = Vec::held;
   constexpr int wide = Vec::lanes == kBlock ? 2 : 1;
   for (int k = 0; k < job.outputs;) {
     const bool both = wide == 2 && job.outputs - k == 2;

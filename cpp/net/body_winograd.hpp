@@ -208,7 +208,8 @@ void winograd_output(const float* products, std::ptrdiff_t stride, const Finish&
 
 // Register picture, AVX-512: 24 sums (12 tiles x 2 blocks of outputs), 2 of weights, 1 input on all lanes. AVX2: 12
 // sums (6 tiles x 1 block of two registers). NEON: 24 sums (6 tiles x 1 block of four).
-constexpr int kTilesHeld = Vec::lanes == kBlock ? rmbg::net::kTiles : 6;
+constexpr int kTilesHeld = Vec::held;
+static_assert(rmbg::net::kTiles % kTilesHeld == 0);
 constexpr int kOutputsHeld = Vec::lanes == kBlock ? 2 : 1;
 
 template <int tiles, int outputs>

@@ -15,6 +15,9 @@ extern const Kernels neon_kernels;
 extern const Kernels avx2_kernels;
 extern const Kernels avx512_kernels;
 #endif
+#if defined(__wasm__)
+extern const Kernels wasm_kernels;
+#endif
 
 std::vector<Tier> tiers() {
   std::vector<Tier> all{{&reference_kernels, true}};
@@ -24,6 +27,9 @@ std::vector<Tier> tiers() {
 #if defined(__x86_64__) || defined(_M_X64)
   all.push_back({&avx2_kernels, cpu_has_avx2() && cpu_has_fma()});
   all.push_back({&avx512_kernels, cpu_has_avx512()});
+#endif
+#if defined(__wasm__)
+  all.push_back({&wasm_kernels, true});
 #endif
   return all;
 }
@@ -35,7 +41,7 @@ const Kernels& find(const std::string& name) {
     if (name == tier.kernels->name) return *tier.kernels;
     offered += std::string(" ") + tier.kernels->name;
   }
-  throw Error(ErrorKind::option, "no convolution tier '" + name + "' runs here; there are:" + offered);
+  fail(ErrorKind::option, "no convolution tier '" + name + "' runs here; there are:" + offered);
 }
 
 const Kernels* chosen() {

@@ -49,14 +49,16 @@ float* Run::write(int value) const {
   return where.home == Home::output ? buffers_.outputs[where.at] : buffers_.arena + where.at;
 }
 
-void execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
+bool execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
              const Parallel& parallel, const Observer* observer) {
   Run run(plan, schedule, kernels, buffers, parallel);
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     check_stop();
     run.step(i);
+    if (run.cancelled()) return false;
     if (observer) observer->done(observer->context, i);
   }
+  return true;
 }
 
 }  // namespace rmbg::net

@@ -15,6 +15,8 @@ struct Parallel {
   void* context;
   void (*run)(void* context, void (*work)(void* data, std::size_t index), void* data, std::size_t count);
   int threads;  // at least 1: more calls than that are not asked for
+  // Once it is true, what has not begun is left out, and the outputs are not to be used. Null: it is never asked.
+  const std::atomic<bool>* cancelled = nullptr;
 };
 
 struct Buffers {
@@ -38,6 +40,7 @@ class Run {
       : plan_(plan), schedule_(schedule), kernels_(kernels), buffers_(buffers), parallel_(parallel) {}
 
   void step(std::size_t index);
+  bool cancelled() const { return parallel_.cancelled && parallel_.cancelled->load(std::memory_order_relaxed); }
 
  private:
   void convolve_winograd(const Step& step, const Ready& ready);
@@ -65,13 +68,14 @@ class Run {
   template <typename Job>
   void share(std::size_t jobs, const Job& job) const {
     struct Shared {
+      const Run& run;
       const Job& job;
       std::size_t jobs;
       std::atomic<std::size_t> next{0};
-    } shared{job, jobs};
+    } shared{*this, job, jobs};
     const auto work = [](void* data, std::size_t worker) {
       Shared& all = *static_cast<Shared*>(data);
-      for (std::size_t i = all.next++; i < all.jobs; i = all.next++) all.job(i, worker);
+      for (std::size_t i = all.next++; i < all.jobs && !all.run.cancelled(); i = all.next++) all.job(i, worker);
     };
     const std::size_t threads = static_cast<std::size_t>(parallel_.threads);
     const std::size_t workers = jobs < threads ? jobs : threads;
@@ -95,8 +99,8 @@ struct Observer {
   void (*done)(void* context, std::size_t step);
 };
 
-// Throws what the current stop of this thread asks for (core/stop.hpp).
-void execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
+// False: it was cancelled. Throws what the current stop of this thread asks for (core/stop.hpp).
+bool execute(const Plan& plan, const Schedule& schedule, const Kernels& kernels, const Buffers& buffers,
              const Parallel& parallel, const Observer* observer = nullptr);
 
 }  // namespace rmbg::net

@@ -15,13 +15,15 @@ std::shared_ptr<const Schedule> Network::schedule(const std::vector<Shape>& inpu
   return made;
 }
 
-void Network::run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel,
+bool Network::run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel,
                   const Observer* observer) {
   const std::size_t floats = schedule.arena + schedule.scratch * static_cast<std::size_t>(machine_.threads);
   std::unique_ptr<Workspace> workspace = take(floats);
   float* const memory = static_cast<float*>(workspace->pages.data());
-  execute(plan_, schedule, kernels_, {weights_, inputs, outputs, memory, memory + schedule.arena}, parallel, observer);
+  const Buffers buffers{weights_, inputs, outputs, memory, memory + schedule.arena};
+  const bool done = execute(plan_, schedule, kernels_, buffers, parallel, observer);
   give_back(std::move(workspace));
+  return done;
 }
 
 std::unique_ptr<Network::Workspace> Network::take(std::size_t floats) {

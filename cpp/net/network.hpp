@@ -2,9 +2,9 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "core/mutex.hpp"
 #include "core/pages.hpp"
 #include "net/executor.hpp"
 
@@ -22,9 +22,9 @@ class Network {
   // The schedule for inputs of these shapes; the last few are kept. Throws Error(inference).
   std::shared_ptr<const Schedule> schedule(const std::vector<Shape>& inputs);
 
-  // `parallel` may use as many threads as the machine was said to have, or fewer. Throws std::bad_alloc, and
-  // as execute.
-  void run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel,
+  // `parallel` may use as many threads as the machine was said to have, or fewer. False: it was
+  // cancelled. Throws std::bad_alloc, and as execute.
+  bool run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel,
            const Observer* observer = nullptr);
 
  private:
@@ -43,7 +43,7 @@ class Network {
   const float* const weights_;
   const Kernels& kernels_;
   const Machine machine_;
-  std::mutex guard_;
+  Mutex guard_;
   std::vector<std::shared_ptr<const Schedule>> schedules_;
   std::vector<std::unique_ptr<Workspace>> idle_;
 };

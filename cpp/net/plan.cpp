@@ -12,7 +12,7 @@ namespace {
 constexpr std::int64_t kMost = 1 << 20;  // of any count, channel or window: beyond all networks, far below an overflow
 
 [[noreturn]] void refuse(const std::string& what) {
-  throw Error(ErrorKind::model, "the prepared network is damaged (" + what + ")");
+  fail(ErrorKind::model, "the prepared network is damaged (" + what + ")");
 }
 
 class Reader {

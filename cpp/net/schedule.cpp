@@ -13,9 +13,7 @@ namespace {
 constexpr int kLargestSide = 1 << 20;
 constexpr std::size_t kLine = 16;  // floats of a cache line: where values begin
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(ErrorKind::inference, "the model failed to run: " + what);
-}
+[[noreturn]] void refuse(const std::string& what) { fail(ErrorKind::inference, "the model failed to run: " + what); }
 
 int side(std::int64_t size) {
   if (size < 1 || size > kLargestSide) refuse("a tensor comes to a side of " + std::to_string(size) + " pixels");

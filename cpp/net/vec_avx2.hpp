@@ -7,6 +7,7 @@ namespace {
 
 struct Vec {
   static constexpr int lanes = 8;
+  static constexpr int held = 6;  // tiles, or pixels, whose sums are in registers at once
   __m256 r;
 
   static Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }

@@ -7,6 +7,7 @@ namespace {
 
 struct Vec {
   static constexpr int lanes = 16;
+  static constexpr int held = 12;  // tiles, or pixels, whose sums are in registers at once
   __m512 r;
 
   static Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }

@@ -7,6 +7,7 @@ namespace {
 
 struct Vec {
   static constexpr int lanes = 4;
+  static constexpr int held = 6;  // tiles, or pixels, whose sums are in registers at once
   float32x4_t r;
 
   static Vec load(const float* p) { return {vld1q_f32(p)}; }

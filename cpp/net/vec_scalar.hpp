@@ -7,6 +7,7 @@ namespace {
 
 struct Vec {
   static constexpr int lanes = 1;
+  static constexpr int held = 6;  // tiles, or pixels, whose sums are in registers at once
   float r;
 
   static Vec load(const float* p) { return {*p}; }

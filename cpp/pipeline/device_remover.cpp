@@ -81,7 +81,8 @@ Mask DeviceCall::infer(const ImageView& image, Timings& timings) {
   const PlaneSize size = input_size(recipe, image.width, image.height);
   const std::size_t values = 3 * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width);
   scratch_->input.reserve(values * (session.input().type == ort::ElementType::float16 ? 2 : 4));
-  kernels::NormalizedPlanes planes = input_planes(recipe, size, session.input(), scratch_->input.data());
+  kernels::NormalizedPlanes planes =
+      input_planes(recipe, size, session.input().type == ort::ElementType::float16, scratch_->input.data());
   if (recipe.divide_by_max) normalize(recipe, steps.largest_value(image, recipe.resample, planes), planes);
   steps.preprocess(image, recipe.resample, planes);
   stream().wait();

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "core/mutex.hpp"
 #include "core/parallel.hpp"
 #include "kernels/dispatch.hpp"
 #include "pipeline/scaling.hpp"
@@ -211,7 +211,7 @@ MinMax MaskResizer::range_at_full_size(const MaskRange& range, int threads) cons
       job.columns = columns.emplace(mask_table(job.src_width, job.width, resample_)).view();
       job.rows = rows.emplace(mask_table(job.src_height, job.height, resample_)).view();
     }
-    std::mutex guard;
+    Mutex guard;
     parallel_rows(threads, job.height, [&](std::int32_t begin, std::int32_t end) {
       Buffer scratch(kernels::scratch_bytes(job));
       const MinMax band = kernels::active().resize_range(job, begin, end, scratch.data());

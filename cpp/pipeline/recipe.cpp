@@ -37,15 +37,14 @@ std::string input_problem(const std::vector<std::int64_t>& shape, const std::vec
 
 }  // namespace
 
-void check_input(const ort::TensorInfo& input, const Recipe& recipe) {
+void check_input(const std::string& name, const std::vector<std::int64_t>& shape, const Recipe& recipe) {
   const std::int64_t any = recipe.dynamic ? -1 : 0;
   const std::vector<std::int64_t> wanted{1, 3, any ? any : recipe.height, any ? any : recipe.width};
-  bool fits = input.shape.size() == wanted.size();
-  for (std::size_t i = 0; fits && i < wanted.size(); ++i) fits = input.shape[i] < 0 || input.shape[i] == wanted[i];
+  bool fits = shape.size() == wanted.size();
+  for (std::size_t i = 0; fits && i < wanted.size(); ++i) fits = shape[i] < 0 || shape[i] == wanted[i];
   if (!fits) {
-    throw Error(ErrorKind::model, "the model's input '" + input.name + "' has the shape " + shape_text(input.shape) +
-                                      ", the recipe makes " + shape_text(wanted) + ": " +
-                                      input_problem(input.shape, wanted));
+    fail(ErrorKind::model, "the model's input '" + name + "' has the shape " + shape_text(shape) +
+                               ", the recipe makes " + shape_text(wanted) + ": " + input_problem(shape, wanted));
   }
 }
 
@@ -57,13 +56,12 @@ PlaneSize input_size(const Recipe& recipe, std::int32_t width, std::int32_t heig
   return {side(height, recipe.height), side(width, recipe.width)};
 }
 
-kernels::NormalizedPlanes input_planes(const Recipe& recipe, const PlaneSize& size, const ort::TensorInfo& input,
-                                       void* dst) {
+kernels::NormalizedPlanes input_planes(const Recipe& recipe, const PlaneSize& size, bool half, void* dst) {
   kernels::NormalizedPlanes planes{};
   planes.width = size.width;
   planes.height = size.height;
   planes.rounding = recipe.rounding;
-  planes.half = input.type == ort::ElementType::float16;
+  planes.half = half;
   planes.dst = dst;
   normalize(recipe, 255.0, planes);
   return planes;
@@ -82,7 +80,7 @@ PlaneSize output_size(const std::vector<std::int64_t>& shape) {
                shape[rank - 2] <= kMaxSide;
   for (std::size_t i = 0; plane && i + 2 < rank; ++i) plane = shape[i] == 1;
   if (!plane) {
-    throw Error(ErrorKind::model,
+    fail(ErrorKind::model,
                 "the model's output has the shape " + shape_text(shape) +
                     ", which is not one mask [1, 1, height, width]: choose another `output` in the model's row");
   }

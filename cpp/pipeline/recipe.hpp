@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "kernels/kernels.hpp"
-#include "ort/session.hpp"
 #include "pipeline/types.hpp"
 
 namespace rmbg {
@@ -33,15 +33,14 @@ struct PlaneSize {
   std::int32_t width;
 };
 
-// Throws Error(model) where the graph's input cannot take the recipe's tensor.
-void check_input(const ort::TensorInfo& input, const Recipe& recipe);
+// Throws Error(model) where the graph's input of this name and shape cannot take the recipe's tensor.
+void check_input(const std::string& name, const std::vector<std::int64_t>& shape, const Recipe& recipe);
 
 // What the network gets for a picture of this size.
 PlaneSize input_size(const Recipe& recipe, std::int32_t width, std::int32_t height);
 
-// The input at `dst`; scale and bias are those of a picture whose whole sample is 255.
-kernels::NormalizedPlanes input_planes(const Recipe& recipe, const PlaneSize& size, const ort::TensorInfo& input,
-                                       void* dst);
+// The input at `dst`, float16 with `half`; scale and bias are those of a picture whose whole sample is 255.
+kernels::NormalizedPlanes input_planes(const Recipe& recipe, const PlaneSize& size, bool half, void* dst);
 // The recipe's mean and std, for a picture whose whole sample is worth `white`.
 void normalize(const Recipe& recipe, double white, kernels::NormalizedPlanes& planes);
 

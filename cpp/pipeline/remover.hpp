@@ -51,11 +51,9 @@ class Remover {
   static constexpr std::size_t kIdle = 64;
 
   Mask infer(const ImageView& image, Scratch& scratch, Timings& timings);
-  void fill_input(const ImageView& image, const PlaneSize& size, void* input);
-  // What the mask in `scratch` becomes at the picture's size. It is written to: a sigmoid that the graph leaves to us,
-  // and one value everywhere where there is no subject.
-  MaskResizer finish_mask(const ImageView& image, const Mask& mask, kernels::MaskType type, bool strict,
-                          Scratch& scratch, Scene& scene);
+  // What the mask in `scratch`, which is written to, becomes at the picture's size.
+  MaskResizer finish(const ImageView& image, const Mask& mask, kernels::MaskType type, bool strict, Scratch& scratch,
+                     Scene& scene);
 
   Recipe recipe_;
   int threads_;

@@ -22,14 +22,14 @@ float top_of(kernels::MaskType type) {
 
 Scaling stretch(const kernels::MinMax& range, float top) {
   if (!(range.lo <= range.hi)) {
-    throw Error(ErrorKind::model_output, "the mask has no finite value (all are NaN or infinite)");
+    fail(ErrorKind::model_output, "the mask has no finite value (all are NaN or infinite)");
   }
   const float span = range.hi - range.lo;
   if (span == 0.0f) {
-    throw Error(ErrorKind::model_output,
-                "the mask is constant (every value is " + std::to_string(range.lo) + "): it has no subject to cut out");
+    fail(ErrorKind::model_output,
+         "the mask is constant (every value is " + std::to_string(range.lo) + "): it has no subject to cut out");
   }
-  if (!std::isfinite(span)) throw Error(ErrorKind::model_output, "the mask's values are too far apart for float32");
+  if (!std::isfinite(span)) fail(ErrorKind::model_output, "the mask's values are too far apart for float32");
   float gain = top / span;
   while (span * gain < top) gain = std::nextafter(gain, std::numeric_limits<float>::infinity());
   return {range.lo, gain};

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <utility>
 
+#include "core/mutex.hpp"
 #include "pipeline/axis.hpp"
 
 namespace rmbg {
@@ -74,7 +74,7 @@ class Tables {
       }
     }
 
-    std::mutex guard_;
+    Mutex guard_;
     std::list<std::pair<Key, std::shared_ptr<const Table>>> kept_;
   };
 

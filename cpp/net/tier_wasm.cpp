@@ -1,0 +1,14 @@
+// clang-format off: what the bodies call Vec comes first.
+#include "net/vec_wasm.hpp"
+#include "net/body_direct.hpp"
+#include "net/body_resample.hpp"
+#include "net/body_winograd.hpp"
+#include "net/table.hpp"
+// clang-format on
+
+namespace rmbg::net {
+
+extern const Kernels wasm_kernels;
+constinit const Kernels wasm_kernels = table("wasm");
+
+}  // namespace rmbg::net
