@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import ModelDownloadError, OptionError, RmbgError
-from . import cache, convert, models, optimize, quantize, remove, streams
+from . import cache, convert, models, optimize, quantize, remove, streams, web
 from .options import running, say, session, stages
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     convert.add(commands)
     optimize.add(commands)
     quantize.add(commands)
+    web.add(commands)
     return parser
 
 

@@ -1,0 +1,155 @@
+"""The page, used as people do."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import rmbg_fast
+from rmbg_fast._images import sample
+
+DONE = "#download:enabled"
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos") / "cat.png"
+    sample.photo().convert("RGB").save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def session() -> rmbg_fast.Session:
+    return rmbg_fast.Session("u2netp", device="cpu")
+
+
+def pixels(path: Path) -> Any:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def downloaded(page: Any) -> Any:
+    with page.expect_download() as download:
+        page.click("#download")
+    return pixels(download.value.path())
+
+
+def drop(page: Any, path: Path, kind: str) -> None:
+    page.evaluate(
+        """([bytes, name, kind]) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+          const event = kind === "paste"
+            ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+            : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+          document.body.dispatchEvent(event);
+        }""",
+        [list(path.read_bytes()), path.name, kind],
+    )
+
+
+def test_a_picked_photo_is_cut_out_as_the_library_does(page: Any, photo: Path, session: rmbg_fast.Session) -> None:
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector(DONE)
+    found = downloaded(page)
+    wanted = np.asarray(session.remove(pixels(photo)))
+    assert found.shape == wanted.shape
+    apart = np.abs(found[..., 3].astype(int) - wanted[..., 3].astype(int))
+    assert apart.max() <= 1
+    assert apart.mean() < 0.02
+    seen = (found[..., 3] > 0) & (wanted[..., 3] > 0)
+    assert np.array_equal(found[seen][:, :3], wanted[seen][:, :3])
+    assert "done" in page.inner_text("#status")
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_dropped_and_pasted_photos_are_taken(page: Any, photo: Path, kind: str) -> None:
+    drop(page, photo, kind)
+    page.wait_for_selector(DONE)
+    assert page.inner_text("#result-title") == "cat.png"
+
+
+def test_a_background_colour_makes_an_opaque_picture(page: Any, photo: Path, session: rmbg_fast.Session) -> None:
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector(DONE)
+    page.check("#coloured")
+    page.fill("#colour", "#336699")
+    found = downloaded(page)
+    wanted = np.asarray(session.remove(pixels(photo), background=(0x33, 0x66, 0x99)))
+    assert found.shape == wanted.shape
+    assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1
+
+
+def test_copy_puts_a_png_on_the_clipboard(page: Any, photo: Path) -> None:
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector(DONE)
+    page.click("#copy")
+    page.wait_for_selector("#status:has-text('Copied')")
+    kinds = page.evaluate("navigator.clipboard.read().then((items) => items[0].types)")
+    assert kinds == ["image/png"]
+
+
+def test_the_slider_answers_to_the_keyboard_and_the_mask_is_shown(page: Any, photo: Path) -> None:
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector(DONE)
+    page.focus("#slider")
+    page.keyboard.press("ArrowRight")
+    assert page.input_value("#slider") == "51"
+    assert page.evaluate("document.getElementById('figure').style.getPropertyValue('--at')") == "51%"
+    page.check("#mask")
+    assert page.evaluate("document.getElementById('figure').classList.contains('mask')")
+
+
+def test_what_is_no_picture_is_said_and_can_be_tried_again(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"no picture")
+    page.set_input_files("#files", str(path))
+    page.wait_for_selector("#alert:has-text('no picture')")
+    page.click("#retry")
+    page.wait_for_selector("#alert:has-text('no picture')")
+
+
+def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(page: Any, tmp_path: Path) -> None:
+    content = io.BytesIO()
+    Image.new("L", (8, 8)).save(content, "PNG")
+    head = bytearray(content.getvalue())
+    head[16:24] = (20000).to_bytes(4, "big") * 2
+    path = tmp_path / "huge.png"
+    path.write_bytes(head)
+    page.set_input_files("#files", str(path))
+    page.wait_for_selector("#alert:has-text('50 million')")
+
+
+def test_escape_cancels_and_retry_goes_on(page: Any, photo: Path) -> None:
+    page.set_input_files("#files", [str(photo), str(photo)])
+    page.wait_for_selector("#cancel", state="visible")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#retry", state="visible")
+    assert page.locator("#list .small:has-text('cancelled')").count() == 2
+    page.click("#retry")
+    page.wait_for_selector("#list li:nth-child(2) >> text=done")
+
+
+def test_a_second_visit_needs_no_connection(page: Any, photo: Path) -> None:
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector(DONE)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.reload()
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector(DONE)
+    page.context.set_offline(True)
+    page.reload()
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector(DONE)
+
+
+def test_nothing_is_wider_than_a_small_telephone(page: Any, photo: Path) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector(DONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
