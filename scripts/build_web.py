@@ -9,10 +9,12 @@ too. Nothing of the result is in git; a wheel carries it where it is there when 
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -55,6 +57,9 @@ def main() -> None:
                 link(objects, options, target / f"core-{name}{suffix}.wasm")
     for part in ("module", "page"):
         shutil.copytree(ROOT / "web" / part, target, dirs_exist_ok=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    package = json.loads((target / "package.json").read_text("utf-8"))
+    (target / "package.json").write_text(json.dumps({**package, "version": project["version"]}, indent=2), "utf-8")
 
 
 def compile_one(cpu: str, folder: Path, source: str) -> Path:

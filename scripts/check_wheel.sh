@@ -20,6 +20,12 @@ sdists=("$dist"/*.tar.gz)
 
 for file in "${wheels[0]}" "${sdists[0]}"; do echo "$(wc -c <"$file") bytes: ${file##*/}"; done
 
+if [[ -f $root/python/rmbg_fast/_web/page/index.html ]]; then
+  echo "== page"
+  "$python" -m zipfile -l "${wheels[0]}" | grep -F rmbg_fast/_web/page/ | awk '{ print $1, $NF }'
+  "$python" -m zipfile -l "${wheels[0]}" | grep -qF rmbg_fast/_web/page/core-plain.wasm
+fi
+
 echo "== auditwheel show"
 if [[ $(uname -s) == Linux ]]; then
   "$python" -m auditwheel show "${wheels[0]}"

@@ -81,8 +81,8 @@ PlaneSize output_size(const std::vector<std::int64_t>& shape) {
   for (std::size_t i = 0; plane && i + 2 < rank; ++i) plane = shape[i] == 1;
   if (!plane) {
     fail(ErrorKind::model,
-                "the model's output has the shape " + shape_text(shape) +
-                    ", which is not one mask [1, 1, height, width]: choose another `output` in the model's row");
+         "the model's output has the shape " + shape_text(shape) +
+             ", which is not one mask [1, 1, height, width]: choose another `output` in the model's row");
   }
   return {static_cast<std::int32_t>(shape[rank - 2]), static_cast<std::int32_t>(shape[rank - 1])};
 }

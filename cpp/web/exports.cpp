@@ -74,6 +74,8 @@ RMBG_FAST_EXPORT("cut") void rmbg_fast_cut(std::int32_t mode, std::int32_t thres
 }
 RMBG_FAST_EXPORT("result") std::uint8_t* rmbg_fast_result() { return session->result(); }
 RMBG_FAST_EXPORT("alpha") std::uint8_t* rmbg_fast_alpha() { return session->alpha(); }
+// The mask as the network left it: before the sigmoid, where one is to follow.
+RMBG_FAST_EXPORT("values") const float* rmbg_fast_values() { return session->values().data(); }
 
 // Why there is no subject: `problem_bytes` of text, 0 where there is one.
 RMBG_FAST_EXPORT("problem") const char* rmbg_fast_problem() { return session->scene().problem.data(); }

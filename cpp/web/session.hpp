@@ -28,6 +28,7 @@ class Session {
   void cut(const BlendOptions& options);
   std::uint8_t* result() { return static_cast<std::uint8_t*>(result_.data()); }
   std::uint8_t* alpha() { return static_cast<std::uint8_t*>(alpha_.data()); }
+  const std::vector<float>& values() const { return mask_; }
   const Scene& scene() const { return scene_; }
 
   // The file of a picture whose RGBA samples lie in `result`, of which the first `channels` are written. It takes the

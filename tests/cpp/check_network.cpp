@@ -4,6 +4,7 @@
 //   check_network 5 1 12
 // Round r of seed s is round 0 of seed s + r: a failure names the seed that begins with it.
 #include <array>
+#include <atomic>
 #include <bit>
 #include <new>
 #include <thread>
@@ -156,6 +157,36 @@ std::vector<Shape> other_shapes(Random& random, Network& network, const std::vec
   return shapes;
 }
 
+// A run that is cancelled says so, at the first step or where an observer asks for it; the next is as if it had not been.
+void check_cancelled(Random& random, const RandomPlan& made) {
+  const std::vector<Shape> shapes = made.inputs();
+  const std::vector<Floats> inputs = random_inputs(random, made.plan, shapes);
+  const Machine machine = random_machine(random);
+  Network network(made.plan, made.weights.data(), *tiers_here().back(), machine);
+  const auto schedule = network.schedule(shapes);
+  const Outputs expected = run(network, shapes, inputs, machine.threads);
+  struct Canceller {
+    std::atomic<bool> cancelled;
+    std::size_t last;
+    std::size_t seen = 0;
+  };
+  for (const std::size_t last : {std::size_t{0}, made.plan.steps.size() / 2}) {
+    Canceller canceller{{last == 0}, last};
+    const auto done = [](void* context, std::size_t) {
+      auto& self = *static_cast<Canceller*>(context);
+      if (++self.seen == self.last) self.cancelled = true;
+    };
+    const Observer observer{&canceller, done};
+    Parallel parallel = on_threads(machine.threads);
+    parallel.cancelled = &canceller.cancelled;
+    Buffered buffers(network.plan(), *schedule, inputs);
+    const bool whole = network.run(*schedule, buffers.inputs.data(), buffers.outputs.data(), parallel, &observer);
+    if (whole || canceller.seen != last) fail("cancelled", "a run goes on");
+  }
+  const Outputs again = run(network, shapes, inputs, machine.threads);
+  for (std::size_t i = 0; i < again.size(); ++i) expect_same("after a cancelled run", again[i], expected[i]);
+}
+
 void check_two_at_once(Random& random, const RandomPlan& made, int largest) {
   const Kernels& kernels = *tiers_here().back();
   const Machine machine = random_machine(random);
@@ -200,6 +231,7 @@ int main(int argc, char** argv) {
     Random random(current_seed);
     const RandomPlan made = PlanMaker(random, largest).make();
     check_plan(random, made, taken);
+    check_cancelled(random, made);
     check_two_at_once(random, made, largest);
     check_decode(random, made, refused, decoded);
     check_network_kernels(random, rounds.done);

@@ -16,7 +16,7 @@ FLOORS = (
     {"ops", "models", "_images", "_graphs"},
     {"flow"},
     {"reference", "session", "_call", "_on_device", "_kept_sessions", "_cache", "_loading", "_options", "convert"},
-    {"_quantize"},
+    {"_quantize", "_web"},
     {"serve", "rembg", "ray", "_cli"},
     {"__init__", "__main__"},
 )

@@ -148,6 +148,66 @@ def test_a_second_visit_needs_no_connection(page: Any, photo: Path) -> None:
     page.wait_for_selector(DONE)
 
 
+def test_a_turned_photo_is_set_upright(page: Any, photo: Path, tmp_path: Path, session: rmbg_fast.Session) -> None:
+    path = tmp_path / "turned.jpg"
+    with Image.open(photo) as image:
+        exif = image.getexif()
+        exif[0x0112] = 6
+        image.save(path, quality=95, exif=exif)
+        turned = (image.height, image.width)
+    page.set_input_files("#files", str(path))
+    page.wait_for_selector(DONE)
+    found = downloaded(page)
+    wanted = session.remove(path)
+    assert found.shape[1::-1] == turned
+    apart = np.abs(found.astype(int) - np.asarray(wanted).astype(int))[..., 3]
+    assert apart.max() <= 1  # the browser decodes JPEG files to the same samples as Pillow
+    assert apart.mean() < 0.02
+
+
+def test_colours_under_low_alpha_are_kept(page: Any, photo: Path, tmp_path: Path, session: rmbg_fast.Session) -> None:
+    path = tmp_path / "soft.png"
+    cat = pixels(photo)
+    soft = np.tile((np.arange(cat.shape[1]) * 255 // cat.shape[1]).astype(np.uint8), (cat.shape[0], 1))
+    Image.fromarray(np.dstack([cat, soft])).save(path)
+    page.set_input_files("#files", str(path))
+    page.wait_for_selector(DONE)
+    found, wanted = downloaded(page), np.asarray(session.remove(pixels(path)))
+    seen = (found[..., 3] > 0) & (wanted[..., 3] > 0)
+    assert seen.any()
+    assert np.array_equal(found[seen][:, :3], wanted[seen][:, :3])
+
+
+def test_a_model_that_cannot_be_fetched_is_said_and_fetched_at_the_next_try(
+    browser: Any, address: str, photo: Path
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("**/*.rmbg", lambda route: route.abort())
+    page.goto(address)
+    page.set_input_files("#files", str(photo))
+    page.wait_for_selector("#alert:has-text('cannot be fetched')")
+    page.unroute("**/*.rmbg")
+    page.click("#retry")
+    page.wait_for_selector(DONE)
+    context.close()
+
+
+def test_photos_wait_for_their_turn_and_can_be_looked_at_again(page: Any, photo: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    with Image.open(photo) as image:
+        image.rotate(180).save(other)
+    page.set_input_files("#files", [str(photo), str(other)])
+    page.wait_for_selector("#list li:nth-child(2)[aria-current=true] >> text=done")
+    assert page.inner_text("#result-title") == "other.png"
+    page.click("#list li:nth-child(1) >> text=Show")
+    page.wait_for_selector("#result-title:has-text('cat.png')")
+    assert downloaded(page).shape == (*pixels(photo).shape[:2], 4)
+    page.click("#list li:nth-child(1) >> text=Remove")
+    page.wait_for_selector("#result", state="hidden")
+    assert page.locator("#list li").count() == 1
+
+
 def test_nothing_is_wider_than_a_small_telephone(page: Any, photo: Path) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.set_input_files("#files", str(photo))

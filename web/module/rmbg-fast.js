@@ -9,6 +9,7 @@ const MOST_THREADS = 8;
 
 export class Session {
   #worker = null;
+  #helpers = null; // a channel
   #load;
   #about;
   #threads;
@@ -23,7 +24,7 @@ export class Session {
     const most = Math.min(globalThis.navigator?.hardwareConcurrency ?? 1, MOST_THREADS);
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) throw new RmbgError("option", "threads must be a whole number from 1 on");
     const session = new Session();
-    session.#load = { url: new URL(url, document.baseURI).href, recipe, threads: threads ?? most, keep: cache, sha256 };
+    session.#load = { url: new URL(url, globalThis.document?.baseURI ?? location.href).href, recipe, threads: threads ?? most, keep: cache, sha256 };
     try {
       await session.#start(onProgress, signal);
     } catch (error) {
@@ -89,10 +90,20 @@ export class Session {
       event.preventDefault?.();
       this.#end(new RmbgError("browser", `the worker failed: ${event.message || "it cannot be loaded"}`));
     };
-    const { about, threads, flag } = await this.#call("load", this.#load, { signal, onLoading, ends: true });
-    this.#about = about;
-    this.#threads = threads;
-    this.#flag = flag && new Uint8Array(flag.buffer, flag.at, 1);
+    // A helper that fails is heard here: the worker waits for it, and hears nothing.
+    const channel = `rmbg-fast-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+    this.#helpers = new BroadcastChannel(channel);
+    this.#helpers.onmessage = ({ data }) => this.#end(unpacked(data));
+    try {
+      const options = { ...this.#load, channel };
+      const { about, threads, flag } = await this.#call("load", options, { signal, onLoading, ends: true });
+      this.#about = about;
+      this.#threads = threads;
+      this.#flag = flag && new Uint8Array(flag.buffer, flag.at, 1);
+    } catch (error) {
+      this.#end(error); // the next call starts anew
+      throw error;
+    }
   }
 
   /** One call of the worker. What cannot be cancelled in it, or with `ends` must not stay, ends the worker. */
@@ -137,7 +148,8 @@ export class Session {
 
   #end(error) {
     this.#worker?.terminate();
-    this.#worker = this.#flag = null;
+    this.#helpers?.close();
+    this.#worker = this.#helpers = this.#flag = null;
     for (const call of [...this.#calls.values()]) call.reject(error);
   }
 

@@ -12,7 +12,7 @@ let masked = 0; // the file that the module's mask is of
 
 const tell = (message) => postMessage({ id: asked, ...message });
 
-async function load({ url, recipe, threads, keep, sha256 }) {
+async function load({ url, recipe, threads, keep, sha256, channel }) {
   const file = new URL(coreFile(), import.meta.url);
   const onProgress = (progress) => tell({ loading: progress });
   const [compiled, fetched] = await Promise.all([compile(file), fetchModel(url, { keep, sha256, onProgress })]);
@@ -20,7 +20,7 @@ async function load({ url, recipe, threads, keep, sha256 }) {
   const core = await instantiate(compiled, memory, (done) => tell({ running: done }));
   core._initialize?.();
   const count = isShared() ? threads : 1;
-  await Promise.all(Array.from({ length: count - 1 }, () => startHelper(compiled, memory, helperPlace(core))));
+  await Promise.all(Array.from({ length: count - 1 }, () => startHelper({ compiled, memory, place: helperPlace(core), channel })));
   model = new Model(core, memory);
   model.open(fetched, recipe, count, CACHE_BYTES);
   const { name, title, license, commercial, homepage, recipes } = fetched.header;
@@ -41,12 +41,12 @@ async function compile(file) {
   return WebAssembly.compile(await answer.arrayBuffer());
 }
 
-function startHelper(compiled, memory, place) {
+function startHelper(needs) {
   const helper = new Worker(new URL("./thread.js", import.meta.url), { type: "module" });
   return new Promise((resolve, reject) => {
     helper.onmessage = resolve;
     helper.onerror = () => reject(new RmbgError("browser", "a thread cannot be started"));
-    helper.postMessage({ compiled, memory, place });
+    helper.postMessage(needs);
   });
 }
 

@@ -72,7 +72,7 @@ export class Models {
 /** A model's download goes on when a photo is cancelled: the next one needs it. */
 function unlessAborted(promise, signal) {
   return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason));
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     promise.then(resolve, reject);
   });
 }

@@ -146,7 +146,10 @@ queue.addEventListener("change", () => {
   for (const id of ["download", "copy"]) find(id).disabled = !shown?.png;
   find("size").textContent = shown?.png ? `${shown.size} pixels, ${(shown.png.size / 1e6).toFixed(1)} MB` : "";
   find("list-section").hidden = items.length === 0;
+  const buttons = () => [...find("list").querySelectorAll("button")];
+  const focused = buttons().indexOf(document.activeElement);
   find("list").replaceChildren(...items.map(entry));
+  if (focused >= 0) (buttons()[Math.min(focused, buttons().length - 1)] ?? find("files")).focus();
 });
 
 function entry(item) {
