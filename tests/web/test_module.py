@@ -172,6 +172,6 @@ def test_a_model_that_our_network_does_not_cover_is_refused(tmp_path: Path) -> N
     from support import tiny_models
 
     spec = tiny_models.tiny(tmp_path / "tiny.onnx", tiny_models.mean_of_channels())
-    with pytest.raises(ModelError, match="cannot (run in|be made ready for) a page"):
+    with pytest.raises(ModelError, match=r"cannot (run in|be made ready for) a page"):
         model_file.write(spec, tmp_path / "tiny.rmbg")
     assert not (tmp_path / "tiny.rmbg").exists()
