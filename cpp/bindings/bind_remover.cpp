@@ -116,10 +116,14 @@ py::tuple predict(Remover& remover, const py::array& image, const std::string& a
   return py::make_tuple(cut.result, mask) + told(outcome);
 }
 
-py::tuple mask(Remover& remover, const py::array& image, const std::string& dtype, bool strict, const py::object& out) {
+// `size`, (height, width), is the mask's where that is not the picture's.
+py::tuple mask(Remover& remover, const py::array& image, const std::string& dtype, bool strict, const py::object& out,
+               const std::optional<std::array<std::int32_t, 2>>& size) {
   const ImageInput input = image_input(image);
   mask_type_of(dtype);
-  const py::array result = output_array(out, py::dtype(dtype), {input.view.height, input.view.width}, input.array);
+  const std::array<std::int32_t, 2> sides = size.value_or(std::array{input.view.height, input.view.width});
+  check_size(sides[1], sides[0]);
+  const py::array result = output_array(out, py::dtype(dtype), {sides[0], sides[1]}, input.array);
   const Plane target = plane_output(result);
   Outcome outcome;
   stoppable([&] { outcome = remover.mask(input.view, strict, target); });
@@ -142,7 +146,8 @@ void bind_remover(py::module_& m) {
            arg("threshold").none(true), arg("foreground"), arg("strict"), arg("out").none(true))
       .def("predict", &predict, arg("image"), arg("alpha"), arg("background").none(true), arg("behind").none(true),
            arg("threshold").none(true), arg("foreground"), arg("strict"))
-      .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true))
+      .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true),
+           arg("size") = py::none())
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
   m.def(
       "check_device",

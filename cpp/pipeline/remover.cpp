@@ -48,7 +48,7 @@ Outcome Remover::mask(const ImageView& image, bool strict, const Plane& dst) {
   Outcome outcome{};
   const Mask mask = infer(image, lease.get(), outcome.timings);
   Stopwatch watch;
-  const MaskResizer alpha = finish(image, mask, dst.type, strict, lease.get(), outcome.scene);
+  const MaskResizer alpha = finish({dst.height, dst.width}, mask, dst.type, strict, lease.get(), outcome.scene);
   resize_mask(alpha, dst, threads_);
   outcome.timings.postprocess = watch.lap();
   return outcome;
@@ -61,7 +61,7 @@ Outcome Remover::remove(const ImageView& image, const BlendOptions& options, boo
   const Mask mask = infer(image, lease.get(), outcome.timings);
   Stopwatch watch;
   const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
-  const MaskResizer alpha = finish(image, mask, type, strict, lease.get(), outcome.scene);
+  const MaskResizer alpha = finish({image.height, image.width}, mask, type, strict, lease.get(), outcome.scene);
   (estimate ? cutout_estimated : cutout)(image, alpha, options, dst, threads_);
   outcome.timings.postprocess = watch.lap();
   return outcome;
@@ -74,7 +74,7 @@ Outcome Remover::predict(const ImageView& image, const BlendOptions& options, bo
   const Mask mask = infer(image, lease.get(), outcome.timings);
   Stopwatch watch;
   const auto type = image.sample == Sample::u16 ? kernels::MaskType::u16 : kernels::MaskType::u8;
-  const MaskResizer alpha = finish(image, mask, type, strict, lease.get(), outcome.scene);
+  const MaskResizer alpha = finish({image.height, image.width}, mask, type, strict, lease.get(), outcome.scene);
   (estimate ? cutout_estimated : cutout)(image, alpha, options, dst, threads_);
   resize_mask(alpha, mask_dst, threads_);
   outcome.timings.postprocess = watch.lap();
@@ -98,10 +98,10 @@ Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) 
   return {static_cast<const float*>(scratch.output.data()), mask.width, mask.height};
 }
 
-MaskResizer Remover::finish(const ImageView& image, const Mask& mask, kernels::MaskType type, bool strict,
+MaskResizer Remover::finish(const PlaneSize& size, const Mask& mask, kernels::MaskType type, bool strict,
                             Scratch& scratch, Scene& scene) {
   auto* const values = static_cast<float*>(scratch.output.data());
-  return finish_mask(recipe_, values, mask, {image.width, image.height, type}, strict, tables_, threads_, scene);
+  return finish_mask(recipe_, values, mask, {size.width, size.height, type}, strict, tables_, threads_, scene);
 }
 
 }  // namespace rmbg

@@ -31,6 +31,7 @@ class Remover {
   // All throw Error: image, model_output (an output that is no mask; with `strict` also a mask without a subject,
   // before anything is written to dst), inference; and what the current stop of
   // this thread asks for (core/stop.hpp), before anything is written to dst.
+  // The mask's size is its own, where the picture is a smaller draft of what it is for.
   Outcome mask(const ImageView& image, bool strict, const Plane& dst);
   // options.threshold and background are in the picture's samples. `estimate` takes the background's colour out of soft
   // edges.
@@ -52,7 +53,7 @@ class Remover {
 
   Mask infer(const ImageView& image, Scratch& scratch, Timings& timings);
   // What the mask in `scratch`, which is written to, becomes at the picture's size.
-  MaskResizer finish(const ImageView& image, const Mask& mask, kernels::MaskType type, bool strict, Scratch& scratch,
+  MaskResizer finish(const PlaneSize& size, const Mask& mask, kernels::MaskType type, bool strict, Scratch& scratch,
                      Scene& scene);
 
   Recipe recipe_;

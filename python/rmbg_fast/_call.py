@@ -35,6 +35,8 @@ class Call:
         max_side: int | None = None,
         output: writing.Output | None = None,
         as_file: bool = False,
+        *,
+        draft: tuple[int, int] | None = None,
     ) -> None:
         self._last, self._graph = last, graph
         self._last.timings, self._last.scene = {}, None
@@ -49,11 +51,14 @@ class Call:
             self.source, self.out_of = reading.Source(self.runner.pixels, "array"), self.runner.out_of
         else:
             deep = True if as_file else None
-            source = reading.read(image, deep=deep, truncated=truncated, max_side=max_side, threads=threads)
+            source = reading.read(
+                image, deep=deep, truncated=truncated, max_side=max_side, draft=draft, threads=threads
+            )
             self.source = replace(source, kind="bytes") if as_file else source
             self.runner = remover()  # asked for only now: the session may have been closed meanwhile
         if self._output.format is not None and self.source.kind != "bytes":
             raise OptionError("`format` is that of bytes, for an image that came as bytes; this one did not")
+        self.mask_size = {} if self.source.full is None else {"size": self.source.full}
         self._decode = (time.perf_counter() - start) * 1e3
 
     def end(self, pixels: Pixels | None, stages: dict[str, float], seen: dict[str, Any]) -> tuple[Any, Scene, Timings]:

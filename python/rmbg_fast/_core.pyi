@@ -130,7 +130,12 @@ class Remover:
         out: NDArray[Any] | None,
     ) -> tuple[NDArray[Any], dict[str, float], dict[str, Any]]: ...
     def mask(
-        self, image: NDArray[Any], dtype: str, strict: bool, out: NDArray[Any] | None
+        self,
+        image: NDArray[Any],
+        dtype: str,
+        strict: bool,
+        out: NDArray[Any] | None,
+        size: tuple[int, int] | None = ...,
     ) -> tuple[NDArray[Any], dict[str, float], dict[str, Any]]: ...
     def predict(
         self,

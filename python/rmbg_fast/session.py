@@ -387,6 +387,7 @@ class Session:
         crop: Crop = None,
         truncated: reading.Truncated = "refuse",
         max_side: int | None = None,
+        draft: bool = False,
         out: NDArray[Any] | Buffer | None = None,
         timeout: float | None = None,
         priority: Priority = "interactive",
@@ -394,13 +395,15 @@ class Session:
         """The subject's alpha as an array of the image's height and width: 0..255, 0..65535 or 0..1 as `dtype`,
         uint8, uint16 or float32, says.
 
-        It is the model's own: an alpha that the image brings is not multiplied in. The other options are `remove`'s,
+        It is the model's own: an alpha that the image brings is not multiplied in. `draft` decodes a JPEG file no
+        larger than the model needs it, which is faster and changes the mask a little. The other options are `remove`'s,
         `out` for an image of any kind. Raises as that does.
         """
         with self._ready().admitted(image, timeout, priority):
-            call = self._call(image, on_empty, truncated, crop, max_side)
+            call = self._call(image, on_empty, truncated, crop, max_side, draft=draft)
             call.check_out(out)
-            plane, *seen = call.runner.mask(call.source.pixels, dtype_name(dtype), call.strict, call.out_of(out))
+            how = dtype_name(dtype), call.strict, call.out_of(out)
+            plane, *seen = call.runner.mask(call.source.pixels, *how, **call.mask_size)
             _, scene, _ = call.end(None, *seen)
         self._tell(scene, on_empty)
         return given(call.trimmed(plane, scene.box), out)
@@ -444,18 +447,10 @@ class Session:
         self._tell(scene, on_empty)
         return Result(cutout, call.trimmed(mask, scene.box), scene, timings)
 
-    def _call(
-        self,
-        image: reading.ImageInput,
-        on_empty: OnEmpty,
-        truncated: reading.Truncated = "refuse",
-        crop: Crop = None,
-        max_side: int | None = None,
-        output: writing.Output | None = None,
-        as_file: bool = False,
-    ) -> Call:
+    def _call(self, *options: Any, draft: bool = False) -> Call:
+        """`options` as `Call` takes them, from the image on."""
         own = (lambda: self._remover), self._last, self._details["graph"], self._threads
-        return Call(*own, image, on_empty, truncated, crop, max_side, output, as_file)
+        return Call(*own, *options, draft=self._spec.size if draft and not self._spec.dynamic else None)
 
     def _tell(self, scene: Scene, on_empty: str) -> None:
         """Warn the caller of one's caller of what is wrong with the mask: with the row only once."""

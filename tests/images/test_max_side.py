@@ -133,3 +133,21 @@ def test_no_more_is_decoded_than_that_takes(
 def test_sides_that_are_none(side: Any) -> None:
     with pytest.raises(OptionError, match="max_side"):
         reading.read(np.zeros((4, 4, 3), np.uint8), max_side=side)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_draft_is_left_as_it_is_decoded(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = jpeg(smooth(300, 400, 3), exif=exif)
+    size = (300, 400) if orientation == 1 else (400, 300)
+    source = reading.read(data, draft=(60, 60))
+    assert source.full == size
+    assert source.pixels.shape[:2] == (size[0] // 2, size[1] // 2)  # 300 / 4 would be less than 1.5 x 60
+    source = reading.read(data, draft=(30, 65) if orientation == 1 else (65, 30))
+    assert source.pixels.shape[:2] == (size[0] // 4, size[1] // 4)  # each side for itself, upright
+    whole = reading.read(data, draft=(400, 400))
+    assert whole.full is None
+    assert whole.pixels.shape[:2] == size
+    assert reading.read(smooth(300, 400, 3), draft=(30, 30)).full is None
+    assert reading.read(data, draft=(30, 30), max_side=100).pixels.shape[0] in (75, 100)

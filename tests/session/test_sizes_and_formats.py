@@ -96,3 +96,21 @@ def test_the_command(photo: NDArray[np.uint8], grey_model: ModelSpec, tmp_path: 
     assert run("--mask", "--format", "rgba", "-o", "mask.rgba") == 0
     assert Path("mask.rgba").stat().st_size == 70 * 45 * 4
     assert run("--max-side", "0") == 2
+
+
+def test_masks_of_drafts(grey_model: ModelSpec) -> None:
+    yy, xx = np.mgrid[-1:1:300j, -1:1:400j]
+    disc = 255 / (1 + np.exp(20 * (np.hypot(yy, xx) - 0.5)))
+    file = io.BytesIO()
+    Image.fromarray(np.dstack([disc.astype(np.uint8)] * 3)).save(file, "JPEG", quality=95)
+    data = file.getvalue()
+    session = Session(grey_model, device="cpu")
+    whole, draft = session.mask(data), session.mask(data, draft=True)
+    assert whole.shape == draft.shape == (300, 400)
+    assert (whole != draft).any()
+    assert np.abs(whole.astype(int) - draft).mean() < 4
+    out = np.zeros((300, 400), np.uint8)
+    assert session.mask(data, draft=True, out=out) is out
+    np.testing.assert_array_equal(out, draft)
+    array = reading.read(data).pixels[..., :3]
+    np.testing.assert_array_equal(session.mask(array, draft=True), whole)

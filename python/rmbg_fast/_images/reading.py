@@ -57,6 +57,8 @@ class Source:
     pixels: Pixels
     kind: Kind
     metadata: Metadata = field(default_factory=Metadata)
+    full: tuple[int, int] | None = None
+    """Height and width of the picture of which `pixels` are a draft."""
 
     @property
     def icc(self) -> bytes | None:
@@ -70,6 +72,7 @@ def read(
     deep: bool | None = None,
     truncated: Truncated = "refuse",
     max_side: int | None = None,
+    draft: tuple[int, int] | None = None,
     threads: int | None = None,
 ) -> Source:
     """Turn a path, image bytes, a binary file object, a PIL image or an array (NumPy, DLPack) into pixels.
@@ -81,14 +84,15 @@ def read(
     of 16 bits in other formats (TIFF) are cut down to 8: Pillow decodes no more; give an array to keep them.
     `truncated="accept"` takes a file whose end is missing, with a warning (`ImageWarning`): what is missing is grey.
     `max_side`: a picture with a longer side is scaled down to it (`fitting`); a JPEG file is decoded at 1/2, 1/4 or 1/8
-    for that, where this leaves half as many pixels again each way. `threads`: how many may work on it; None: as many as
+    for that, where this leaves half as many pixels again each way. `draft`, (height, width), has a JPEG file decoded
+    so, and leaves it as large as it then is (see `Source.full`). `threads`: how many may work on it; None: as many as
     there are by default. Raises OptionError, ImageError, or ImageTooLargeError beyond Pillow's guard against
     decompression bombs.
     """
     if truncated not in ("refuse", "accept"):
         raise OptionError(f"truncated must be 'refuse' or 'accept', not {truncated!r}")
     limit = None if max_side is None else side_of(max_side)
-    how = _How(deep, truncated == "accept", limit, thread_count.chosen(threads))
+    how = _How(deep, truncated == "accept", limit, None if limit is not None else draft, thread_count.chosen(threads))
     if hasattr(image, "__dlpack__") or hasattr(image, "__cuda_array_interface__"):
         return _from_array(arrays.check(array_of(image, "the array")), how)
     if isinstance(image, Image.Image):
@@ -121,6 +125,7 @@ class _How:
     deep: bool | None
     accept_cut: bool
     max_side: int | None
+    draft: tuple[int, int] | None
     threads: int
 
     def size(self, width: int, height: int) -> tuple[int, int]:
@@ -306,13 +311,14 @@ def _from_pil(image: Image.Image, kind: Kind, name: str, how: _How) -> Source:
         unread = _unread_png(image)
         if unread is not None:
             return _from_png(unread, kind, name, replace(how, deep=False, accept_cut=False))
-        size = how.size(*image.size)
+        full = image.size
+        size = how.size(*full) if kind == "pil" else _drafted(image, how)
         planar = tiff.decode(image)
         if planar is not None:
             pixels = planar if planar.dtype == np.uint8 else to_8_bit(planar)
             return _upright(pixels, _orientation(image), kind, metadata_of.of_pillow(image.info), how, size)
         on_its_side = image.format == "TIFF" and _orientation(image) in _ON_ITS_SIDE
-        decoded = None if kind == "pil" else _jpeg(image, size)
+        decoded = None if kind == "pil" else _jpeg(image)
         if decoded is None:
             image.load()  # before the orientation is asked for: TIFF is turned, and its tag dropped, while loading
         icc = image.info.get("icc_profile")
@@ -325,13 +331,29 @@ def _from_pil(image: Image.Image, kind: Kind, name: str, how: _How) -> Source:
             decoded = pillow_memory.pixels_of(straight, how.threads)
         if on_its_side:
             size = how.size(*straight.size)
-        return _upright(decoded, _orientation(image), kind, kept, how, size)
+        source = _upright(decoded, _orientation(image), kind, kept, how, size)
+        if how.draft is None or size == full or on_its_side:
+            return source
+        return replace(source, full=full if _orientation(image) in _ON_ITS_SIDE else full[::-1])
 
 
-def _jpeg(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8] | None:
-    """The pixels of a JPEG file of ours that is not loaded yet, larger than this width and height; None: of others."""
-    if image.format in ("JPEG", "MPO") and size != image.size:
-        image.draft(None, (_DRAFT * size[0] // 2, _DRAFT * size[1] // 2))
+def _drafted(image: Image.Image, how: _How) -> tuple[int, int]:
+    """Has Pillow decode a JPEG file of ours no larger than it is needed. The width and height that its pixels shall
+    have."""
+    size = how.size(*image.size)
+    if image.format not in ("JPEG", "MPO"):
+        return size
+    least = size
+    if how.draft is not None:
+        height, width = how.draft[::-1] if _orientation(image) in _ON_ITS_SIDE else how.draft
+        least = (min(width, size[0]), min(height, size[1]))
+    if least != image.size:
+        image.draft(None, (_DRAFT * least[0] // 2, _DRAFT * least[1] // 2))
+    return size if how.draft is None else image.size
+
+
+def _jpeg(image: Image.Image) -> NDArray[np.uint8] | None:
+    """The pixels of a JPEG file of ours that is not loaded yet; None: of others."""
     decoded = turbo.decoded(image)
     return pillow_memory.decoded(image) if decoded is None else decoded
 
