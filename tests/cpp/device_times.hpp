@@ -114,9 +114,15 @@ void time_picture(cuda::Stream& stream, std::int32_t width, std::int32_t height,
               height,
               nullptr,
               0};
-  job.mix = {device_picture.as<void>(),    width * 3, 3,         nullptr, 0,
-             device_result.as<void>(),     width * 4, width,     height,  false,
-             kernels::BlendMode::straight, 0,         {0, 0, 0}, nullptr, 0};
+  job.mix = {};
+  job.mix.src = device_picture.as<void>();
+  job.mix.src_stride = width * 3;
+  job.mix.channels = 3;
+  job.mix.dst = device_result.as<void>();
+  job.mix.dst_stride = width * 4;
+  job.mix.width = width;
+  job.mix.height = height;
+  job.mix.mode = kernels::BlendMode::straight;
   line("cutout on the device", [&] {
     launch(stream, "cutout", job, width, height);
     stream.wait();
