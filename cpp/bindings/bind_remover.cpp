@@ -146,8 +146,7 @@ void bind_remover(py::module_& m) {
            arg("threshold").none(true), arg("foreground"), arg("strict"), arg("out").none(true))
       .def("predict", &predict, arg("image"), arg("alpha"), arg("background").none(true), arg("behind").none(true),
            arg("threshold").none(true), arg("foreground"), arg("strict"))
-      .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true),
-           arg("size") = py::none())
+      .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true), arg("size") = py::none())
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
   m.def(
       "check_device",
