@@ -43,9 +43,13 @@ def recover_deformable(model: ModelProto, request: Request) -> None:
     """Chains that stand for a deformable convolution become one node; the model's opset is at least 19 then."""
     from onnx import helper
 
-    if not request.deformable or onnx_graph.opset(model) < 13 or model.functions:
-        return
     graph = model.graph
+    if (
+        not request.deformable
+        or model.functions
+        or all(node.op_type not in ("GatherND", "GridSample") for node in graph.node)
+    ):
+        return  # the index needs shape inference, which takes its time
     index = graph_index.of(model)
     found = {each.result: each for each in _found(index)}
     if not found or not raise_opset(model, OPSET):
@@ -71,9 +75,7 @@ def recover_deformable(model: ModelProto, request: Request) -> None:
                 offset_group=each.groups,
             )
         )
-    ordered = [node.__class__.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(ordered)
+    onnx_graph.set_nodes(graph, nodes)
     onnx_graph.sweep(graph)
 
 

@@ -67,9 +67,7 @@ def narrow_to_float16(model: ModelProto, request: Request) -> None:
         if not any(onnx_graph.subgraphs(node)):  # what a subgraph reads is float32: `_chosen` left its makers alone
             node.input[:] = [as_type(name, narrow) for name in node.input]
         nodes.append(node)
-    ordered = [node.__class__.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(ordered)
+    onnx_graph.set_nodes(graph, nodes)
     onnx_graph.sweep(graph)
 
 

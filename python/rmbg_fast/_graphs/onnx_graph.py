@@ -98,6 +98,13 @@ def sweep(graph: GraphProto) -> None:
     keep(graph.sparse_initializer, lambda sparse: sparse.values.name in needed)
 
 
+def set_nodes(graph: GraphProto, nodes: list[NodeProto]) -> None:
+    """Make these the graph's nodes; some of them may be in it already."""
+    copies = [node.__class__.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
 def keep(items: Any, wanted: Callable[[Any], bool]) -> None:
     """Delete in place what is not wanted: a new list would copy the weights."""
     for index in reversed(range(len(items))):

@@ -72,26 +72,13 @@ class _Operator(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor,
         mask: Tensor,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
-        dilation: tuple[int, int],
         attributes: dict[str, Any],
     ) -> Tensor:
-        return deform_conv2d(input, offset, weight, bias, stride, padding, dilation, mask)
+        stride, padding, dilation = (attributes[name] for name in ("strides_i", "pads_i", "dilations_i"))
+        return deform_conv2d(input, offset, weight, bias, stride, padding[:2], dilation, mask)
 
     @staticmethod
-    def symbolic(
-        g: Any,
-        input: Any,
-        offset: Any,
-        weight: Any,
-        bias: Any,
-        mask: Any,
-        stride: Any,
-        padding: Any,
-        dilation: Any,
-        attributes: dict[str, Any],
-    ) -> Any:
+    def symbolic(g: Any, input: Any, offset: Any, weight: Any, bias: Any, mask: Any, attributes: dict[str, Any]) -> Any:
         return g.op("DeformConv", input, weight, offset, bias, mask, **attributes)
 
 
@@ -117,9 +104,7 @@ def operator(
         "group_i": int(input.shape[1]) // int(weight.shape[1]),
         "offset_group_i": int(offset.shape[1]) // (2 * kernel[0] * kernel[1]),
     }
-    result: Tensor = _Operator.apply(
-        input, offset, weight, bias, mask, _pair(stride), _pair(padding), _pair(dilation), attributes
-    )
+    result: Tensor = _Operator.apply(input, offset, weight, bias, mask, attributes)
     return result
 
 
