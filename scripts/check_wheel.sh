@@ -22,8 +22,10 @@ for file in "${wheels[0]}" "${sdists[0]}"; do echo "$(wc -c <"$file") bytes: ${f
 
 if [[ -f $root/python/rmbg_fast/_web/page/index.html ]]; then
   echo "== page"
-  "$python" -m zipfile -l "${wheels[0]}" | grep -F rmbg_fast/_web/page/ | awk '{ print $1, $NF }'
-  "$python" -m zipfile -l "${wheels[0]}" | grep -qF rmbg_fast/_web/page/core-plain.wasm
+  # Into a variable first: a reader that leaves a pipe early (grep -q) would end the run.
+  page=$("$python" -m zipfile -l "${wheels[0]}" | awk '/rmbg_fast\/_web\/page\// { print $1, $NF }')
+  echo "$page"
+  [[ $page == *core-plain.wasm* ]] || { echo "the wheel lacks the page's WebAssembly" >&2; exit 1; }
 fi
 
 echo "== auditwheel show"
