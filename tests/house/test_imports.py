@@ -17,7 +17,7 @@ FLOORS = (
     {"flow"},
     {"reference", "session", "_call", "_on_device", "_kept_sessions", "_cache", "_loading", "_options", "convert"},
     {"_quantize", "_web"},
-    {"serve", "rembg", "ray", "_cli"},
+    {"_serve", "rembg", "ray", "_cli"},
     {"__init__", "__main__"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._images import formats, reading, writing
+from .._images.depth import binary
 from .._images.metadata import Metadata
 from .._images.sizes import pixels_of
 from .._storage import writing as storage
@@ -110,10 +111,7 @@ class Cutter:
             )  # fmt: skip
         deep = pixels.dtype == np.uint16
         mask = session.mask(pixels, dtype="uint16" if deep else "uint8", on_empty=on_empty, crop=args.crop)
-        if args.threshold is not None:
-            level = 257 if deep else 1  # of 16 bits in one of 8
-            mask = (mask >= args.threshold * level) * mask.dtype.type(255 * level)
-        return mask
+        return mask if args.threshold is None else binary(mask, args.threshold)
 
 
 def _write(job: jobs.Job, data: bytes) -> None:

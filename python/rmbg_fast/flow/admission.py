@@ -89,12 +89,20 @@ class Admission:
         call = self.join(pixels, timeout=timeout, priority=priority, for_lane=False)
         calls.add(call)
         try:
+            with self.inside(pixels, call):
+                yield
+        finally:
+            calls.discard(call)
+
+    @contextmanager
+    def inside(self, pixels: int | None, call: _core.Call) -> Iterator[None]:
+        """Inside of it this thread works on the picture of a call whose turn has come, or waits for it first."""
+        try:
             with self.counted(pixels), call:
                 self._here.inside = True
                 yield
         finally:
             self._here.inside = False
-            calls.discard(call)
 
     @contextmanager
     def counted(self, pixels: int | None) -> Iterator[None]:

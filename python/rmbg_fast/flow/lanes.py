@@ -100,7 +100,7 @@ class _Job:
 
     def do(self, admission: Admission) -> None:
         try:
-            with admission.counted(self.pixels), self.call:
+            with admission.inside(self.pixels, self.call):
                 result = self._context.run(self._work)
         except BaseException as error:
             self.end(None, error)
