@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,18 @@ def find() -> Path:
     )
 
 
+def _without_telemetry() -> None:
+    """Official builds of ONNX Runtime send events to Microsoft unless this is set when they start (their Privacy.md)."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 def load() -> None:
-    """Load the library into this process, once. Raises `RuntimeNotFoundError`."""
+    """Load the library into this process, once. Raises `RuntimeNotFoundError`.
+
+    Its telemetry is off unless the environment says otherwise (`ORT_DISABLE_TELEMETRY=0`).
+    """
     if _core.runtime_info() is None:
+        _without_telemetry()
         _core.load_runtime(folders.native(find()))
 
 
@@ -52,6 +62,7 @@ def python_session(content: bytes, threads: int | None = None) -> Any:
 
     Raises `RuntimeNotFoundError` where the package is missing, `ModelError` where it refuses the model.
     """
+    _without_telemetry()
     try:
         import onnxruntime
     except ImportError as exc:
