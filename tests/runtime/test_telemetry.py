@@ -19,7 +19,9 @@ def _run(home: Path, **environment: str) -> str:
     kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
     env = {name: os.environ[name] for name in kept if name in os.environ}
     env |= {"HOME": str(home), "RMBG_FAST_HOME": str(home / "rmbg-fast"), "RMBG_FAST_OFFLINE": "1"}
-    run = subprocess.run([sys.executable, "-c", _CUT_OUT], env=env | environment, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", _CUT_OUT], env=env | environment, capture_output=True, text=True, check=True
+    )
     return run.stdout.strip()
 
 

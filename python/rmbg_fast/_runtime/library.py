@@ -37,7 +37,7 @@ def find() -> Path:
 
 
 def _without_telemetry() -> None:
-    """Official builds of ONNX Runtime send events to Microsoft unless this is set when they start (their Privacy.md)."""
+    """ONNX Runtime's official builds send events to Microsoft unless this is set when they start (its Privacy.md)."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
