@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import ModelDownloadError, OptionError, RmbgError
-from . import cache, convert, models, optimize, quantize, remove, streams, web
+from . import cache, convert, models, optimize, quantize, remove, serve, streams, web
 from .options import running, say, session, stages
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     optimize.add(commands)
     quantize.add(commands)
     web.add(commands)
+    serve.add(commands)
     return parser
 
 

@@ -17,6 +17,7 @@ from .._scene import Scene, Timings
 from ..errors import QueueFullError
 from . import uploads
 from .buffered import Share
+from .listening import ABORT
 from .problems import ClientGone, Problem
 from .service import Service
 from .uploads import Upload
@@ -95,10 +96,21 @@ class Result(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             for begin in range(0, len(content), _PIECE):
                 piece = bytes(content[begin : begin + _PIECE])
-                async with asyncio.timeout(patience):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                try:
+                    async with asyncio.timeout(patience):
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                except TimeoutError:
+                    await _drop(scope)
+                    return
                 self._service.metrics.sent.inc(len(piece))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drop(scope: Scope) -> None:
+    extension = scope.get("extensions", {}).get(ABORT)
+    if extension is not None:
+        extension["call"]()
+        await asyncio.sleep(0)  # the server hears of it
 
 
 async def _uploaded(request: Request, service: Service, share: Share, deadline: float) -> Upload:

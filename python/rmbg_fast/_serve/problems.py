@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from ..errors import (
     ModelOutputError,
     OptionError,
     QueueFullError,
+    RmbgError,
     SessionClosedError,
 )
 
@@ -72,4 +74,7 @@ def problem_of(error: Exception) -> Problem:
 
 def answer(_: Request, error: Exception) -> Response:
     """The handler of exceptions of the application."""
-    return problem_of(error).response()
+    problem = problem_of(error)
+    if problem.status == 500 and isinstance(error, RmbgError):  # others the server writes down
+        logging.getLogger("rmbg_fast.serve").error("a request failed", exc_info=error)
+    return problem.response()

@@ -34,7 +34,7 @@ class Service:
         """Load the models. Raises as `Session` does."""
         for name in self.settings.models:
             session = self._open(name)
-            self.sessions[session.model.name] = session
+            self.sessions = {**self.sessions, session.model.name: session}  # another thread looks at them
         if self.state == "loading":
             self.state = "ready"
 
