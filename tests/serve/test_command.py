@@ -4,102 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
 from rmbg_fast._cli.main import main
 from support import flow_models
+from support.serve_command import command
 from support.service import Served
 
 PHOTO = flow_models.png(3)
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
-
-
-class Command:
-    """`rmbg-fast serve`, of which every line is kept."""
-
-    def __init__(self, *options: str, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "rmbg_fast", "serve", "--port", "0", "--model", "u2netp", *options],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment},
-        )  # fmt: skip
-        self.told: list[str] = []
-        self.logged: list[str] = []
-        streams = (self.process.stderr, self.told), (self.process.stdout, self.logged)
-        self._readers = [threading.Thread(target=_collect, args=pair, daemon=True) for pair in streams]
-        for reader in self._readers:
-            reader.start()
-
-    def wait_for(self, pattern: str, *, times: int = 1) -> re.Match[str]:
-        end = time.monotonic() + 60
-        while len(found := re.findall(pattern, text := "".join(self.told))) < times:
-            assert time.monotonic() < end, text
-            assert self.process.poll() is None, text
-            time.sleep(0.01)
-        assert found
-        match = re.search(pattern, text)
-        assert match is not None
-        return match
-
-    @property
-    def here(self) -> Served:
-        port = int(self.wait_for(r"http://127\.0\.0\.1:(\d+)/")[1])
-        return Served(None, port)  # type: ignore[arg-type]
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.ended()
-
-    def ended(self) -> int:
-        """Its exit status, once all that it has said is here."""
-        code = self.process.wait(60)
-        for reader in self._readers:
-            reader.join()
-        return code
-
-
-def _collect(stream: IO[str], lines: list[str]) -> None:
-    with stream:
-        lines.extend(stream)
-
-
-@contextmanager
-def command(*options: str, **environment: str) -> Iterator[Command]:
-    running = Command(*options, **environment)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            running.process.terminate()
-            try:
-                running.process.wait(40)
-            except subprocess.TimeoutExpired:
-                running.process.kill()
-        running.ended()
-
-
-def workers_of(running: Command) -> list[int]:
-    """The processes that serve, as Linux tells of them."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "stat").read_text().rpartition(")")[2].split()
-            line = (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if int(words[1]) == running.process.pid and b"spawn_main" in line:
-            found.append(int(folder.name))
-    return found
 
 
 def test_it_serves_logs_and_ends_with_0() -> None:
@@ -135,10 +56,42 @@ def test_what_it_has_is_finished_after_sigterm() -> None:
         threads = [threading.Thread(target=lambda: answers.append(here.ask("/v1/remove", PHOTO))) for _ in range(12)]
         for thread in threads:
             thread.start()
-        while b"rmbg_fast_running{model=\"u2netp\"} 0.0" in here.ask("/metrics").body:
+        while b'rmbg_fast_running{model="u2netp"} 0.0' in here.ask("/metrics").body:
             pass
         assert running.end() == 0
         for thread in threads:
             thread.join()
     assert len(answers) == 12
     assert {answer.status for answer in answers} == {200}
+
+
+@contextmanager
+def half_sent(here: Served) -> Iterator[None]:
+    """A request whose body does not come."""
+    with socket.create_connection(("127.0.0.1", here.port)) as client:
+        client.sendall(b"POST /v1/remove HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
+        here.wait(lambda: b"rmbg_fast_buffered_bytes 4.0" in here.ask("/metrics").body)
+        yield
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    with command() as running, half_sent(running.here):
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert running.process.poll() is None
+        assert running.end() == 128 + signal.SIGTERM
+
+
+def test_the_grace_period_ends() -> None:
+    with command("--grace", "1") as running, half_sent(running.here):
+        assert running.end() == 1
+
+
+def test_options_come_from_the_environment_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with command("--max-body", "3kB", RMBG_FAST_SERVE_MAX_BODY="1kB", RMBG_FAST_SERVE_TIMEOUT="0.5") as running:
+        assert running.here.ask("/v1/remove", bytes(2000)).status == 400
+        assert running.here.ask("/v1/remove", bytes(3001)).status == 413
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RMBG_FAST_SERVE_QUEUE", "many")
+        assert main(["serve"]) == 2
+    assert "--queue" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from .._images.sizes import pixels_of
 from .._scene import Scene, Timings
-from ..errors import QueueFullError
+from ..errors import ImageTooLargeError, QueueFullError
 from . import uploads
 from .buffered import Share
 from .listening import ABORT
@@ -158,6 +158,8 @@ async def _run(request: Request, service: Service, job: Job, deadline: float) ->
         )
     except QueueFullError:
         raise service.full(session) from None
+    except ImageTooLargeError:  # as Pillow found
+        raise Problem(413, f"the picture has more than {service.settings.max_megapixels:g} megapixels") from None
     service.metrics.ran(session.model.name, ran.waited, ran.timings)
     return ran
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 import uvicorn
+from PIL import Image
 
 from ..errors import ImageWarning
 from .app import application
@@ -93,6 +94,7 @@ def run(
     for number in signals:
         signal.signal(number, stop)
     allow_many()
+    Image.MAX_IMAGE_PIXELS = math.ceil(service.settings.max_megapixels * 1e6)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # strangers may send garbage: that is no warning
     from ..session import EmptyMaskWarning
 

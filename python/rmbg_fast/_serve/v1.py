@@ -31,7 +31,7 @@ async def remove(request: Request) -> Response:
         work = partial(_mask, name="png", **options)
     else:
         if name == "jpeg" and "background" not in options:
-            raise Problem(422, "JPEG holds no transparency: give a background, or choose png or webp")
+            raise Problem(422, "format=jpeg holds no transparency: give a background, or choose png or webp")
         work = partial(_cut_out, name=name, **options)
     return await answered(
         request, lambda upload: Job(session, upload.data, partial(work, upload.data)), session=session
