@@ -19,20 +19,19 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gpu_pictures
 import numpy as np
+from gpu_calls import SIZES, median_call, throughput
 from gpu_rivals import picture, small_model
 from numpy.typing import NDArray
 from tables import table
-from timing import calls_per_second, repeated
 
 from rmbg_fast import ModelSpec, RmbgError, Session, _core, _loading, models
 
 Array = NDArray[Any]
-SIZES = {"1080p": (1080, 1920), "12 MP": (3000, 4000)}
 PHOTOS = ("cat", "astronaut", "coffee", "rocket")
 HERE = Path(__file__).parent
 
@@ -42,6 +41,7 @@ class Run:
 
     def __init__(self, options: argparse.Namespace, spec: ModelSpec, path: Path) -> None:
         self.device, self.quick, self.spec, self.path = options.device, options.quick, spec, path
+        self.driver: str | None = options.driver
         self.seconds = 0.2 if self.quick else 1.0
 
     def session(self, **options: Any) -> Session:
@@ -188,18 +188,9 @@ def calls(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
-def median_call(gpu: Session, image: Array, out: Array, seconds: float) -> tuple[float, dict[str, float]]:
-    def call() -> dict[str, float]:
-        gpu.remove(image, out=out, on_empty="ignore")
-        return gpu.timings
-
-    ms, stages = repeated(call, seconds)
-    keys = ("preprocess", "inference", "postprocess")
-    return ms, {key: float(np.median([stage[key] for stage in stages])) for key in keys}
-
-
-def throughput(gpu: Session, image: Array, outs: list[Array], seconds: float) -> float:
-    return calls_per_second([partial(gpu.remove, image, out=out, on_empty="ignore") for out in outs], seconds)
+def pictures(run: Run) -> list[dict[str, Any]]:
+    """Pictures that lie on the GPU against those of the host."""
+    return gpu_pictures.rows(run.session(), run.seconds / 2, run.driver)
 
 
 def options(run: Run) -> list[dict[str, Any]]:
@@ -269,6 +260,7 @@ def rivals_of(run: Run, names: list[str]) -> list[dict[str, Any]]:
 PARTS: dict[str, Callable[[Run], list[dict[str, Any]]]] = {
     "masks": masks,
     "calls": calls,
+    "pictures": pictures,
     "limits": limits,
     "rivals": rivals,
     "options": options,

@@ -137,7 +137,7 @@ checks() {
     step 120 "slots of the C API, and a session" bash "$root/scripts/gpu_check.sh" session "$device"
   fi
   step 90 "tests" "$python" -m pytest -q -p no:cacheprovider tests/runtime/test_gpu.py tests/session/test_device.py \
-    tests/session/test_pictures_on_gpu.py tests/ops/test_buffers.py \
+    tests/session/test_pictures_on_gpu.py tests/session/test_gpu_refusals.py tests/ops/test_buffers.py \
     tests/session/test_models_that_do_not_fit.py::test_the_runtime_s_functions_are_where_we_say
   step 420 "figures" "$python" benches/gpu.py "${quick[@]}" "${parts[@]}" --json "$out/gpu.json"
   tar -cz -C "$work" -f "$out/built.tar.gz" site checker/check_device checker/libstand_in_driver.so
@@ -147,6 +147,6 @@ checks() {
 case ${1:-} in
   take | build | unpack | wait_for_build | session) "$@" ;;
   run) checks "${2:-cuda}" 2>&1 | tee "$out/gpu.log" ;;
-  short) checks "${2:-cuda}" masks limits calls options errors endurance 2>&1 | tee "$out/gpu.log" ;;
+  short) checks "${2:-cuda}" masks limits calls pictures options errors endurance 2>&1 | tee "$out/gpu.log" ;;
   *) sed -n '2,14s/^# \{0,1\}//p' "$0" ;;
 esac

@@ -177,6 +177,7 @@ py::array DeviceArray::copy_to_host() const {
   const auto row = static_cast<std::size_t>(result.strides(0));
   without_gil([&] {
     cuda::Stream stream(*device_);
+    stream.wait_for(1);  // others may have written to it since
     if (strides_[0] == result.strides(0)) {
       stream.download(to, data_, row * static_cast<std::size_t>(shape_[0]));
     } else {

@@ -76,6 +76,8 @@ class Memory:
 
     def now(self) -> NDArray[Any]:
         """What lies there."""
+        with self._gpu as driver:
+            assert driver.cuStreamSynchronize(ctypes.c_void_p(self._stream)) == 0
         raw = (ctypes.c_char * self._whole.nbytes).from_address(self._base)
         whole = np.frombuffer(raw, self._whole.dtype).reshape(self._whole.shape)
         offset = self.address - self._base
@@ -91,11 +93,13 @@ class Memory:
 class ByDLPack(Memory):
     """As torch and CuPy show it."""
 
-    def __init__(self, values: NDArray[Any], gpu: int = 0, *, version: int | None = 1, **fields: Any) -> None:
+    def __init__(
+        self, values: NDArray[Any], gpu: int = 0, *, version: int | None = 1, flags: int = 0, **fields: Any
+    ) -> None:
         super().__init__(values, gpu)
         self._device = (CUDA, gpu)
         told = {"data": self.address, "device_type": CUDA, "device_id": gpu, **fields}
-        self._exporter = Exporter(values, version=version, **told)
+        self._exporter = Exporter(values, version=version, flags=flags, **told)
         self.streams: list[int] = []
 
     def __dlpack_device__(self) -> tuple[int, int]:

@@ -37,10 +37,15 @@ def use(folder: Path) -> Path:
     return _built[0]
 
 
+def built() -> Path:
+    """The library."""
+    return _built[0]
+
+
 @cache
 def driver() -> ctypes.CDLL:
     """The same library, for what other libraries would do on the GPU."""
-    return ctypes.CDLL(str(_built[0]))
+    return ctypes.CDLL(str(built()))
 
 
 def remover(spec: ModelSpec, *, runs: int = 2) -> _core.Remover:

@@ -26,8 +26,8 @@ def narrow_to_float16(model: ModelProto, request: Request) -> None:
     """Weights and activations of convolutions and products, and of what lies between them, become float16.
 
     In float32 stay: the convolutions that read the picture and those that only the output follows; whatever divides,
-    exponentiates, sums up or resizes (Sigmoid, Softmax, normalisations, Resize); the graph's input and output. A graph
-    that has float16 in it already was made so by someone, and is left alone.
+    exponentiates, sums up or resizes (Sigmoid, Softmax, normalisations, Resize); the graph's output, and its input (see
+    `narrow_input`). A graph that has float16 in it already was made so by someone, and is left alone.
     """
     from onnx import TensorProto, helper
 
@@ -69,6 +69,39 @@ def narrow_to_float16(model: ModelProto, request: Request) -> None:
         nodes.append(node)
     onnx_graph.set_nodes(graph, nodes)
     onnx_graph.sweep(graph)
+
+
+def narrow_input(model: ModelProto, request: Request) -> None:
+    """The picture of a graph with float16 in it comes in float16: half of what travels to a GPU.
+
+    The same bits where the graph makes float16 of it first of all, as published float16 files do. What else reads it is
+    given it in float32 again, up to 1/16 of a level from where it was.
+    """
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    if not request.narrow or len(graph.input) != 1:
+        return
+    if not any(tensor.data_type == TensorProto.FLOAT16 for tensor in onnx_graph.tensors(model)):
+        return
+    port = graph.input[0]
+    readers = [node for node in graph.node if port.name in onnx_graph.uses(node)]
+    if port.type.tensor_type.elem_type != FLOAT or any(any(onnx_graph.subgraphs(node)) for node in readers):
+        return
+    port.type.tensor_type.elem_type = TensorProto.FLOAT16
+    others = [node for node in readers if not _makes(node, TensorProto.FLOAT16)]
+    if others:
+        wide = f"{port.name}/float32"
+        for node in others:
+            node.input[:] = [wide if name == port.name else name for name in node.input]
+        graph.node.insert(0, helper.make_node("Cast", [port.name], [wide], name=wide, to=FLOAT))
+
+
+def _makes(node: NodeProto, kind: int) -> bool:
+    """Whether it is a Cast to that type."""
+    return node.op_type == "Cast" and any(
+        attribute.name == "to" and attribute.i == kind for attribute in node.attribute
+    )
 
 
 def _halved(values: NDArray[Any]) -> NDArray[Any]:

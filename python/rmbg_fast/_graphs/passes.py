@@ -11,7 +11,7 @@ from ..errors import ModelError
 from . import deferred, graph_index, onnx_graph, regions
 from .deformable import recover_deformable
 from .folding import fold_batch_norm, fold_constants
-from .narrow import narrow_to_float16
+from .narrow import narrow_input, narrow_to_float16
 from .onnx_graph import FLOAT, Constants, Types
 from .request import Request
 from .weights import Packed
@@ -180,5 +180,6 @@ PASSES: list[Pass] = [
     recover_deformable,
     fold_batch_norm,
     narrow_to_float16,
+    narrow_input,
     compile_network,
 ]

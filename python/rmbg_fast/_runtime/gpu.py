@@ -11,6 +11,7 @@ import importlib.util
 import mmap
 import re
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,13 @@ def engines() -> Path:
 
 
 def tensorrt_cache() -> list[tuple[str, str | bytes]]:
-    """Engines take minutes to build: they are kept in the cache folder."""
+    """Engines take minutes to build: they are kept in the cache folder, where it can be written."""
     folder = engines()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        warnings.warn(f"TensorRT's engines are built anew each time: {exc}", RuntimeWarning, stacklevel=2)
+        return []
     return [("trt_engine_cache_enable", "1"), ("trt_engine_cache_path", folders.native(folder))]
 
 
