@@ -18,7 +18,8 @@ from rmbg_fast._storage import folders
 
 PHOTOS = ("chelsea", "astronaut", "coffee", "rocket", "camera", "horse")
 SPEC = models.get("isnet-general-use")
-Mask = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+Levels = NDArray[np.int16]
+Mask = Callable[[NDArray[np.uint8]], Levels]
 
 
 def photo(name: str) -> NDArray[np.uint8]:
@@ -43,19 +44,22 @@ def published_as_float32(path: Path, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wide(isnet_path: Path) -> Path:
-    return prepare.prepare(isnet_path, output=SPEC.output)
+def wide(isnet_path: Path) -> dict[str, Levels]:
+    """The masks that a CPU makes."""
+    mask = masks_of(prepare.prepare(isnet_path, output=SPEC.output, network=True))
+    return {name: mask(photo(name)) for name in PHOTOS}
 
 
-@pytest.mark.parametrize("made", ["of the published float16 file", "of float32"])
-def test_masks_of_float16(isnet_path: Path, wide: Path, tmp_path: Path, made: str) -> None:
-    """Within a level on average and 4 at most."""
+@pytest.mark.parametrize(("made", "photos"), [("of the published file", PHOTOS[:2]), ("of float32", PHOTOS)])
+def test_masks_of_float16(
+    isnet_path: Path, wide: dict[str, Levels], tmp_path: Path, made: str, photos: tuple[str, ...]
+) -> None:
+    """Within a level on average and 4 at most. The published file is float16 already, but for its ends."""
     source = published_as_float32(isnet_path, tmp_path) if made == "of float32" else isnet_path
     narrow = prepare.prepare(source, output=SPEC.output, widen=False, narrow=True)
-    assert narrow not in (source, wide)
-    wanted, got = masks_of(wide), masks_of(narrow)
-    for name in PHOTOS:
-        image = photo(name)
-        apart = np.abs(got(image) - wanted(image))
+    assert narrow != source
+    mask = masks_of(narrow)
+    for name in photos:
+        apart = np.abs(mask(photo(name)) - wide[name])
         assert apart.mean() <= 1, name
         assert apart.max() <= 4, name
