@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ from onnx import ModelProto, numpy_helper
 
 from rmbg_fast import Session, _core
 from rmbg_fast._cli import main
-from rmbg_fast._graphs import prepare
+from rmbg_fast._graphs import prepare, skeleton
 from rmbg_fast._graphs.passes import PASSES
 from rmbg_fast._graphs.request import Request
 from rmbg_fast._images import sample
 from rmbg_fast.errors import RmbgError
 from rmbg_fast.models import onnx_file
 from support.refusals import assert_refused
-from support.small_network import network, photos, saved
+from support.small_network import CONVOLUTIONS, network, photos, saved
 
 NAMES = ["original", *(step.__name__ for step in PASSES)]
 
@@ -32,9 +33,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rows(text: str) -> dict[str, list[str]]:
-    head, *lines = text.splitlines()
+    _, _, _, head, *lines = text.splitlines()
     assert head.split() == ["PASS", "NODES", "MB", "LARGEST", "MEAN", "MS", "LEFT", "OUT"]
-    return {line.split()[0]: line.split(maxsplit=6)[1:] for line in lines if line.split()[0] in NAMES}
+    return {line.split()[0]: line.split(maxsplit=6)[1:] for line in lines if line.split(" ")[0] in NAMES}
 
 
 def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,6 +53,28 @@ def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in NAMES[1:]:
         assert 0 <= float(found[name][3]) <= float(found[name][2]) < 0.1
     assert all(float(row[4]) > 0 for row in found.values())
+
+
+def test_report_says_what_ran_and_what_was_recognised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = saved(tmp_path)
+    assert spec.path is not None
+    assert main.main(["optimize", str(spec.path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"sha256 {hashlib.sha256(spec.path.read_bytes()).hexdigest()}" in lines[0]
+    assert f"ONNX Runtime {onnxruntime.__version__}" in lines[1]
+    count = len(CONVOLUTIONS)
+    assert any(line.startswith(f"convolutions: {count} in built-in operators, 0 left") for line in lines) == bool(
+        _core.network_tier()
+    )
+    assert any(line.startswith("left to ONNX Runtime: ") for line in lines)
+
+
+def test_skeleton(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = saved(tmp_path)
+    target = tmp_path / "small.onnx.xz"
+    assert main.main(["optimize", str(spec.path), "--skeleton", str(target)]) == 0
+    assert str(target) in capsys.readouterr().out
+    assert [node.op_type for node in skeleton.load(target).graph.node] == [n.op_type for n in network().graph.node]
 
 
 def test_mask_differences_are_those_of_the_pass(
@@ -148,6 +171,9 @@ def test_output_of_a_model_with_and_without_a_named_recipe(tmp_path: Path, recip
         (["small.onnx", "--photo", "no.png"], 1, "no.png"),
         (["small.onnx", "--photo", "small.toml"], 1, "small.toml"),
         (["small.onnx", "--threads", "0"], 2, "threads"),
+        (["small.onnx", "--skeleton", "out.onnx"], 2, "something.onnx.xz"),
+        (["small.onnx", "--skeleton", "out.onnx.xz", "--photo", "a.png"], 2, "--photo"),
+        (["broken.onnx", "--skeleton", "out.onnx.xz"], 1, "cannot be read"),
         (["broken.onnx"], 1, "broken.onnx cannot be loaded"),
     ],
 )

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def check_target(target: Path, sources: Iterable[Path]) -> None:
+def check_target(target: Path, sources: Iterable[Path], suffix: str = ".onnx") -> None:
     """See, before any work, that `target` can be written and is none of the `sources`.
 
-    Raises OptionError for a name that does not end in .onnx or is a source's, OutputError where there is no folder.
+    Raises OptionError for a name that does not end in `suffix` or is a source's, OutputError where there is no folder.
     """
-    if target.suffix.lower() != ".onnx":
-        raise OptionError(f"{target}: the output must be called something.onnx")
+    if not target.name.lower().endswith(suffix):
+        raise OptionError(f"{target}: the output must be called something{suffix}")
     if target.is_dir():
         raise OptionError(f"{target}: is a folder; name a file in it")
     if not target.parent.is_dir():
