@@ -55,8 +55,8 @@ def main() -> None:
             objects = list(workers.map(partial(compile_one, cpu, Path(folder) / name), SOURCES))
             for suffix, options in {"": [], "-threads": SHARED}.items():
                 link(objects, options, target / f"core-{name}{suffix}.wasm")
-    for part in ("module", "page"):
-        shutil.copytree(ROOT / "web" / part, target, dirs_exist_ok=True)
+    for part in ("web/module", "web/page", "python/rmbg_fast/_web/shared"):  # the last: with the service's page
+        shutil.copytree(ROOT / part, target, dirs_exist_ok=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     package = json.loads((target / "package.json").read_text("utf-8"))
     (target / "package.json").write_text(json.dumps({**package, "version": project["version"]}, indent=2), "utf-8")

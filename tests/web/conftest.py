@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +11,14 @@ import pytest
 
 from rmbg_fast import models
 from rmbg_fast._web import server, site
-
-
-def _missing(what: str) -> None:
-    if os.environ.get("RMBG_FAST_BROWSER"):
-        pytest.fail(what)
-    pytest.skip(what)
+from support import browsing
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page with u2netp, as a web server has it."""
     if not (site.PAGE / "core-plain.wasm").is_file():
-        _missing("there is no page: scripts/build_web.py")
+        browsing.missing("there is no page: scripts/build_web.py")
     made = tmp_path_factory.mktemp("site")
     site.write(made, [models.get("u2netp")])
     return made
@@ -41,32 +34,9 @@ def address(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("there is no playwright")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        _missing("there is no Chromium")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    yield from browsing.chromium()
 
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    """The page, opened. What it asks of another host, what its policy refuses, and what it throws fails the test."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], accept_downloads=True)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
-    )
-    context.on(
-        "request", lambda request: None if request.url.startswith((address, "blob:")) else wrong.append(request.url)
-    )
-    page.goto(address)
-    page.wait_for_selector("#model option", state="attached")
-    yield page
-    context.close()
-    assert wrong == []
+    yield from browsing.opened(browser, address)

@@ -12,6 +12,7 @@ from PIL import Image
 
 import rmbg_fast
 from rmbg_fast._images import sample
+from support import browsing
 
 DONE = "#download:enabled"
 
@@ -39,20 +40,6 @@ def downloaded(page: Any) -> Any:
     return pixels(download.value.path())
 
 
-def drop(page: Any, path: Path, kind: str) -> None:
-    page.evaluate(
-        """([bytes, name, kind]) => {
-          const data = new DataTransfer();
-          data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
-          const event = kind === "paste"
-            ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
-            : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
-          document.body.dispatchEvent(event);
-        }""",
-        [list(path.read_bytes()), path.name, kind],
-    )
-
-
 def test_a_picked_photo_is_cut_out_as_the_library_does(page: Any, photo: Path, session: rmbg_fast.Session) -> None:
     page.set_input_files("#files", str(photo))
     page.wait_for_selector(DONE)
@@ -69,7 +56,7 @@ def test_a_picked_photo_is_cut_out_as_the_library_does(page: Any, photo: Path, s
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_dropped_and_pasted_photos_are_taken(page: Any, photo: Path, kind: str) -> None:
-    drop(page, photo, kind)
+    browsing.drop(page, photo, kind)
     page.wait_for_selector(DONE)
     assert page.inner_text("#result-title") == "cat.png"
 

@@ -57,8 +57,8 @@ def _margin(text: str) -> bool | int:
 
 _MOST = 1 << 16
 _MARGIN = number("crop", "", 0, _MOST)
-_FORMATS = ("png", "webp", "jpeg", "avif", "mask-png", "rgba", "npy")
-_MASKS = ("png", "webp", "npy")
+FORMATS = ("png", "webp", "jpeg", "avif", "mask-png", "rgba", "npy")
+MASKS = ("png", "webp", "npy")
 
 MODEL = Parameter("model", "One of those of `GET /v1/models`; the first if none is named.", {"type": "string"}, str)
 CROP = Parameter(
@@ -71,7 +71,7 @@ THRESHOLD = number("threshold", "Hard edge: opaque from this alpha on.", 1, 255)
 MAX_SIDE = number("max_side", "Scale a picture with a longer side down to so many pixels first.", 1, _MOST)
 REMOVE = (
     MODEL,
-    word("format", "Of the result; it goes before `Accept`. `rgba` is four bytes a pixel, row by row.", _FORMATS),
+    word("format", "Of the result; it goes before `Accept`. `rgba` is four bytes a pixel, row by row.", FORMATS),
     Parameter(
         "background",
         "Colour to put behind the subject: a CSS name, `#rrggbb`, or `rgb(r, g, b)`.",
@@ -84,7 +84,7 @@ REMOVE = (
     CROP,
     MAX_SIDE,
 )
-MASK = (MODEL, word("format", "Of the mask; it goes before `Accept`.", _MASKS), THRESHOLD, CROP, MAX_SIDE)
+MASK = (MODEL, word("format", "Of the mask; it goes before `Accept`.", MASKS), THRESHOLD, CROP, MAX_SIDE)
 
 
 def parsed(query: QueryParams, known: Iterable[Parameter]) -> dict[str, Any]:

@@ -23,8 +23,6 @@ class Settings:
     threads: int | None = None
     slots: int | None = None
     queue: int = 64
-    batch: int = 1
-    max_wait: float = 0.005
     max_body: int = 32 * MEGA
     max_buffered: int = 256 * MEGA
     max_megapixels: float = 50.0
@@ -32,4 +30,3 @@ class Settings:
     grace: float = 25.0
     workers: int = 1
     access_log: bool = False
-    page: bool = True

@@ -1,0 +1,54 @@
+"""The page at /."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .problems import Problem
+
+_OWN = Path(__file__).with_name("page")
+_SHARED = Path(__file__).parents[1] / "_web" / "shared"
+"""What it has in common with the page of `rmbg-fast web`."""
+_FILES = {"index.html": _OWN, "page.js": _OWN, "page.css": _SHARED, "view.js": _SHARED, "icon.svg": _SHARED}
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+async def index(_: Request) -> Response:
+    return _file("index.html")
+
+
+async def part(request: Request) -> Response:
+    return _file(request.path_params["name"])
+
+
+@lru_cache
+def _content(name: str) -> bytes:
+    return (_FILES[name] / name).read_bytes()
+
+
+def _file(name: str) -> Response:
+    if name not in _FILES:
+        raise Problem(404, "there is no such file")
+    return Response(_content(name), 200, _HEADERS, _TYPES[Path(name).suffix])
+
+
+ROUTES = [Route("/", index), Route("/page/{name}", part)]

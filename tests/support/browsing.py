@@ -1,0 +1,64 @@
+"""Pages in Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def missing(what: str) -> None:
+    """A skip, or a failure where RMBG_FAST_BROWSER says that all is there."""
+    if os.environ.get("RMBG_FAST_BROWSER"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def chromium() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("there is no playwright")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        missing("there is no Chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+
+
+def opened(browser: Any, address: str) -> Iterator[Any]:
+    """A page. What it asks of another host, what its policy refuses, and what it throws fails the test."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], accept_downloads=True)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    context.on(
+        "request", lambda request: None if request.url.startswith((address, "blob:")) else wrong.append(request.url)
+    )
+    page.goto(address)
+    page.wait_for_selector("#model option", state="attached")
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def drop(page: Any, path: Path, kind: str) -> None:
+    """A file that is dropped, or pasted, on the page."""
+    page.evaluate(
+        """([bytes, name, kind]) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+          const event = kind === "paste"
+            ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+            : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+          document.body.dispatchEvent(event);
+        }""",
+        [list(path.read_bytes()), path.name, kind],
+    )
