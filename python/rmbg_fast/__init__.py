@@ -7,7 +7,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import convert, errors, flow, models, ops, reference
+    from . import convert, errors, flow, models, ops, reference, rembg
     from ._core import DeviceArray, __version__
     from ._kept_sessions import remove
     from ._memory import trim
@@ -34,6 +34,7 @@ __all__ = [
     "models",
     "ops",
     "reference",
+    "rembg",
     "remove",
     "trim",
 ]
@@ -53,7 +54,7 @@ _HOMES = {
     "remove": "_kept_sessions",
     "trim": "_memory",
 }
-_MODULES = {"convert", "errors", "flow", "models", "ops", "reference"}
+_MODULES = {"convert", "errors", "flow", "models", "ops", "reference", "rembg"}
 
 
 def __getattr__(name: str) -> object:

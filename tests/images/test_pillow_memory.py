@@ -6,6 +6,7 @@ import io
 import itertools
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,20 @@ def test_pixels_are_those_of_asarray(mode: str, height: int, width: int) -> None
     wanted = np.asarray(image)
     assert pixels.dtype == wanted.dtype
     np.testing.assert_array_equal(pixels, wanted)
+
+
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+def test_images_on_memory_of_an_array(channels: tuple[int, ...]) -> None:
+    levels = RNG.integers(0, 256, (40, 30, *channels), np.uint8)
+    np.testing.assert_array_equal(pillow_memory.pixels_of(Image.fromarray(levels)), levels)
+
+
+def test_images_on_a_mapped_file(tmp_path: Path) -> None:
+    image = picture("L", 40, 32)
+    image.save(tmp_path / "grey.bmp")
+    with Image.open(tmp_path / "grey.bmp") as mapped:
+        mapped.load()
+        np.testing.assert_array_equal(pillow_memory.pixels_of(mapped), np.asarray(image))
 
 
 @needs_arrow

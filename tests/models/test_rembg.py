@@ -1,28 +1,17 @@
-"""Recipe "rembg" against rembg itself (on PyPI), with the same model file: masks and cut-outs.
-
-Pillow 13 resizes some pictures in another order of passes; there rembg's own masks are up to 4 levels from those that
-it has with every Pillow before.
-"""
+"""Recipe "rembg" against rembg itself, with the same model file: masks and cut-outs."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from PIL import __version__ as pillow
 from skimage import data
 
-from rmbg_fast import Session, models
-
-if int(pillow.split(".")[0]) >= 13:
-    pytest.skip("rembg is compared with Pillow before 13: pip install '.[compare]'", allow_module_level=True)
-try:
-    import rembg
-except ImportError:
-    pytest.skip("rembg is not installed: pip install '.[compare]'", allow_module_level=True)
+from rmbg_fast import Session
+from support import real_rembg
+from support.real_rembg import rembg
 
 LEVELS = 2
 PHOTOS = {
@@ -33,19 +22,9 @@ PHOTOS = {
 
 @pytest.fixture(scope="module", params=PHOTOS)
 def sessions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """rembg's session, ours, and the photos. Both read one file: rembg finds it where it would have put its own."""
+    """rembg's session, ours, and the photos."""
     name = request.param
-    try:
-        file = models.pull(name)
-    except models.ModelError:
-        if os.environ.get("RMBG_FAST_OFFLINE") != "1":
-            raise
-        pytest.skip(f"RMBG_FAST_OFFLINE is set and {name} is not there")
-    home = tmp_path_factory.mktemp("rembg")
-    (home / file.name).symlink_to(file)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("U2NET_HOME", str(home))
-        theirs = rembg.new_session(name, providers=["CPUExecutionProvider"])
+    theirs = real_rembg.session(name, tmp_path_factory.mktemp("rembg"))
     return theirs, Session(name, recipe="rembg", device="cpu"), PHOTOS[name]
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
+from PIL import __version__ as version
 
 from .. import _core
 
@@ -18,6 +19,8 @@ Bytes = NDArray[np.uint8]
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 _STRIP_BYTES = 1 << 20  # stays in the second-level cache
 _READ_BYTES = 1 << 24
+# Before 13, Pillow follows a null pointer where it exports an image on others' memory (Image.fromarray, mapped files).
+_CRASHES = int(version.split(".")[0]) < 13
 
 
 def pixels_of(image: Image.Image, threads: int = 1) -> Bytes:
@@ -25,6 +28,8 @@ def pixels_of(image: Image.Image, threads: int = 1) -> Bytes:
     RGB and RGBA through the Arrow interface of Pillow 11.3 and later, as a read-only view where they lie in one block,
     else strip by strip. Of another mode, or by an older Pillow, a copy."""
     if image.mode not in _CHANNELS or not hasattr(image, "__arrow_c_array__"):
+        return np.asarray(image)
+    if image.readonly and _CRASHES:
         return np.asarray(image)
     pixels = _view(image)
     return _by_strips(image, threads) if pixels is None else pixels
