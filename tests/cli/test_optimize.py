@@ -45,9 +45,12 @@ def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["optimize", str(spec.path), "--photo", pictures[0], "--photo", pictures[1]]) == 0
     found = rows(capsys.readouterr().out)
     assert list(found) == NAMES
-    _, steps = prepare.run(spec.path, Request("y", network=bool(_core.network_tier())))
+    model, steps = prepare.run(spec.path, Request("y", network=bool(_core.network_tier())))
+    assert model is not None
     assert [int(row[0]) for row in found.values()] == [step.nodes for step in steps]
-    assert [row[1] for row in found.values()] == [f"{step.bytes / 1e6:.2f}" for step in steps]
+    sizes = [row[1] for row in found.values()]
+    assert sizes[0] == f"{spec.path.stat().st_size / 1e6:.2f}"
+    assert sizes[-1] == f"{model.ByteSize() / 1e6:.2f}"
     assert found["original"][2:4] == ["-", "-"]
     assert found["keep_output"][:1] == [str(int(found["original"][0]) - 1)]
     for name in NAMES[1:]:

@@ -126,6 +126,10 @@ def _head(source: Path, model: ModelProto, threads: int) -> list[str]:
     ]
 
 
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.2f}"
+
+
 class _Watcher:
     """Runs the model after each pass, and keeps what the table needs: nothing of the models themselves."""
 
@@ -139,7 +143,7 @@ class _Watcher:
         self._masks, milliseconds = self._measure(
             comparison.run_file(source, spec, threads=threads, output=spec.output)
         )
-        self._cells = {"original": ("-", "-", f"{milliseconds:.1f}")}
+        self._cells = {"original": (_megabytes(source.stat().st_size), "-", "-", f"{milliseconds:.1f}")}
         with deferred.scope():
             self._before = recognised.operators(deferred.load(source))
         self._last = b""
@@ -150,15 +154,18 @@ class _Watcher:
 
         if step.name == "compile_network" and not any(node.domain == regions.DOMAIN for node in model.graph.node):
             self._notes[step.name] = _NOT_OURS
-        content = hashlib.sha256(model.SerializeToString()).digest()
-        if content == self._last:  # the pass found nothing to do
+        content = model.SerializeToString()
+        digest = hashlib.sha256(content).digest()
+        if digest == self._last:  # the pass found nothing to do
             self._cells[step.name] = next(reversed(self._cells.values()))
             return
-        self._last = content
+        self._last = digest
+        size = _megabytes(len(content))
+        del content
         masks, milliseconds = self._measure(self._trial.run(model))
         apart = [comparison.difference(mask, first) for mask, first in zip(masks, self._masks, strict=True)]
         largest, mean = max(one.largest for one in apart), float(np.mean([one.mean for one in apart]))
-        self._cells[step.name] = (f"{largest:.4f}", f"{mean:.6f}", f"{milliseconds:.1f}")
+        self._cells[step.name] = (size, f"{largest:.4f}", f"{mean:.6f}", f"{milliseconds:.1f}")
 
     def recognised(self, model: ModelProto) -> list[str]:
         from .._graphs import recognised
@@ -169,7 +176,7 @@ class _Watcher:
         rows = [("PASS", "NODES", "MB", "LARGEST", "MEAN", "MS", "LEFT OUT")]
         for step in steps:
             left_out = " ".join((step.skipped or self._notes.get(step.name, "")).split())
-            rows.append((step.name, str(step.nodes), f"{step.bytes / 1e6:.2f}", *self._cells[step.name], left_out))
+            rows.append((step.name, str(step.nodes), *self._cells[step.name], left_out))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from typing import IO, Any
 
+from .._runtime import terminal
 from ..errors import OutputError, RmbgError
 from . import streams
 from .cutting import Done
@@ -45,11 +45,8 @@ class Reporter:
     def start(self, total: int | None) -> None:
         """The run begins; `total` images are there, None: nobody knows."""
         self._start = time.perf_counter()
-        if sys.stderr.isatty() and (total is None or total >= _BAR_FROM):
-            with suppress(ImportError):
-                from tqdm import tqdm
-
-                self._bar = tqdm(total=total, initial=self._skipped, unit="image", file=sys.stderr)
+        if total is None or total >= _BAR_FROM:
+            self._bar = terminal.bar(total=total, initial=self._skipped, unit="image")
 
     def tell(self, done: Done) -> None:
         """An image has been done, or has failed."""

@@ -131,12 +131,13 @@ def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Const
         span = {attribute.name: attribute.i for attribute in node.attribute}
         sizes = shape[span.get("start", 0) : span.get("end")]
         return {node.output[0]: np.array(sizes if node.op_type == "Shape" else math.prod(shape), np.int64)}
-    inputs = [constants.get(name) for name in node.input if name]
-    if any(tensor is None or tensor.ByteSize() > _FOLD_LIMIT or deferred.is_deferred(tensor) for tensor in inputs):
+    if any(name and name not in constants for name in node.input):
         return {}
-    weights = {tensor.name: tensor for tensor in inputs if tensor is not None}
+    weights = {name: constants[name] for name in node.input if name}
     results = [name for name in node.output if name]
     try:
+        if any(deferred.nbytes(tensor) > _FOLD_LIMIT or deferred.is_deferred(tensor) for tensor in weights.values()):
+            return {}
         expected = {name: types[name] for name in results if onnx_graph.shape(types.get(name)) is not None}
         if len(expected) < len(results):
             expected = _inferred(node, model, list(weights.values()))

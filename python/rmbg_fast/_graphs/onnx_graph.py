@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -15,17 +16,18 @@ if TYPE_CHECKING:
 Types = dict[str, "TypeProto.Tensor"]
 Constants = dict[str, "TensorProto"]
 
+# Of onnx's enumerations, without importing it at each of a hundred thousand calls.
 FLOAT = 1  # TensorProto.FLOAT
-_LIGHT = 1 << 14  # bytes of a constant that shape inference is shown
+_GRAPH, _GRAPHS = 5, 10  # AttributeProto.GRAPH, GRAPHS
+_LIGHT = 1 << 12  # values of a constant that shape inference is shown
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    from onnx import AttributeProto
-
     for attribute in node.attribute:
-        if attribute.type == AttributeProto.GRAPH:
+        if attribute.type == _GRAPH:
             yield attribute.g
-        yield from attribute.graphs
+        elif attribute.type == _GRAPHS:
+            yield from attribute.graphs
 
 
 def graphs(model: ModelProto) -> Iterator[GraphProto]:
@@ -127,7 +129,7 @@ def light(model: ModelProto) -> ModelProto:
     graph.sparse_initializer.extend(model.graph.sparse_initializer)
     inputs = {value.name for value in graph.input}
     for tensor in model.graph.initializer:
-        if tensor.ByteSize() <= _LIGHT and not deferred.is_deferred(tensor):
+        if math.prod(tensor.dims) <= _LIGHT and not deferred.is_deferred(tensor):
             graph.initializer.append(tensor)
         elif tensor.name not in inputs:
             graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))

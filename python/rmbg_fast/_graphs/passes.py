@@ -51,7 +51,7 @@ def widen_float16(model: ModelProto, request: Request) -> None:
     if not request.widen:
         return
     narrow = [tensor for tensor in onnx_graph.tensors(model) if tensor.data_type == TensorProto.FLOAT16]
-    if onnx_graph.size(model) + sum(2 * math.prod(tensor.dims) for tensor in narrow) > LIMIT:
+    if narrow and onnx_graph.size(model) + sum(2 * math.prod(tensor.dims) for tensor in narrow) > LIMIT:
         raise ValueError("with float32 weights the model would be over 2 GB")
     for tensor in narrow:
         tensor.CopyFrom(deferred.changed(tensor, tensor.name, FLOAT, lambda values: values.astype("float32")))

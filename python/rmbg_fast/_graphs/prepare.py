@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._runtime import library
+from .._runtime import library, terminal
 from .._storage import digests, folders, locks
 from ..errors import ChecksumError, ModelError, OutOfMemoryError
 from . import deferred, memory, onnx_graph, prepared
@@ -31,11 +32,10 @@ VERSION = f"{PREPARE_VERSION}.{PLAN_VERSION}"
 
 @dataclass(frozen=True)
 class PassResult:
-    """What a pass left: its name, the nodes and bytes of the graph after it, and why it was skipped, if it was."""
+    """What a pass left: its name, the nodes of the graph after it, and why it was skipped, if it was."""
 
     name: str
     nodes: int
-    bytes: int
     skipped: str = ""
 
 
@@ -155,16 +155,20 @@ def run(source: Path, request: Request, watch: Watch | None = None) -> tuple[Mod
     return model, steps
 
 
-def _passed(source: Path, request: Request, watch: Watch | None) -> tuple[ModelProto | None, list[PassResult]]:
-    """`run`, with the large weights of the result deferred."""
+def _passed(
+    source: Path, request: Request, watch: Watch | None, passed: Callable[[], object] = lambda: None
+) -> tuple[ModelProto | None, list[PassResult]]:
+    """`run`, with the large weights of the result deferred; `passed` is called when the model is read, and after each
+    pass."""
     skipped: dict[str, str] = {}
     while True:  # from the start again after a failure: rare, and no copy of the weights is held meanwhile
         model = _load(source)
         reason, full = _untouchable(model)
         reason = reason or skipped.get(keep_output.__name__, "")  # else an index would mean two things
-        steps = [PassResult("original", len(model.graph.node), onnx_graph.size(model), reason)]
+        steps = [PassResult("original", len(model.graph.node), reason)]
         if reason:
             return None, steps
+        passed()
         for step in PASSES:
             if step.__name__ not in skipped:
                 try:
@@ -178,7 +182,8 @@ def _passed(source: Path, request: Request, watch: Watch | None) -> tuple[ModelP
                     skipped[step.__name__] = str(exc) or type(exc).__name__
                     break
             note = skipped.get(step.__name__, "")
-            steps.append(PassResult(step.__name__, len(model.graph.node), onnx_graph.size(model), note))
+            steps.append(PassResult(step.__name__, len(model.graph.node), note))
+            passed()
             if watch is not None:
                 watch(steps[-1], _whole(model))
         else:
@@ -196,8 +201,8 @@ def _whole(model: ModelProto) -> ModelProto:
 
 def _make(source: Path, digest: str, request: Request, target: Path) -> bool:
     """Write the prepared model; False where the original is to be left as it is."""
-    with deferred.scope():
-        model, steps = _passed(source, request, None)
+    with deferred.scope(), _shown(source) as passed:
+        model, steps = _passed(source, request, None, passed)
         if model is None:
             return False
         for step in steps:
@@ -207,6 +212,17 @@ def _make(source: Path, digest: str, request: Request, target: Path) -> bool:
         convolutions = json.loads(noted.get(NOTE, '{"replaced": [], "left": []}'))
         prepared.write(target, model, {"source": digest, "version": VERSION, "convolutions": convolutions})
     return True
+
+
+@contextmanager
+def _shown(source: Path) -> Iterator[Callable[[], object]]:
+    """What to call after each step: on a terminal a bar, once that takes more than a second."""
+    bar = terminal.bar(total=1 + len(PASSES), desc=f"preparing {source.name}", delay=1, unit="step", leave=False)
+    if bar is None:
+        yield lambda: None
+    else:
+        with bar:
+            yield bar.update
 
 
 # --- reading the original ---

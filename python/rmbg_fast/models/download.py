@@ -6,11 +6,11 @@ replaces.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .._runtime import terminal
 from .._storage import locks
 from ..errors import ChecksumError, ModelDownloadError
 from . import packages, urls
@@ -99,14 +99,11 @@ def _shown(progress: Progress | None, file: ModelFile) -> Iterator[Progress]:
 
         yield report
         return
-    try:
-        if sys.stderr is None or not sys.stderr.isatty():
-            raise ImportError
-        from tqdm import tqdm
-    except ImportError:
+    bar = terminal.bar(total=file.bytes, desc=file.filename, unit="B", unit_scale=True, unit_divisor=1024)
+    if bar is None:
         yield lambda done, total: None
         return
-    with tqdm(total=file.bytes, desc=file.filename, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+    with bar:
 
         def show(done: int, total: int | None) -> None:
             bar.total = total
