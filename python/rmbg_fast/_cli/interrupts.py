@@ -11,9 +11,11 @@ from .options import say
 
 
 class Interrupts:
-    """While it is entered, `asked` says whether Ctrl-C was pressed; pressed again, it raises KeyboardInterrupt."""
+    """While it is entered, `asked` says whether Ctrl-C was pressed, to which the user is told `answer`; pressed again,
+    it raises KeyboardInterrupt."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: str) -> None:
+        self._answer = answer
         self.asked = False
         self._before: Any = None
 
@@ -37,4 +39,4 @@ class Interrupts:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        say("interrupted: the images under way are finished; Ctrl-C again stops them. --resume does the rest")
+        say(f"interrupted: {self._answer}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import ModelDownloadError, OptionError, RmbgError
-from . import cache, convert, models, optimize, quantize, remove, serve, streams, web
+from . import cache, convert, frames, models, optimize, quantize, remove, serve, streams, video, web
 from .options import running, say, session, stages
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     remove.add(commands)
+    frames.add(commands)
+    video.add(commands)
     models.add(commands)
     cache.add(commands)
     info = commands.add_parser("info", help="what is installed and what runs, for a bug report")

@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import OptionError, RmbgError
 from .streams import tell
 
 if TYPE_CHECKING:
+    from .._images import backgrounds
     from ..session import Session
 
 
@@ -67,3 +69,23 @@ def number(least: int, most: int | None = None) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def ground(text: str) -> backgrounds.Ground:
+    """The parser of a background: a colour, or a picture's file."""
+    from .._images import backgrounds
+
+    try:
+        return backgrounds.Ground(text)
+    except RmbgError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def format_name(text: str) -> str:
+    """The parser of a format that results are written in."""
+    from .._images import formats
+
+    try:
+        return formats.output_format(text).name
+    except OptionError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc

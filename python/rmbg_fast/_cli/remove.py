@@ -10,12 +10,12 @@ from contextlib import ExitStack
 from itertools import chain
 from typing import Any
 
-from .._images import backgrounds, formats
-from ..errors import OptionError, RmbgError
+from .._images import formats
+from ..errors import OptionError
 from ..flow import mapped
 from . import cutting, jobs, streams
 from .interrupts import Interrupts
-from .options import number, running
+from .options import format_name, ground, number, running
 from .options import session as make_session
 from .reporter import Reporter
 
@@ -23,6 +23,7 @@ _ABOUT = (
     "Cut out images. Without -o the result of cat.jpg is cat-cutout.png beside it, that of the folder photos is "
     "photos-cutout, which keeps the folder's tree. An older result is replaced; a source never is."
 )
+_INTERRUPTED = "the images under way are finished; Ctrl-C again stops them. --resume does the rest"
 
 
 def add(commands: Any) -> None:
@@ -39,7 +40,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--mask", action="store_true", help="write the grey mask in place of the cut-out")
     parser.add_argument(
-        "--background", type=_ground, metavar="COLOUR|FILE",
+        "--background", type=ground, metavar="COLOUR|FILE",
         help="put a colour behind (white, '#ffcc00', ...) or a picture, which covers the photo",
     )  # fmt: skip
     parser.add_argument(
@@ -59,7 +60,7 @@ def add(commands: Any) -> None:
         "--on-empty", choices=("warn", "raise", "ignore"), default="warn",
         help="a picture without a subject gives a transparent result; warn (default) adds a line, raise makes it fail",
     )  # fmt: skip
-    parser.add_argument("--format", type=_format_name, metavar="FMT", help=f"{', '.join(formats.FORMATS)} (png)")
+    parser.add_argument("--format", type=format_name, metavar="FMT", help=f"{', '.join(formats.FORMATS)} (png)")
     parser.add_argument(
         "--compress", choices=("fast", "small"), default="fast",
         help="small: smaller files of the same pixels, several times slower; default: fast",
@@ -85,7 +86,7 @@ def _remove(args: argparse.Namespace) -> int:
     if bool(args.inputs) == (args.from_file is not None):
         raise OptionError("give either images and folders, or --from-file")
     with ExitStack() as stack:
-        interrupts = stack.enter_context(Interrupts())
+        interrupts = stack.enter_context(Interrupts(_INTERRUPTED))
         reporter = stack.enter_context(Reporter(args.report, again=args.resume, verbose=args.verbose))
         tasks = _tasks(args, reporter, interrupts)
         first = next(tasks, None)  # what is wrong with the options is found before the model is loaded
@@ -145,17 +146,3 @@ def _format(args: argparse.Namespace, job: jobs.Job) -> formats.Format:
     if not known.alpha and not args.mask and args.background is None:
         raise OptionError(f"{known.name} holds no transparency: add --background COLOUR, or choose png or webp")
     return known
-
-
-def _ground(text: str) -> backgrounds.Ground:
-    try:
-        return backgrounds.Ground(text)
-    except RmbgError as exc:
-        raise argparse.ArgumentTypeError(str(exc)) from exc
-
-
-def _format_name(text: str) -> str:
-    try:
-        return formats.output_format(text).name
-    except OptionError as exc:
-        raise argparse.ArgumentTypeError(str(exc)) from exc

@@ -47,6 +47,14 @@ def read_bytes() -> bytes:
         raise ImageError(f"standard input cannot be read: {_reason(exc)}") from exc
 
 
+def read_exactly(count: int) -> bytes:
+    """So many bytes of standard input; fewer where it ends before. Raises ImageError."""
+    try:
+        return _binary(sys.stdin).read(count)
+    except (OSError, ValueError) as exc:
+        raise ImageError(f"standard input cannot be read: {_reason(exc)}") from exc
+
+
 def lines_of(name: str) -> Iterator[str]:
     """The lines of a file, or of standard input for "-", as they come: names of files. Raises ImageError."""
     try:
@@ -61,7 +69,7 @@ def lines_of(name: str) -> Iterator[str]:
         raise ImageError(f"{'standard input' if name == '-' else name} cannot be read: {_reason(exc)}") from exc
 
 
-def write_bytes(data: bytes) -> None:
+def write_bytes(data: bytes | memoryview) -> None:
     """To standard output. Raises OutputError, BrokenPipeError where nobody reads on."""
     try:
         file = _binary(sys.stdout)
