@@ -11,6 +11,7 @@
 
 #include "checking.hpp"
 #include "core/error.hpp"
+#include "core/stop.hpp"
 #include "damaged_plans.hpp"
 #include "net/network.hpp"
 #include "network_kernels.hpp"
@@ -216,6 +217,37 @@ void check_two_at_once(Random& random, const RandomPlan& made, int largest) {
   }
 }
 
+// A run whose stop is asked for during a step ends before the next, and the network runs on as before.
+void check_stop(Random& random, const RandomPlan& made) {
+  const Kernels& kernels = *tiers_here().back();
+  const std::vector<Shape> shapes = made.inputs();
+  const std::vector<Floats> inputs = random_inputs(random, made.plan, shapes);
+  Network network(made.plan, made.weights.data(), kernels, {1, std::size_t{1} << 20});
+  const Outputs expected = run(network, shapes, inputs, 1);
+  struct Asker {
+    Stop stop;
+    std::size_t at, seen = 0;
+  } asker{{}, std::size_t(random.between(0, std::int32_t(made.plan.steps.size()) - 1))};
+  const Observer observer{&asker, [](void* context, std::size_t step) {
+                            Asker& it = *static_cast<Asker*>(context);
+                            it.seen = step;
+                            if (step == it.at) it.stop.ask(Stop::Reason::cancelled);
+                          }};
+  const auto schedule = network.schedule(shapes);
+  Buffered buffers(network.plan(), *schedule, inputs);
+  bool stopped = false;
+  try {
+    const Stop::Scope scope(&asker.stop);
+    network.run(*schedule, buffers.inputs.data(), buffers.outputs.data(), on_threads(1), &observer);
+  } catch (const Error& error) {
+    stopped = error.kind() == ErrorKind::cancelled;
+  }
+  const bool last = asker.at + 1 == made.plan.steps.size();  // nothing is left to be stopped
+  if (stopped == last || asker.seen != asker.at) fail("stop", "the run does not end before the next step");
+  const Outputs again = run(network, shapes, inputs, 1);
+  for (std::size_t i = 0; i < again.size(); ++i) expect_same("after a stop", again[i], expected[i]);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -233,6 +265,7 @@ int main(int argc, char** argv) {
     check_plan(random, made, taken);
     check_cancelled(random, made);
     check_two_at_once(random, made, largest);
+    check_stop(random, made);
     check_decode(random, made, refused, decoded);
     check_network_kernels(random, rounds.done);
   }

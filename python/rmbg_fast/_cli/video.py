@@ -68,9 +68,12 @@ def _video(args: argparse.Namespace) -> int:
         raise OptionError(f"{args.output} is the source: name another output")
     cutter = Frames(make_session(args), args)
     try:
-        with av.open(args.input) as source, storage.replaced(Path(args.output)) as file:
-            with av.open(file, "w", format=codec.container) as target:
-                _Copy(args.input, source, target, codec).run(cutter)
+        with (
+            av.open(args.input) as source,
+            storage.replaced(Path(args.output)) as file,
+            av.open(file, "w", format=codec.container) as target,
+        ):
+            _Copy(args.input, source, target, codec).run(cutter)
     except av.error.FFmpegError as exc:
         raise ImageError(f"{args.input}: {exc.strerror or exc}") from exc
     except OSError as exc:

@@ -1,0 +1,221 @@
+"""A flood of images through one session: how near to what the cores can do, and in how much memory.
+
+    python benches/flow.py [--model NAME] [--seconds S] [--images N] [--quick] [--save MACHINE]
+
+JPEG bytes to PNG bytes, images of 64 x 64 to 12 megapixels in turns, on u2netp or another model. The limit is what one
+thread needs an image, in CPU time of the stages alone (decode, network, cut, encode), over the number of cores. Each
+way runs in a process of its own, so that its memory is its own; the ways take turns, and the middle of three counts.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
+from typing import Any
+
+import numpy as np
+import recording
+from PIL import Image
+
+from rmbg_fast import Session
+from rmbg_fast._images import sample
+from rmbg_fast._runtime import threads
+from rmbg_fast.errors import RmbgError
+
+SIDES = [(64, 64), (480, 640), (300, 451), (1080, 1920), (512, 512), (3000, 4000), (720, 1280), (1500, 2000)]
+CALLERS = (1, 2, 4, 16)
+ROUNDS = 3
+
+
+def files(sides: list[tuple[int, int]]) -> list[bytes]:
+    """A photo at each size, with the noise of a camera."""
+    made = []
+    for height, width in sides:
+        photo = sample.photo().resize((width, height), Image.Resampling.BICUBIC)
+        noise = np.random.default_rng(0).normal(0, 2, (height, width, 3))
+        pixels = np.rint(np.clip(np.asarray(photo) + noise, 0, 255)).astype(np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "JPEG", quality=92)
+        made.append(file.getvalue())
+    return made
+
+
+def resident() -> float:
+    """Megabytes of this process at the moment."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+
+
+def most_resident() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+# --- one way, in a process of its own
+
+
+def single(session: Session, images: list[bytes], seconds: float) -> dict[str, float]:
+    """CPU milliseconds an image of one caller and one thread: the sum of the stages, and nothing else."""
+    for image in images:
+        session.remove(image, on_empty="ignore")
+    taken = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or not taken:
+        cpu = time.process_time()
+        for image in images:
+            session.remove(image, on_empty="ignore")
+        taken.append((time.process_time() - cpu) / len(images) * 1e3)
+    return {"cpu": statistics.median(taken)}
+
+
+def flood(session: Session, images: list[bytes], seconds: float, callers: int) -> dict[str, float]:
+    """Images a second of so many threads that take the next image each, and how long the slowest hundredth took."""
+    for image in images:
+        session.remove(image, on_empty="ignore")
+    guard, source, waits = threading.Lock(), cycle(images), []
+    cpu, start = time.process_time(), time.perf_counter()
+
+    def work() -> None:
+        while time.perf_counter() < start + seconds:
+            with guard:
+                image = next(source)
+            began = time.perf_counter()
+            session.remove(image, on_empty="ignore")
+            waits.append(time.perf_counter() - began)
+
+    workers = [threading.Thread(target=work) for _ in range(callers)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    rate = len(waits) / (time.perf_counter() - start)
+    return {
+        "rate": rate,
+        "cpu": (time.process_time() - cpu) / len(waits) * 1e3,
+        "p99": float(np.quantile(waits, 0.99)) * 1e3,
+        "bound": 1.3e3 * callers / rate,  # the queue's length over the rate
+        "memory": most_resident(),
+    }
+
+
+def lanes(session: Session, images: list[bytes], seconds: float) -> dict[str, float]:
+    """The same by `session.map`."""
+    for image in images:
+        session.remove(image, on_empty="ignore")
+    start, cpu, done = time.perf_counter(), time.process_time(), 0
+
+    def source() -> Iterator[bytes]:
+        for image in cycle(images):
+            if time.perf_counter() > start + seconds:
+                return
+            yield image
+
+    for outcome in session.map(source(), on_empty="ignore"):
+        outcome.get()
+        done += 1
+    rate = done / (time.perf_counter() - start)
+    return {"rate": rate, "cpu": (time.process_time() - cpu) / done * 1e3, "memory": most_resident()}
+
+
+def steady(session: Session, images: list[bytes], count: int) -> dict[str, float]:
+    """Memory after a tenth of so many images, at the end, and at most."""
+    first = 0.0
+    for outcome in session.map(islice(cycle(images), count), on_empty="ignore", ordered=False):
+        outcome.get()
+        if outcome.index == count // 10:
+            first = resident()
+    return {"first": first, "last": resident(), "memory": most_resident()}
+
+
+def network(session: Session, images: list[bytes], seconds: float) -> dict[str, float]:
+    """Calls of the network alone a second, one after the other: a picture of its own size, the mask as it is."""
+    height, width = session.model.size
+    picture = np.zeros((height, width, 3), np.uint8)
+    end, taken = time.perf_counter() + seconds, []
+    while time.perf_counter() < end or not taken:
+        session.mask(picture, on_empty="ignore")
+        taken.append(session.timings["inference"])
+    return {"rate": 1e3 / statistics.median(taken)}
+
+
+WAYS: dict[str, Callable[..., dict[str, float]]] = {
+    "single": single,
+    "flood": flood,
+    "lanes": lanes,
+    "steady": steady,
+    "network": network,
+}
+
+
+def measured(
+    way: str, model: str, sides: list[tuple[int, int]], *arguments: float, one: bool = False
+) -> dict[str, float]:
+    """In a process of its own."""
+    script = "import flow, json, sys; print(json.dumps(flow.child(*json.loads(sys.argv[1]))))"
+    told = json.dumps([way, model, sides, list(arguments), one])
+    paths = os.pathsep.join([os.path.dirname(os.path.abspath(__file__)), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", script, told], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RmbgError(done.stderr)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def child(way: str, model: str, sides: list[list[int]], arguments: list[Any], one: bool) -> dict[str, float]:
+    session = Session(model, device="cpu", threads=1 if one else None)
+    return WAYS[way](session, files([(height, width) for height, width in sides]), *arguments)
+
+
+# --- all of them
+
+
+def middle(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def main() -> None:
+    parser = recording.parser(__doc__)
+    parser.add_argument("--model", default="u2netp")
+    parser.add_argument("--seconds", type=float, default=20, help="of each way and turn")
+    parser.add_argument("--images", type=int, default=3000, help="of which memory is watched; 0: it is not")
+    args = parser.parse_args()
+    sides = SIDES[:3] if args.quick else SIDES
+    seconds, count = (0.5, 20) if args.quick else (args.seconds, args.images)
+    run = recording.Run("flow", quick=args.quick)
+    turns = [turn(args.model, sides, seconds) for _ in range(1 if args.quick else ROUNDS)]
+    alone = middle([found["one thread"] for found in turns])["cpu"]
+    limit = 1e3 * threads.available() / alone
+    rows = []
+    for way in turns[0]:
+        found = middle([each[way] for each in turns])
+        row = {"way": way, "images a second": found.get("rate"), "CPU ms an image": found["cpu"]}
+        row["share of the limit"] = found["rate"] / limit if "rate" in found else None
+        row |= {"memory, MB": found.get("memory"), "p99, ms": found.get("p99"), "1.3 queue / rate": found.get("bound")}
+        rows.append(row)
+    run.show(f"A mixed flood, {args.model}: at most {limit:.1f} images a second", rows)
+    run.show("The network alone", [{"images a second": measured("network", args.model, sides, seconds)["rate"]}])
+    if count:
+        run.show(f"Memory over {count} images, MB", [measured("steady", args.model, sides, count)])
+    run.save(args.save)
+
+
+def turn(model: str, sides: list[tuple[int, int]], seconds: float) -> dict[str, dict[str, float]]:
+    found = {"one thread": measured("single", model, sides, seconds, one=True)}
+    for callers in CALLERS:
+        found[f"{callers} callers"] = measured("flood", model, sides, seconds, callers)
+    found["session.map"] = measured("lanes", model, sides, seconds)
+    return found
+
+
+if __name__ == "__main__":
+    main()
