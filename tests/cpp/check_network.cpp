@@ -218,7 +218,7 @@ void check_two_at_once(Random& random, const RandomPlan& made, int largest) {
 }
 
 // A run whose stop is asked for during a step ends before the next, and the network runs on as before.
-void check_stop(Random& random, const RandomPlan& made) {
+void check_stopped_run(Random& random, const RandomPlan& made) {
   const Kernels& kernels = *tiers_here().back();
   const std::vector<Shape> shapes = made.inputs();
   const std::vector<Floats> inputs = random_inputs(random, made.plan, shapes);
@@ -265,7 +265,7 @@ int main(int argc, char** argv) {
     check_plan(random, made, taken);
     check_cancelled(random, made);
     check_two_at_once(random, made, largest);
-    check_stop(random, made);
+    check_stopped_run(random, made);
     check_decode(random, made, refused, decoded);
     check_network_kernels(random, rounds.done);
   }
