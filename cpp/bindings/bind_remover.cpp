@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
@@ -147,6 +148,17 @@ void bind_remover(py::module_& m) {
       .def("predict", &predict, arg("image"), arg("alpha"), arg("background").none(true), arg("behind").none(true),
            arg("threshold").none(true), arg("foreground"), arg("strict"))
       .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true), arg("size") = py::none())
+      .def(
+          "gather",
+          [](Remover& self, int most, double milliseconds) {
+            self.gather(most, std::chrono::microseconds(static_cast<std::int64_t>(milliseconds * 1e3)));
+          },
+          arg("most"), arg("milliseconds"))
+      .def("gathered",
+           [](const Remover& self) {
+             const Batches::Counts counts = self.gathered();
+             return py::make_tuple(counts.runs, counts.pictures);
+           })
       .def_property_readonly("provider", [](const Remover& self) { return self.session().provider(); });
   m.def(
       "check_device",

@@ -81,17 +81,51 @@ Outcome Remover::predict(const ImageView& image, const BlendOptions& options, bo
   return outcome;
 }
 
+void Remover::gather(int most, std::chrono::microseconds patience) {
+  const std::vector<std::int64_t>& shape = session_.input().shape;
+  if (most > 1 && !shape.empty() && shape[0] >= 0) {
+    throw Error(ErrorKind::option, "the model's batch is fixed at " + std::to_string(shape[0]) +
+                                       ": export it with a free one to run several pictures at once");
+  }
+  std::shared_ptr<Batches> made;
+  if (most > 1) {
+    const auto model = [this](const void* data, const Batches::Shape& of, cuda::HostBuffer& result) {
+      return session_.run(data, of, result);
+    };
+    made = std::make_shared<Batches>(model, most, patience, session_.device());
+  }
+  const std::lock_guard lock(guard_);
+  batches_ = std::move(made);
+}
+
+Batches::Counts Remover::gathered() const {
+  const std::lock_guard lock(guard_);
+  return batches_ ? batches_->counts() : Batches::Counts();
+}
+
+std::vector<std::int64_t> Remover::run_network(std::size_t bytes, const PlaneSize& size, Scratch& scratch) {
+  std::shared_ptr<Batches> batches;
+  {
+    const std::lock_guard lock(guard_);
+    batches = batches_;
+  }
+  const std::vector<std::int64_t> shape{1, 3, size.height, size.width};
+  if (batches) return batches->run(scratch.input.data(), bytes, shape, scratch.output);
+  return session_.run(scratch.input.data(), shape, scratch.output);
+}
+
 Mask Remover::infer(const ImageView& image, Scratch& scratch, Timings& timings) {
   Stopwatch watch;
   const PlaneSize size = input_size(recipe_, image.width, image.height);
   const std::size_t values = 3 * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width);
   const bool half = session_.input().type == ort::ElementType::float16;
-  scratch.input.reserve(values * (half ? 2 : 4));
+  const std::size_t bytes = values * (half ? 2 : 4);
+  scratch.input.reserve(bytes);
   fill_input(recipe_, image, size, half, tables_, threads_, scratch.input.data());
   timings.preprocess = watch.lap();
 
   check_stop();
-  const auto shape = session_.run(scratch.input.data(), {1, 3, size.height, size.width}, scratch.output);
+  const auto shape = run_network(bytes, size, scratch);
   timings.inference = watch.lap();
   check_stop();
   const PlaneSize mask = output_size(shape);

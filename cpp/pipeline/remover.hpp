@@ -1,6 +1,7 @@
 // A loaded model with its recipe: picture in, mask or cut-out out. Safe to use from many threads at once.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -8,6 +9,7 @@
 
 #include "core/image.hpp"
 #include "ort/session.hpp"
+#include "pipeline/batches.hpp"
 #include "pipeline/mask_resizer.hpp"
 #include "pipeline/outcome.hpp"
 #include "pipeline/recipe.hpp"
@@ -41,6 +43,12 @@ class Remover {
   Outcome predict(const ImageView& image, const BlendOptions& options, bool estimate, bool strict,
                   const MutableImageView& dst, const Plane& mask_dst);
 
+  // From now on calls that come within `patience` of each other are one run of at most `most` pictures; 1: no longer.
+  // Throws Error(option) where the model's batch is fixed.
+  void gather(int most, std::chrono::microseconds patience);
+  // Of what is gathered since then.
+  Batches::Counts gathered() const;
+
  private:
   // What one call needs besides the caller's buffers. Kept for the next call, at most kIdle of them.
   struct Scratch {
@@ -51,6 +59,7 @@ class Remover {
   class Lease;
   static constexpr std::size_t kIdle = 64;
 
+  std::vector<std::int64_t> run_network(std::size_t bytes, const PlaneSize& size, Scratch& scratch);
   Mask infer(const ImageView& image, Scratch& scratch, Timings& timings);
   // What the mask in `scratch`, which is written to, becomes at the picture's size.
   MaskResizer finish(const PlaneSize& size, const Mask& mask, kernels::MaskType type, bool strict, Scratch& scratch,
@@ -60,9 +69,10 @@ class Remover {
   int threads_;
   ort::Session session_;
   Tables tables_;
-  std::mutex guard_;
+  mutable std::mutex guard_;
   std::vector<std::unique_ptr<Scratch>> idle_;
   std::unique_ptr<DeviceRemover> on_device_;
+  std::shared_ptr<Batches> batches_;  // null: each call is a run
 };
 
 }  // namespace rmbg

@@ -1,4 +1,4 @@
-// The gate, stops, and how the pool shares the cores out: many threads at once. To be run under the thread sanitizer too.
+// The gate, stops, batches, and how the pool shares the cores out: many threads at once. To be run under the thread sanitizer too.
 //   check_gate [ROUNDS]
 #include <array>
 #include <atomic>
@@ -13,6 +13,7 @@
 #include "core/gate.hpp"
 #include "core/pool.hpp"
 #include "core/stop.hpp"
+#include "pipeline/batches.hpp"
 
 namespace {
 
@@ -144,6 +145,42 @@ void check_lanes() {
   for (const auto& times : seen) expect(times == 1, "a call of the lanes was not done once");
 }
 
+// Each caller gets its own answer, whoever is in the run with it; a run has no more pictures than it may have.
+void check_batches() {
+  constexpr std::size_t kMost = 3;
+  std::atomic<int> runs{0};
+  const auto model = [&](const void* data, const Batches::Shape& shape, cuda::HostBuffer& result) {
+    ++runs;
+    const auto count = static_cast<std::size_t>(shape[0]);
+    expect(count >= 1 && count <= kMost, "a run has too many pictures");
+    const auto* const values = static_cast<const float*>(data);
+    if (values[0] < 0) throw Error(ErrorKind::inference, "as it was told");
+    result.reserve(count * sizeof(float));
+    for (std::size_t i = 0; i < count; ++i) static_cast<float*>(result.data())[i] = 2 * values[2 * i + 1];
+    return Batches::Shape{shape[0], 1};
+  };
+  Batches batches(model, kMost, 200us, nullptr);
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([&, i] {
+      cuda::HostBuffer result;
+      for (int round = 0; round < 50; ++round) {
+        const float input[2] = {0, static_cast<float>(100 * i + round)};
+        const Batches::Shape shape = batches.run(input, sizeof input, {1, 2, 1 + i % 2}, result);
+        expect(shape == Batches::Shape{1, 1}, "a result has another shape");
+        expect(*static_cast<const float*>(result.data()) == 2 * input[1], "a caller got the answer of another");
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  const Batches::Counts counts = batches.counts();
+  expect(counts.pictures == 400 && counts.runs == static_cast<std::uint64_t>(runs), "pictures are lost");
+  cuda::HostBuffer result;
+  const float broken[2] = {-1, 0};
+  const auto fails = [&] { batches.run(broken, sizeof broken, {1, 2}, result); };
+  expect(kind_of(fails) == ErrorKind::inference, "the model's error is lost");
+}
+
 // How many threads work on a job at once.
 int width_of(std::size_t count) {
   struct Seen {
@@ -186,7 +223,8 @@ int main(int argc, char** argv) {
     check_slots(static_cast<std::uint32_t>(round));
     check_stops();
     check_lanes();
+    check_batches();
   }
-  std::printf("%d rounds: the gate, stops, lanes, shares of the cores\n", rounds);
+  std::printf("%d rounds: the gate, stops, lanes, batches, shares of the cores\n", rounds);
   return rounds > 0 ? 0 : 1;
 }
