@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ..errors import ImageError, OptionError, OutputError
 from .frames import Frames, appearance
 from .options import running
 from .options import session as make_session
+from .sound import Sound
 
 _ABOUT = (
     "Cut the subject out of a video, and keep its sound. OUT.mov becomes ProRes 4444 with alpha (--codec qtrle: "
@@ -104,18 +104,10 @@ class _Copy:
         self._video = source.streams.video[0]
         self._video.thread_type = "AUTO"
         self._codec = codec
-        self._sound = self._sound_streams()
+        self._sound = {each.index: Sound(each, target, codec.container) for each in source.streams.audio}
         self._encoder: Any = None
         self._early: list[Any] = []  # packets of sound before the first frame, which tells the size of the video
         self._times: list[int | None] = []  # of the frames under way, in order
-
-    def _sound_streams(self) -> dict[int, Any]:
-        """By the index in the source, where the container takes the sound as it is."""
-        kept = {}
-        for stream in self._source.streams.audio:
-            with suppress(ValueError):
-                kept[stream.index] = self._target.add_stream_from_template(stream)
-        return kept
 
     def run(self, cutter: Frames) -> None:
         bar = _bar(self._video.frames)
@@ -128,15 +120,16 @@ class _Copy:
         if self._encoder is None:
             raise ImageError(f"{self._name}: holds no frame")
         self._target.mux(self._encoder.encode(None))
+        for sound in self._sound.values():
+            self._target.mux(list(sound.end()))
 
     def _frames(self) -> Iterator[NDArray[np.uint8]]:
         """RGB, upright; sound goes to the target on the way."""
         for packet in self._source.demux(self._video, *(self._source.streams[index] for index in self._sound)):
-            if packet.stream.index in self._sound:
-                if packet.dts is not None:
-                    packet.stream = self._sound[packet.stream.index]
-                    self._early.append(packet)
-                    self._mux_sound()
+            sound = self._sound.get(packet.stream.index)
+            if sound is not None:
+                self._early += sound.packets(packet)
+                self._mux_sound()
                 continue
             for frame in packet.decode():
                 self._times.append(frame.pts)

@@ -28,9 +28,9 @@ class Batcher:
     """While it is open, calls of a session that come close together are one run of the network.
 
     `session`: one of a model whose batch is free, with at least `max_batch_size` slots. A run begins when that many
-    pictures wait for it, or `max_wait_ms` milliseconds after the first of them. Pictures are decoded, fed and cut out by
-    their own callers, as without it; the network alone is shared. A picture whose call is cancelled stays in the run.
-    On a CPU a batch gains nothing. Raises OptionError.
+    pictures wait for it, or `max_wait_ms` milliseconds after the first of them. Pictures are decoded, fed and cut out
+    by their own callers, as without it; the network alone is shared. A picture whose call is cancelled stays in the
+    run. On a CPU a batch gains nothing. Raises OptionError.
 
     >>> with Batcher(session, max_batch_size=8, max_wait_ms=4) as batcher:
     ...     cutout = await batcher.aremove(upload)
