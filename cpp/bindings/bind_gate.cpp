@@ -18,6 +18,12 @@ std::unique_ptr<Call> join(const GatePointer& gate, int weight, bool bulk, bool 
   return std::make_unique<Call>(gate, weight, rank, for_lane, timeout, signals);
 }
 
+// A forked child finds its parent's gate as it was at that moment: locked, perhaps, with threads in it that are not here.
+bool is_of_this_process(const GatePointer& gate) {
+  const auto* const end = std::get_deleter<EndInItsProcess<Gate>>(gate);
+  return end != nullptr && end->process == process_id();
+}
+
 py::dict counts_of(const Gate& gate) {
   const Gate::Counts counts = gate.counts();
   py::dict told;
@@ -61,7 +67,10 @@ void bind_gate(py::module_& m) {
              without_gil([&] { number = gate.next(); });
              return number;
            })
-      .def("close", &Gate::close)
+      .def("close",
+           [](const GatePointer& gate) {
+             if (is_of_this_process(gate)) gate->close();
+           })
       .def("counts", &counts_of);
 }
 

@@ -1,5 +1,8 @@
 #include "pipeline/remover.hpp"
 
+#include <string>
+
+#include "core/error.hpp"
 #include "core/stop.hpp"
 #include "pipeline/around_network.hpp"
 #include "pipeline/cutout.hpp"

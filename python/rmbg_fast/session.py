@@ -194,7 +194,7 @@ class Session:
     @property
     def stats(self) -> Stats:
         """What it has to do, and what it has done since it was made."""
-        return self._admission.stats()
+        return (self._admission if self._open is None else self._ready()).stats()
 
     def warm_up(self) -> None:
         """Run the model once on a black picture, so that the next call is as fast as later ones."""

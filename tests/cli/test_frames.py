@@ -30,10 +30,10 @@ def streams(session: Session, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespac
     """Standard input and output, and a command that runs on a small network."""
     given = SimpleNamespace(out=io.BytesIO())
     monkeypatch.setattr("rmbg_fast._cli.frames.make_session", lambda _: session)
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=given.out, flush=lambda: None, isatty=lambda: False))
 
-    def come(data: bytes) -> None:
+    def come(data: bytes) -> None:  # called in the test: pytest puts its own streams there after the set-up
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+        monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=given.out, flush=lambda: None, isatty=lambda: False))
 
     given.come = come
     return given
