@@ -199,6 +199,7 @@ class Session:
     def warm_up(self) -> None:
         """Run the model once on a black picture, so that the next call is as fast as later ones."""
         self.mask(np.zeros((64, 64, 3), np.uint8), on_empty="ignore")
+        self._last.timings, self._last.scene = {}, None
 
     @property
     def timings(self) -> Timings:
@@ -251,7 +252,9 @@ class Session:
         (see `ops.estimate_foreground`). `on_empty`: where the model finds no subject, the result is transparent (or
         opaque, as its row says, and where the mask is of about one value above 0.5), with an `EmptyMaskWarning` or
         without; or `ModelOutputError` is raised and `out` stays as it is. `out`, for an array in, takes the result and
-        is what is returned: an array or tensor as in `rmbg_fast.ops`, (H, W, 4), or (H, W, 3) with a background.
+        is what is returned: an array or tensor as in `rmbg_fast.ops`, (H, W, 4), or (H, W, 3) with a background. A
+        picture in the memory of the session's GPU, shown by DLPack or `__cuda_array_interface__`, gives a `DeviceArray`
+        there; its `out` lies there too.
 
         `crop=True`, or a number of pixels as margin, trims the result to the subject's box (`Scene.box`); without a
         subject it stays whole. `truncated="accept"` takes a file whose end is missing, with an `ImageWarning`; what is
@@ -393,7 +396,7 @@ class Session:
         priority: Priority = "interactive",
     ) -> NDArray[Any]:
         """The subject's alpha as an array of the image's height and width: 0..255, 0..65535 or 0..1 as `dtype`,
-        uint8, uint16 or float32, says.
+        uint8, uint16 or float32, says. A `DeviceArray` for a picture on the GPU.
 
         It is the model's own: an alpha that the image brings is not multiplied in. `draft` decodes a JPEG file no
         larger than the model needs it, which is faster and changes the mask a little. The other options are `remove`'s,

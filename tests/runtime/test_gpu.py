@@ -7,13 +7,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from rmbg_fast import ModelSpec, Session, _core, errors
-from rmbg_fast._runtime import gpu
+from rmbg_fast import Session, _core, errors
+from rmbg_fast._runtime import gpu, library
 from support.stand_in import compiler
+from support.tiny_models import fails, tiny
 
 
 def test_options_become_text() -> None:
@@ -51,6 +53,13 @@ def test_wrong_options_are_refused(device: str, option: dict[str, object], says:
         Session("no such model", device=device, provider_options=option)
 
 
+@pytest.mark.parametrize("given", [["use_tf32"], "use_tf32=1", 1])
+def test_options_that_are_no_mapping(given: Any) -> None:
+    for device in ("cuda", "cpu", "openvino"):
+        with pytest.raises(errors.OptionError, match=f"mapping of names to values, not {type(given).__name__}"):
+            Session("no such model", device=device, provider_options=given)
+
+
 def test_a_gpu_that_is_not_there(tmp_path: Path) -> None:
     """In a process of its own, which takes the stand-in for the driver; the tests' own process may have none."""
     code = f"""
@@ -74,25 +83,7 @@ else:
 
 def test_messages_of_the_runtime_show_no_places_in_its_source(tmp_path: Path) -> None:
     """A graph that fails within the runtime, which begins its message with a file, a line and a signature."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    nodes = [
-        helper.make_node("ReduceMean", ["x"], ["m"], axes=[1], keepdims=1),
-        helper.make_node("Shape", ["m"], ["s"]),
-        helper.make_node("Add", ["s", "one"], ["t"]),
-        helper.make_node("Reshape", ["m", "t"], ["y"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "fails",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 32])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        [helper.make_tensor("one", TensorProto.INT64, [4], [0, 0, 1, 0])],
-    )
-    path = tmp_path / "fails.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
-    spec = ModelSpec.for_file(path, like="u2netp", size=(32, 32), input=0, output=0)
+    spec = tiny(tmp_path / "fails.onnx", fails())
     with pytest.raises(errors.RmbgError) as caught:
         Session(spec, device="cpu", optimize=False).mask(np.zeros((32, 32, 3), np.uint8), on_empty="ignore")
     message = str(caught.value)
@@ -113,6 +104,20 @@ def test_messages_of_the_runtime_show_no_places_in_its_source(tmp_path: Path) ->
 )
 def test_messages_name_the_wheel(message: str, version: int, wheel: str) -> None:
     assert re.search(wheel, gpu._explained(message, version))
+
+
+@pytest.mark.parametrize("stem", ["cudnn", "cufft"])
+def test_a_library_that_is_missing(stem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider may load without it and fail later; what no model here calls is left to the provider."""
+    monkeypatch.setattr(gpu, "_cuda_version", lambda _: 13)
+    monkeypatch.setattr(gpu, "_load", lambda _: [(stem, f"lib{stem}.so.9: cannot open shared object file")])
+    monkeypatch.setattr(_core, "check_device", lambda *_: None)
+    library.load()
+    if stem == "cufft":
+        gpu.check("cuda", 0, [])
+        return
+    with pytest.raises(errors.DeviceError, match=r"libcudnn\.so\.9: cannot open.*pip install nvidia-cudnn-cu13"):
+        gpu.check("cuda", 0, [])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the stand-ins for the libraries are built for Linux")
@@ -142,7 +147,7 @@ def test_libraries_of_the_wheels_are_loaded_in_order(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
 from rmbg_fast import _core
-from rmbg_fast._runtime import gpu
+from rmbg_fast._runtime import gpu, library
 provider = Path({str(runtime)!r}) / "libonnxruntime_providers_cuda.so"
 assert _core.open_library(str(provider)) != ""
 version = gpu._cuda_version(Path({str(runtime)!r}) / "libonnxruntime.so")

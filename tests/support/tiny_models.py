@@ -45,3 +45,15 @@ def ramp(least: float, largest: float) -> list[onnx.NodeProto]:
     row = np.linspace(least, largest, SIZE, dtype=np.float32)
     plane = numpy_helper.from_array(np.tile(row, (1, 1, SIZE, 1)), "plane")
     return [helper.make_node("Constant", [], ["output"], value=plane)]
+
+
+def fails() -> list[onnx.NodeProto]:
+    """A model that loads, and cannot give its mask the shape that it computes."""
+    one = helper.make_tensor("one", TensorProto.INT64, [4], [0, 0, 1, 0])
+    return [
+        helper.make_node("ReduceMean", ["input"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Shape", ["mean"], ["shape"]),
+        helper.make_node("Constant", [], ["one"], value=one),
+        helper.make_node("Add", ["shape", "one"], ["wrong"]),
+        helper.make_node("Reshape", ["mean", "wrong"], ["output"]),
+    ]

@@ -61,6 +61,8 @@ _OPTIONAL = ("cufft", "nvrtc")  # no session of ours calls these; where a provid
 def options_of(device: str, given: Mapping[str, Any] | None) -> tuple[list[tuple[str, str]], int]:
     """The provider's options as text, and how many runs at once. Raises OptionError, which lists what is known; the
     options of other providers than NVIDIA's are those of the runtime that is installed, which judges them."""
+    if given is not None and not isinstance(given, Mapping):
+        raise OptionError(f"provider_options must be a mapping of names to values, not {type(given).__name__}")
     if device not in KNOWN and device != "cpu":
         return [(str(name), str(value)) for name, value in (given or {}).items()], 0
     known = KNOWN.get(device, {})
