@@ -7,6 +7,7 @@ without a network. A comment `<!-- needs: torch -->` before a block leaves it ou
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import re
@@ -133,3 +134,22 @@ def test_the_addresses_of_the_project_agree() -> None:
         assert (
             replacement["replacement"].split("(", 1)[-1].startswith((urls["Source"], urls["Homepage"], "https://raw."))
         )
+
+
+def test_the_examples_of_containers_ask_what_the_service_has() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    found = [document for block in blocks(ROOT / "docs" / "serve.md", "yaml") for document in yaml.safe_load_all(block)]
+    compose, deployment, _, scaled = found
+    names = {action.dest.upper() for action in _subcommand("serve")._actions}
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    variables = {*compose["services"]["rmbg-fast"]["environment"], *(entry["name"] for entry in container["env"])}
+    assert {name.removeprefix("RMBG_FAST_SERVE_") for name in variables} <= names
+    probes = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
+    assert probes == {"/readyz", "/livez"}
+    assert "rmbg_fast_queue_depth" in scaled["spec"]["triggers"][0]["metadata"]["query"]
+
+
+def _subcommand(name: str) -> argparse.ArgumentParser:
+    (commands,) = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    parser: argparse.ArgumentParser = commands.choices[name]
+    return parser

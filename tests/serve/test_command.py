@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rmbg_fast._cli.main import main
+from rmbg_fast._cli.main import _parser, main
 from support import flow_models
 from support.serve_command import command
 from support.service import Served
@@ -98,3 +98,10 @@ def test_options_come_from_the_environment_too(capsys: pytest.CaptureFixture[str
         patch.setenv("RMBG_FAST_SERVE_QUEUE", "many")
         assert main(["serve"]) == 2
     assert "--queue" in capsys.readouterr().err
+
+
+def test_models_of_the_command_line_go_before_those_of_the_environment() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RMBG_FAST_SERVE_MODEL", "u2netp, isnet-general-use")
+        assert _parser().parse_args(["serve"]).model == ["u2netp", "isnet-general-use"]
+        assert _parser().parse_args(["serve", "--model", "a", "--model", "b"]).model == ["a", "b"]

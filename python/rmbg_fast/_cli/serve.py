@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     option("--host", default="127.0.0.1", help="address to listen on; default: this machine alone")
     option("--port", type=number(0, 65535), default=7000, metavar="N", help="0: a free one; default: %(default)s")
     option(
-        "--model", action="append", metavar="NAME|FILE.onnx",
+        "--model", action=_Listed, metavar="NAME|FILE.onnx",
         help="may be repeated: those that callers may choose from, the first by default; they get no other "
         "(default: isnet-general-use)",
     )  # fmt: skip
@@ -42,6 +42,14 @@ def add(commands: Any) -> None:
     threads_option(parser)
     option("--slots", type=number(1), metavar="N", help="pictures worked on at a time; default: the session's own")
     option("--queue", type=number(0), default=64, metavar="N", help="pictures that may wait; default: %(default)s")
+    option(
+        "--batch", type=number(1, 1024), default=1, metavar="N",
+        help="pictures in one run of the network, for devices that gain by it; default: %(default)s",
+    )  # fmt: skip
+    option(
+        "--max-wait", type=_positive, default="5", metavar="MS",
+        help="milliseconds that the first picture of a batch waits for others; default: %(default)s",
+    )  # fmt: skip
     option("--timeout", type=_seconds, default="30", metavar="S", help="seconds for a request; default: %(default)s")
     option(
         "--grace", type=_seconds, default="25", metavar="S",
@@ -59,13 +67,21 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
+class _Listed(argparse.Action):
+    """An option that may be repeated. Where it is given, what the environment says of it does not count."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [values] if before is self.default else [*before, values])
+
+
 def _read_environment(parser: argparse.ArgumentParser) -> None:
     """Defaults from the environment; argparse reads those that are text as it reads arguments."""
     for action in parser._actions:
         text = os.environ.get(_VARIABLE + action.dest.upper(), "")
         if text == "" or not action.option_strings or action.dest == "help":
             continue
-        if isinstance(action, argparse._AppendAction):
+        if isinstance(action, _Listed):
             action.default = [part.strip() for part in text.split(",") if part.strip()]
         elif action.nargs == 0:
             action.default = text.lower() in ("1", "true", "yes", "on")

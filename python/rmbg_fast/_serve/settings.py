@@ -9,7 +9,7 @@ MEGA = 1 << 20
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of `rmbg-fast serve`; sizes in bytes, times in seconds.
+    """The options of `rmbg-fast serve`; sizes in bytes, times in seconds, but for `max_wait`, in milliseconds.
 
     A caller gets the first of `models` unless it names another of them. `queue` uploads wait for each model's turn;
     `max_buffered` bytes of uploads and results are in memory at a time. `timeout` is a request's, from its first byte
@@ -23,6 +23,8 @@ class Settings:
     threads: int | None = None
     slots: int | None = None
     queue: int = 64
+    batch: int = 1
+    max_wait: float = 5.0
     max_body: int = 32 * MEGA
     max_buffered: int = 256 * MEGA
     max_megapixels: float = 50.0
