@@ -1,16 +1,23 @@
-"""The plots of the report, as PNG files."""
+"""The plots of the report, as PNG files.
+
+    python benches/plots.py benches/results/MACHINE/whole_calls.json docs/pictures
+
+draws the stages of whole calls anew, from what `benches/report.py --save MACHINE` stored.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import sweep
 import whole_calls
-from tables import picture
 
 Row = dict[str, Any]
 COLOURS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#8c6bb1", "#e377c2", "#9e9e9e"]
+STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 SQUARISH = 4
 """Sides up to this ratio are joined by a line; longer ones are marks of their own."""
 
@@ -20,12 +27,12 @@ def draw(report: dict[str, Any], folder: Path) -> list[Path]:
     import matplotlib
 
     matplotlib.use("agg")
-    with matplotlib.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    with matplotlib.rc_context(STYLE):
         drawn = []
         if "sweep" in report:
             drawn.append(sizes(report["sweep"], folder / "sizes.png"))
         if "whole calls" in report:
-            drawn.append(stages(report["whole calls"], folder / "stages.png"))
+            drawn.append(stages(whole_calls.lines(report["whole calls"]), folder / "stages.png"))
         return drawn
 
 
@@ -65,7 +72,7 @@ def sizes(rows: list[Row], path: Path) -> Path:
 
 
 def stages(rows: list[Row], path: Path) -> Path:
-    """The stages of a whole call, stacked."""
+    """The stages of a whole call, stacked; `rows` are those of `whole_calls.lines`."""
     from matplotlib import pyplot
 
     pictures = list(dict.fromkeys(row["picture"] for row in rows))
@@ -76,12 +83,12 @@ def stages(rows: list[Row], path: Path) -> Path:
         own = [row for row in rows if row["picture"] == size][::-1]
         left = [0.0] * len(own)
         for colour, stage in zip(COLOURS, whole_calls.STAGES, strict=True):
-            seconds = [row["ms"][stage] / 1e3 for row in own]
+            seconds = [row[stage] / 1e3 for row in own]
             axes.barh([label(row) for row in own], seconds, left=left, color=colour, label=stage, height=0.6)
             left = [a + b for a, b in zip(left, seconds, strict=True)]
         for y, end in enumerate(left):
             axes.annotate(f"{end:.2f} s", (end, y), (4, 0), textcoords="offset points", va="center")
-        axes.set(title=f"JPEG to PNG, {picture(size)}", xlim=(0, 1.12 * max(left)))
+        axes.set(title=f"JPEG to PNG, {size}", xlim=(0, 1.12 * max(left)))
     panels[-1, 0].set_xlabel(f"seconds; {rows[0]['model']}, {rows[0]['threads']} threads")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
@@ -91,7 +98,7 @@ def stages(rows: list[Row], path: Path) -> Path:
 
 
 def label(row: Row) -> str:
-    return f"{row['who']}\n({whole_calls.PNG[row['who']]} PNG)"
+    return f"{row['program']}\n({row['PNG']} PNG)"
 
 
 def megapixels(row: Row) -> float:
@@ -100,3 +107,17 @@ def megapixels(row: Row) -> float:
 
 def ratio(row: Row) -> float:
     return float(row["ms"] / row["floor"])
+
+
+def main() -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    stored, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    rows = json.loads(stored.read_text("utf-8"))["tables"][whole_calls.TITLE]
+    with matplotlib.rc_context(STYLE):
+        print(stages(rows, folder / "stages.png"))
+
+
+if __name__ == "__main__":
+    main()

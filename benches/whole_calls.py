@@ -34,6 +34,7 @@ from rmbg_fast._runtime import threads
 
 Row = dict[str, Any]
 Stages = dict[str, float]
+TITLE = "a whole call"
 STAGES = ("decode", "preprocess", "inference", "mask", "blend", "encode")
 SIZES = [(1080, 1920), (3000, 4000)]
 OURS, REMBG = "rmbg-fast", "rembg"
@@ -188,12 +189,17 @@ class Watched:
 
 
 def tables(rows: list[Row]) -> dict[str, list[Row]]:
-    lines = []
+    return {TITLE: lines(rows)}
+
+
+def lines(rows: list[Row]) -> list[Row]:
+    """Those of the table: all that the plot needs, too."""
+    made = []
     for row in rows:
         line = {"picture": picture(row["picture"]), "program": row["who"], **row["ms"], "whole, ms": row["whole"]}
         line["without encoding"] = row["whole"] - row["ms"]["encode"]
-        lines.append({**line, "PNG": PNG[row["who"]]})
-    return {"a whole call": lines}
+        made.append({**line, "PNG": PNG[row["who"]], "model": row["model"], "threads": row["threads"]})
+    return made
 
 
 def about(rows: list[Row]) -> str:

@@ -58,8 +58,16 @@ class Call:
             self.runner = remover()  # asked for only now: the session may have been closed meanwhile
         if self._output.format is not None and self.source.kind != "bytes":
             raise OptionError("`format` is that of bytes, for an image that came as bytes; this one did not")
-        self.mask_size = {} if self.source.full is None else {"size": self.source.full}
         self._decode = (time.perf_counter() - start) * 1e3
+
+    def mask(self, dtype: str | None = None, out: Any = None) -> tuple[Any, Scene]:
+        """The mask, of this dtype or as deep as the picture, and the scene. Raises OptionError."""
+        self.check_out(out)
+        how = dtype or self.source.pixels.dtype.name, self.strict, self.out_of(out)
+        size = {} if self.source.full is None else {"size": self.source.full}
+        plane, *seen = self.runner.mask(self.source.pixels, *how, **size)
+        _, scene, _ = self.end(None, *seen)
+        return self.trimmed(plane, scene.box), scene
 
     def end(self, pixels: Pixels | None, stages: dict[str, float], seen: dict[str, Any]) -> tuple[Any, Scene, Timings]:
         """The result of the kind that came in, for a cut-out; the scene; and all timings."""

@@ -404,12 +404,9 @@ class Session:
         """
         with self._ready().admitted(image, timeout, priority):
             call = self._call(image, on_empty, truncated, crop, max_side, draft=draft)
-            call.check_out(out)
-            how = dtype_name(dtype), call.strict, call.out_of(out)
-            plane, *seen = call.runner.mask(call.source.pixels, *how, **call.mask_size)
-            _, scene, _ = call.end(None, *seen)
+            plane, scene = call.mask(dtype_name(dtype), out)
         self._tell(scene, on_empty)
-        return given(call.trimmed(plane, scene.box), out)
+        return given(plane, out)
 
     @overload
     def predict(self, image: _File, **options: Unpack[CallOptions]) -> Result[Image.Image]: ...

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.usefixtures("session")
         ("remove a.jpg -o out", "suffix of 'out'"),
         ("remove a.jpg --mask --background red", "--mask"),
         ("remove a.jpg --mask --alpha premultiplied", "--mask"),
+        ("remove a.jpg --draft", "--mask"),
         ("remove a.jpg b.jpg -o b.jpg", "b.jpg: is a file"),
         ("remove p -o a.jpg", "a.jpg: is a file"),
         ("remove a.jpg - -o out/", "'-' stands for one image"),

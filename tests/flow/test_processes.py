@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -99,6 +101,77 @@ for thread in threads:
 """
     done = run(START + script, small_network.saved(tmp_path).path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[5, 5, 5, 5]\n", "")
+
+
+@needs_fork
+def test_gunicorn_with_preload(tmp_path: Path) -> None:
+    """Two workers of a master that has loaded the session and used it."""
+    pytest.importorskip("gunicorn")
+    model = small_network.saved(tmp_path).path
+    (tmp_path / "photos.py").write_text(SITE, "utf-8")
+    address = tmp_path / "socket"
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--preload",
+        "-w",
+        "2",
+        "--graceful-timeout",
+        "5",
+        "-b",
+        f"unix:{address}",
+    ]
+    master = subprocess.Popen(
+        [*command, "photos:application"],
+        cwd=tmp_path,
+        env={**os.environ, "MODEL": str(model)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        answers = [asked(address, master) for _ in range(12)]
+        assert {answer for _, answer in answers} == {"True"}
+        assert master.pid not in {worker for worker, _ in answers}
+    finally:
+        master.terminate()
+        said = master.communicate(timeout=LIMIT)[1]
+    assert master.returncode == 0, said
+    assert "Traceback" not in said
+
+
+SITE = """
+import os
+import numpy as np
+from rmbg_fast import ModelSpec, Session
+spec = ModelSpec.for_file(os.environ["MODEL"], like="isnet-general-use", size=(32, 32), input="x", output="y")
+session = Session(spec, device="cpu", threads=2, optimize=False)
+picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+before = session.remove(picture, on_empty="ignore")
+
+def application(environment, start):
+    same = np.array_equal(session.remove(picture, on_empty="ignore", timeout=60), before)
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [f"{os.getpid()} {same}".encode()]
+"""
+
+
+def asked(address: Path, master: subprocess.Popen[str]) -> tuple[int, str]:
+    """The process that answered, and what it said."""
+    end = time.monotonic() + LIMIT
+    while True:
+        try:
+            with socket.socket(socket.AF_UNIX) as line:
+                line.settimeout(LIMIT)
+                line.connect(str(address))
+                line.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                body = b"".join(iter(lambda: line.recv(4096), b"")).split(b"\r\n\r\n")[1]
+            worker, answer = body.decode().split()
+            return int(worker), answer
+        except OSError:  # it does not listen yet
+            if master.poll() is not None or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def cut(session: Session) -> bytes:

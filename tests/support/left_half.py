@@ -32,8 +32,8 @@ class LeftHalf:
     def _turn(self, *_: Any) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def _matte(self, image: Any, on_empty: str) -> tuple[reading.Source, Any]:
-        source = reading.read(image)
+    def _matte(self, image: Any, on_empty: str, **how: Any) -> tuple[reading.Source, Any]:
+        source = reading.read(image, **how)
         self.scene = Scene(0.5, (0.0, 1.0), "there is no subject" if source.pixels.shape[:2] == (12, 12) else "")
         if self.scene.empty and on_empty == "raise":
             raise ModelOutputError("there is no subject")
@@ -66,10 +66,12 @@ class LeftHalf:
             return writing.finish(source, np.where(mask[..., None] > 0, rgb, np.array(background, np.uint8)))
         return writing.finish(source, np.dstack([rgb, mask]))
 
-    def mask(self, image: Any, *, dtype: str, on_empty: str, crop: None = None) -> Any:
-        mask = self._matte(image, on_empty)[1]
-        assert mask.dtype == dtype
-        return mask
+    def _call(
+        self, image: Any, on_empty: str, truncated: Any, crop: None, max_side: Any, output: None, as_file: bool, *,
+        draft: bool,
+    ) -> SimpleNamespace:  # fmt: skip
+        source, mask = self._matte(image, on_empty, deep=as_file, truncated=truncated, max_side=max_side)
+        return SimpleNamespace(source=source, mask=lambda: (mask, self.scene))
 
 
 def photo(path: str, colour: Any = (10, 20, 30), size: tuple[int, int] = (8, 6)) -> bytes:

@@ -8,8 +8,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from .._images import formats, reading, writing
 from .._images.depth import binary
 from .._images.metadata import Metadata
@@ -50,6 +48,8 @@ class Cutter:
     def __init__(self, session: Session, args: argparse.Namespace) -> None:
         self._session, self._args = session, args
         self._under_way: set[_core.Call] = set()
+        # A warning would not name the image.
+        self._on_empty: Literal["raise", "ignore"] = "raise" if args.on_empty == "raise" else "ignore"
 
     def bytes_of(self, task: Task) -> int:
         """What the image takes while it is worked on."""
@@ -82,36 +82,40 @@ class Cutter:
         start = clock()
         image = io.BytesIO(streams.read_bytes()) if task.job.source is None else task.job.source
         cut: Literal["accept", "refuse"] = "accept" if args.accept_truncated else "refuse"
-        source = reading.read(image, deep=True, truncated=cut, max_side=args.max_side, threads=args.threads)
-        decoded = clock()
-        pixels = self._pixels(source)
+        if args.mask:
+            call = self._session._call(
+                image, self._on_empty, cut, args.crop, args.max_side, None, True, draft=args.draft
+            )
+            source, (pixels, _) = call.source, call.mask()
+            if args.threshold is not None:
+                pixels = binary(pixels, args.threshold)
+        else:
+            source = reading.read(image, deep=True, truncated=cut, max_side=args.max_side, threads=args.threads)
+            decode = clock() - start
+            pixels = self._cutout(source)
         computed = clock()
         kept = Metadata(dpi=source.metadata.dpi) if args.mask else source.metadata
         data = writing.encode(pixels, kept, task.format, writing.Output(None, args.compress, args.threads))
         stages = {stage: milliseconds / 1e3 for stage, milliseconds in self._session.timings.items()}
-        done.seconds = {**stages, "decode": decoded - start, "encode": clock() - computed}
-        done.pixels = source.pixels.shape[0] * source.pixels.shape[1]
+        done.seconds = {**stages, "encode": clock() - computed}
+        if not args.mask:
+            done.seconds["decode"] = decode
+        height, width = source.full or source.pixels.shape[:2]
+        done.pixels = height * width
         scene = self._session.scene
         if scene is not None:
             done.coverage = scene.coverage
             done.note = scene.empty if args.on_empty == "warn" else ""
         return data
 
-    def _pixels(self, source: reading.Source) -> Any:
+    def _cutout(self, source: reading.Source) -> Any:
         """The pixels to write, as deep as those of the image."""
-        # A warning would not name the image.
-        args, session = self._args, self._session
-        on_empty: Literal["raise", "ignore"] = "raise" if args.on_empty == "raise" else "ignore"
-        pixels = source.pixels
-        if not args.mask:
-            background = None if args.background is None else args.background.under(source)
-            return session.remove(
-                pixels, background=background, alpha=args.alpha, threshold=args.threshold,
-                foreground=args.foreground, on_empty=on_empty, crop=args.crop,
-            )  # fmt: skip
-        deep = pixels.dtype == np.uint16
-        mask = session.mask(pixels, dtype="uint16" if deep else "uint8", on_empty=on_empty, crop=args.crop)
-        return mask if args.threshold is None else binary(mask, args.threshold)
+        args = self._args
+        background = None if args.background is None else args.background.under(source)
+        return self._session.remove(
+            source.pixels, background=background, alpha=args.alpha, threshold=args.threshold,
+            foreground=args.foreground, on_empty=self._on_empty, crop=args.crop,
+        )  # fmt: skip
 
 
 def _write(job: jobs.Job, data: bytes) -> None:

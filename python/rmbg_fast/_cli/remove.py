@@ -40,6 +40,10 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--mask", action="store_true", help="write the grey mask in place of the cut-out")
     parser.add_argument(
+        "--draft", action="store_true",
+        help="with --mask: decode JPEG no larger than the model needs it; faster, and the mask changes a little",
+    )  # fmt: skip
+    parser.add_argument(
         "--background", type=ground, metavar="COLOUR|FILE",
         help="put a colour behind (white, '#ffcc00', ...) or a picture, which covers the photo",
     )  # fmt: skip
@@ -83,6 +87,8 @@ def add(commands: Any) -> None:
 def _remove(args: argparse.Namespace) -> int:
     if args.mask and (args.background is not None or args.alpha is not None or args.foreground != "keep"):
         raise OptionError("--mask writes the mask alone: it goes with none of --background, --alpha and --foreground")
+    if args.draft and not args.mask:
+        raise OptionError("--draft goes with --mask: a cut-out needs the whole picture")
     if bool(args.inputs) == (args.from_file is not None):
         raise OptionError("give either images and folders, or --from-file")
     with ExitStack() as stack:
