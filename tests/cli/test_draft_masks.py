@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rmbg_fast import Session
 from rmbg_fast._cli import main
 from support import flow_models
 
