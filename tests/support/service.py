@@ -36,6 +36,7 @@ class Answer:
 class Served:
     service: Service
     port: int
+    running: server.Server | None = None
 
     def ask(
         self,
@@ -73,7 +74,7 @@ def served(sessions: Mapping[str, Session], **settings: Any) -> Iterator[Served]
     thread = threading.Thread(target=running.run, args=([listener],))
     thread.start()
     try:
-        yield Served(service, port)
+        yield Served(service, port, running)
     finally:
         running.end()
         thread.join(60)

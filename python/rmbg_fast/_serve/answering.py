@@ -122,9 +122,7 @@ async def _uploaded(request: Request, service: Service, share: Share, deadline: 
         async with asyncio.timeout(deadline - monotonic()):
             return await uploads.read(request, service.settings.max_body, take)
     except TimeoutError as exc:
-        raise Problem(
-            408, f"the upload was not complete after {service.settings.timeout:g} s", {"Connection": "close"}
-        ) from exc
+        raise Problem(408, f"the upload was not complete after {service.settings.timeout:g} s") from exc
 
 
 def _check_size(image: bytes | bytearray, megapixels: float) -> None:

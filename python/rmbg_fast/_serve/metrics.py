@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
+from ..flow import BatchStats
+
 if TYPE_CHECKING:
     from ..flow import Stats
 
@@ -37,10 +39,9 @@ class Metrics:
             "rmbg_fast_stage_seconds", "Seconds of each stage of a picture", ["model", "stage"],
             buckets=_SECONDS, registry=own,
         )  # fmt: skip
-        self.batch = Histogram(
-            "rmbg_fast_batch_size", "Pictures in one run of the model", ["model"],
-            buckets=(1, 2, 4, 8, 16, 32, 64), registry=own,
-        )  # fmt: skip
+        self.batches = Counter("rmbg_fast_batches", "Runs of the network, with --batch", ["model"], registry=own)
+        self.batched_pictures = Counter("rmbg_fast_batched_pictures", "Pictures in them", ["model"], registry=own)
+        self._batched: dict[str, BatchStats] = {}
         self.received = Counter("rmbg_fast_received_bytes", "Bytes of uploads", registry=own)
         self.sent = Counter("rmbg_fast_sent_bytes", "Bytes of results", registry=own)
         self.waiting = self._gauge("rmbg_fast_queue_depth", "Pictures that wait for their turn", ["model"])
@@ -61,6 +62,14 @@ class Metrics:
         self.wait.labels(model).observe(waited)
         for stage, milliseconds in stages.items():
             self.stage.labels(model, stage).observe(milliseconds / 1e3)
+
+    def batched(self, stats: Mapping[str, BatchStats]) -> None:
+        """`stats` by model, since it was loaded."""
+        for model, now in stats.items():
+            before = self._batched.get(model, BatchStats(0, 0))
+            self.batches.labels(model).inc(now.runs - before.runs)
+            self.batched_pictures.labels(model).inc(now.pictures - before.pictures)
+            self._batched[model] = now
 
     def look(self, stats: Mapping[str, Stats], *, buffered: int, ready: bool) -> None:
         """Take down what is so at the moment; `stats` by model."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ..flow import Batcher
 from .buffered import Buffered
 from .metrics import Metrics
 from .problems import Problem
@@ -27,6 +28,7 @@ class Service:
         self.buffered = Buffered(settings.max_buffered)
         self.metrics = Metrics()
         self.sessions: dict[str, Session] = {}
+        self._batchers: dict[str, Batcher] = {}
         self._open = open_session or self._open_session
         self._seconds = 0.0  # of a call, lately
 
@@ -34,6 +36,8 @@ class Service:
         """Load the models. Raises as `Session` does."""
         for name in self.settings.models:
             session = self._open(name)
+            if self.settings.batch > 1:
+                self._batchers[session.model.name] = Batcher(session, self.settings.batch, self.settings.max_wait)
             self.sessions = {**self.sessions, session.model.name: session}  # another thread looks at them
         if self.state == "loading":
             self.state = "ready"
@@ -42,11 +46,13 @@ class Service:
         from ..session import Session
 
         own = self.settings
+        # While one batch is run, the next is decoded.
+        slots = own.slots if own.slots is not None or own.batch == 1 else 2 * own.batch
         return Session(
             name,
             device=own.device,
             threads=own.threads,
-            slots=own.slots,
+            slots=slots,
             max_queued_requests=own.queue,
             warm_up=True,
         )
@@ -56,6 +62,8 @@ class Service:
         self.state = "draining"
 
     def close(self) -> None:
+        while self._batchers:
+            self._batchers.popitem()[1].close()
         for session in self.sessions.values():
             session.close()
 
@@ -90,4 +98,5 @@ class Service:
     def look(self) -> None:
         """Take down for the metrics what is so at the moment."""
         stats = {name: session.stats for name, session in self.sessions.items()}
+        self.metrics.batched({name: batcher.stats for name, batcher in dict(self._batchers).items()})
         self.metrics.look(stats, buffered=self.buffered.now, ready=self.state == "ready")

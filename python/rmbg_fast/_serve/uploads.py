@@ -57,7 +57,7 @@ async def _chunks(request: Request, limit: int, take: Callable[[int], None]) -> 
     length = request.headers.get("content-length", "")
     count = int(length) if length.isdecimal() else 0
     total = 0
-    too_large = Problem(413, f"the body has more than {limit} bytes", {"Connection": "close"}, limit=limit)
+    too_large = Problem(413, f"the body has more than {limit} bytes", limit=limit)
     if count > limit:
         raise too_large
     try:
