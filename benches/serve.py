@@ -1,6 +1,6 @@
 """The service under load, under too much of it, for long, and from a cold start; beside the bare engine and `rembg s`.
 
-    python benches/serve.py [--measure load|overload|soak|cold] [--requests N] [--seconds S] [--rembg COMMAND]
+    python benches/serve.py [--measure load|load-u2netp|overload|soak|cold] [--requests N] [--seconds S] [--rembg COMMAND]
                             [--quick] [--save MACHINE]
 
 Pictures are of 64 x 64 to 12 megapixels in turns, as JPEG, PNG and WebP; results are PNG. The models are u2netp and one
@@ -41,6 +41,7 @@ FORMATS: list[tuple[str, dict[str, Any]]] = [
 ]
 CLIENTS = 16
 ROUNDS = 3
+MEASURES = ("load", "load-u2netp", "overload", "soak", "cold")
 REMBG_PORT = 7001
 Row = dict[str, Any]
 
@@ -216,14 +217,14 @@ def main() -> None:
         run_bare(sys.argv[2], sys.argv[3], int(sys.argv[4]))
         return
     parser = recording.parser(__doc__)
-    parser.add_argument("--measure", action="append", choices=("load", "overload", "soak", "cold"))
+    parser.add_argument("--measure", action="append", choices=MEASURES)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument(
         "--rembg", metavar="COMMAND", default=shutil.which("rembg"), help="of an installation with [cli]"
     )
     args = parser.parse_args()
-    wanted = args.measure or ["load", "overload", "soak", "cold"]
+    wanted = args.measure or MEASURES
     sides = SIDES[:3] if args.quick else SIDES
     count, seconds = (60, 2.0) if args.quick else (args.requests, args.seconds)
     record = recording.Run("serve", quick=args.quick)
@@ -239,6 +240,7 @@ def main() -> None:
         real.with_suffix(".toml").write_text('like = "u2netp"\n', encoding="utf-8")
         if "load" in wanted:
             record.show("Load, nearly free network", load(free, folder, files, count, args.rembg))
+        if "load-u2netp" in wanted:
             record.show("Load, u2netp", load(str(real), folder, files, count // 4, args.rembg))
         if "overload" in wanted:
             record.show(

@@ -48,14 +48,10 @@ class Service:
         own = self.settings
         # While one batch is run, the next is decoded.
         slots = own.slots if own.slots is not None or own.batch == 1 else 2 * own.batch
-        return Session(
-            name,
-            device=own.device,
-            threads=own.threads,
-            slots=slots,
-            max_queued_requests=own.queue,
-            warm_up=True,
-        )
+        session = Session(name, device=own.device, threads=own.threads, slots=slots, max_queued_requests=own.queue)
+        if session.provider != "CPUExecutionProvider":  # there the first run takes as long as later ones
+            session.warm_up()
+        return session
 
     def drain(self) -> None:
         """Take no more requests."""
