@@ -1,7 +1,7 @@
 """The service under load, under too much of it, for long, and from a cold start; beside the bare engine and `rembg s`.
 
-    python benches/serve.py [--measure load|load-u2netp|overload|soak|cold] [--requests N] [--seconds S] [--rembg COMMAND]
-                            [--quick] [--save MACHINE]
+    python benches/serve.py [--measure load|load-u2netp|overload|soak|cold] [--requests N] [--seconds S]
+                            [--rembg COMMAND] [--quick] [--save MACHINE]
 
 Pictures are of 64 x 64 to 12 megapixels in turns, as JPEG, PNG and WebP; results are PNG. The models are u2netp and one
 of the same input that is nearly free. Clients and service share the cores. The bare engine is `Session.map` in a
