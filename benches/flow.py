@@ -2,7 +2,8 @@
 
     python benches/flow.py [--model NAME] [--seconds S] [--images N] [--quick] [--save MACHINE]
 
-JPEG bytes to PNG bytes, images of 64 x 64 to 12 megapixels in turns, on u2netp or another model. The limit is what one
+JPEG bytes to PNG bytes, images of 64 x 64 to 12 megapixels in turns, on u2netp, another model, or `free`, a network that
+costs nearly nothing, so that everything else shows. The limit is what one
 thread needs an image, in CPU time of the stages alone (decode, network, cut, encode), over the number of cores. Each
 way runs in a process of its own, so that its memory is its own; the ways take turns, and the middle of three counts.
 """
@@ -16,14 +17,17 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import recording
+from end_to_end import free_model
 from PIL import Image
 
 from rmbg_fast import Session
@@ -34,6 +38,7 @@ from rmbg_fast.errors import RmbgError
 SIDES = [(64, 64), (480, 640), (300, 451), (1080, 1920), (512, 512), (3000, 4000), (720, 1280), (1500, 2000)]
 CALLERS = (1, 2, 4, 16)
 ROUNDS = 3
+FREE = "free"
 
 
 def files(sides: list[tuple[int, int]]) -> list[bytes]:
@@ -172,8 +177,10 @@ def measured(
 
 
 def child(way: str, model: str, sides: list[list[int]], arguments: list[Any], one: bool) -> dict[str, float]:
-    session = Session(model, device="cpu", threads=1 if one else None)
-    return WAYS[way](session, files([(height, width) for height, width in sides]), *arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        spec = free_model(Path(folder)) if model == FREE else model
+        session = Session(spec, device="cpu", threads=1 if one else None)
+        return WAYS[way](session, files([(height, width) for height, width in sides]), *arguments)
 
 
 # --- all of them
@@ -199,6 +206,7 @@ def main() -> None:
     for way in turns[0]:
         found = middle([each[way] for each in turns])
         row = {"way": way, "images a second": found.get("rate"), "CPU ms an image": found["cpu"]}
+        row["CPU of one thread / CPU"] = alone / found["cpu"]
         row["share of the limit"] = found["rate"] / limit if "rate" in found else None
         row |= {"memory, MB": found.get("memory"), "p99, ms": found.get("p99"), "1.3 queue / rate": found.get("bound")}
         rows.append(row)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -132,7 +133,10 @@ class Rembg:
         import onnxruntime
         import rembg
 
-        (folder / f"{spec.name}.onnx").symlink_to(prepare.prepare(models.ensure(spec), output=spec.output))
+        graph = prepare.prepare(models.ensure(spec), output=spec.output)
+        shutil.copy(graph, folder / f"{spec.name}.onnx")
+        if graph.with_suffix(".weights").exists():  # ONNX Runtime takes them from the folder of the graph alone
+            shutil.copy(graph.with_suffix(".weights"), folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = count
         options.inter_op_num_threads = 1
