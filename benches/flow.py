@@ -2,15 +2,15 @@
 
     python benches/flow.py [--model NAME] [--seconds S] [--images N] [--quick] [--save MACHINE]
 
-JPEG bytes to PNG bytes, images of 64 x 64 to 12 megapixels in turns, on u2netp, another model, or `free`, a network that
-costs nearly nothing, so that everything else shows. The limit is what one
-thread needs an image, in CPU time of the stages alone (decode, network, cut, encode), over the number of cores. Each
-way runs in a process of its own, so that its memory is its own; the ways take turns, and the middle of three counts.
+JPEG bytes to PNG bytes, images of 64 x 64 to 12 megapixels in turns, on u2netp, another model, or `free`, a network
+that costs nearly nothing, so that everything else shows. The limit is what one thread needs an image, in CPU time of
+the stages alone (decode, network, cut, encode), over the number of cores. Each way runs in a process of its own, so
+that its memory is its own; the ways take turns, and the middle of three counts.
 """
 
 from __future__ import annotations
 
-import io
+import argparse
 import json
 import os
 import resource
@@ -41,17 +41,13 @@ ROUNDS = 3
 FREE = "free"
 
 
-def files(sides: list[tuple[int, int]]) -> list[bytes]:
-    """A photo at each size, with the noise of a camera."""
-    made = []
-    for height, width in sides:
+def make_files(sides: list[tuple[int, int]], folder: Path) -> None:
+    """A photo at each size, with the noise of a camera. In the parent: it takes more memory than what is measured."""
+    for number, (height, width) in enumerate(sides):
         photo = sample.photo().resize((width, height), Image.Resampling.BICUBIC)
         noise = np.random.default_rng(0).normal(0, 2, (height, width, 3))
         pixels = np.rint(np.clip(np.asarray(photo) + noise, 0, 255)).astype(np.uint8)
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=92)
-        made.append(file.getvalue())
-    return made
+        Image.fromarray(pixels).save(folder / f"{number}.jpg", quality=92)
 
 
 def resident() -> float:
@@ -160,12 +156,10 @@ WAYS: dict[str, Callable[..., dict[str, float]]] = {
 }
 
 
-def measured(
-    way: str, model: str, sides: list[tuple[int, int]], *arguments: float, one: bool = False
-) -> dict[str, float]:
+def measured(way: str, model: str, folder: Path, *arguments: float, one: bool = False) -> dict[str, float]:
     """In a process of its own."""
     script = "import flow, json, sys; print(json.dumps(flow.child(*json.loads(sys.argv[1]))))"
-    told = json.dumps([way, model, sides, list(arguments), one])
+    told = json.dumps([way, model, str(folder), list(arguments), one])
     paths = os.pathsep.join([os.path.dirname(os.path.abspath(__file__)), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", script, told], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
@@ -176,11 +170,12 @@ def measured(
     return found
 
 
-def child(way: str, model: str, sides: list[list[int]], arguments: list[Any], one: bool) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        spec = free_model(Path(folder)) if model == FREE else model
+def child(way: str, model: str, folder: str, arguments: list[Any], one: bool) -> dict[str, float]:
+    images = [path.read_bytes() for path in sorted(Path(folder).glob("*.jpg"))]
+    with tempfile.TemporaryDirectory() as of_the_model:
+        spec = free_model(Path(of_the_model)) if model == FREE else model
         session = Session(spec, device="cpu", threads=1 if one else None)
-        return WAYS[way](session, files([(height, width) for height, width in sides]), *arguments)
+        return WAYS[way](session, images, *arguments)
 
 
 # --- all of them
@@ -196,10 +191,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of each way and turn")
     parser.add_argument("--images", type=int, default=3000, help="of which memory is watched; 0: it is not")
     args = parser.parse_args()
-    sides = SIDES[:3] if args.quick else SIDES
+    with tempfile.TemporaryDirectory() as folder:
+        make_files(SIDES[:3] if args.quick else SIDES, Path(folder))
+        measure(args, Path(folder))
+
+
+def measure(args: argparse.Namespace, folder: Path) -> None:
     seconds, count = (0.5, 20) if args.quick else (args.seconds, args.images)
-    run = recording.Run("flow", quick=args.quick)
-    turns = [turn(args.model, sides, seconds) for _ in range(1 if args.quick else ROUNDS)]
+    run = recording.Run("flow" if args.model == "u2netp" else f"flow_{args.model}", quick=args.quick)
+    turns = [turn(args.model, folder, seconds) for _ in range(1 if args.quick else ROUNDS)]
     alone = middle([found["one thread"] for found in turns])["cpu"]
     limit = 1e3 * threads.available() / alone
     rows = []
@@ -211,17 +211,17 @@ def main() -> None:
         row |= {"memory, MB": found.get("memory"), "p99, ms": found.get("p99"), "1.3 queue / rate": found.get("bound")}
         rows.append(row)
     run.show(f"A mixed flood, {args.model}: at most {limit:.1f} images a second", rows)
-    run.show("The network alone", [{"images a second": measured("network", args.model, sides, seconds)["rate"]}])
+    run.show("The network alone", [{"images a second": measured("network", args.model, folder, seconds)["rate"]}])
     if count:
-        run.show(f"Memory over {count} images, MB", [measured("steady", args.model, sides, count)])
+        run.show(f"Memory over {count} images, MB", [measured("steady", args.model, folder, count)])
     run.save(args.save)
 
 
-def turn(model: str, sides: list[tuple[int, int]], seconds: float) -> dict[str, dict[str, float]]:
-    found = {"one thread": measured("single", model, sides, seconds, one=True)}
+def turn(model: str, folder: Path, seconds: float) -> dict[str, dict[str, float]]:
+    found = {"one thread": measured("single", model, folder, seconds, one=True)}
     for callers in CALLERS:
-        found[f"{callers} callers"] = measured("flood", model, sides, seconds, callers)
-    found["session.map"] = measured("lanes", model, sides, seconds)
+        found[f"{callers} callers"] = measured("flood", model, folder, seconds, callers)
+    found["session.map"] = measured("lanes", model, folder, seconds)
     return found
 
 
