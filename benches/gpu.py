@@ -49,8 +49,8 @@ class Run:
         if self.device != "stand-in":
             return Session(self.spec, device=self.device, **options)
         made = Session(self.spec, device="cpu", optimize=False)
-        place = _loading.Place("stand-in", 0, (), 2)
-        made._open, made._details = _loading.load(models.ensure(self.spec), self.spec, place, 1, network=False)
+        device = _loading.Device("stand-in", 0, (), 2)
+        made._open, made._details = _loading.load(models.ensure(self.spec), self.spec, device, 1, network=False)
         return made
 
     def free(self) -> float:

@@ -55,17 +55,20 @@ else
   echo "not run: the format (needs clang-format 19: pip install clang-format==19.1.7)"
 fi
 
-# Debian's 14 does not know our CPU features. The bodies of the kernels are read once, as the AVX2 tier has them.
+# Debian's 14 does not know our CPU features. Files are read nine at a time, for most of its time goes into headers: in a
+# folder no two files may give one name to things of their own. The bodies of the kernels are read once, as the AVX2
+# tier has them.
 tidier=${CLANG_TIDY:-clang-tidy}
 if have "$tidier" && [[ $("$tidier" --version) == *"version 19."* ]]; then
   step "clang-tidy"
   python=()
   pybind11=$(python3 -m pybind11 --cmakedir 2>/dev/null) && python=(-DRMBG_FAST_PYTHON=ON "-Dpybind11_DIR=$pybind11" -DSKBUILD_PROJECT_VERSION=0)
-  cmake -S "$root" -B "$work/tidy" -DRMBG_FAST_PYTHON=OFF "${python[@]}" -DCMAKE_CXX_COMPILER="${CXX:-g++}" >"$work/tidy.log"
+  cmake -S "$root" -B "$work/tidy" -DRMBG_FAST_PYTHON=OFF "${python[@]}" -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
+    -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=9 >"$work/tidy.log"
   [[ ${#python[@]} -gt 0 ]] || echo "not run: clang-tidy over bindings and ort (needs pip install pybind11)"
-  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$work/tidy/compile_commands.json" | sort -u | grep "^$root/cpp/" |
-    grep -vE '/tier_(baseline|avx512)\.cpp$' | tr '\n' '\0' |
-    xargs -0 -n 1 -P "$jobs" "$tidier" --quiet -p "$work/tidy" --warnings-as-errors='*' \
+  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$work/tidy/compile_commands.json" | sort -u |
+    grep -E "^($root/cpp|$work/tidy/CMakeFiles)/" | grep -vE '/tier_(baseline|avx512)\.cpp$' | tr '\n' '\0' |
+    xargs -0 -n 1 -P "$jobs" "$tidier" --quiet -p "$work/tidy" --config-file="$root/.clang-tidy" --warnings-as-errors='*' \
       --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-ignored-optimization-argument 2>"$work/tidy.log" || # GCC's words
     { grep -E 'error' "$work/tidy.log" >&2; exit 1; }
 else

@@ -31,7 +31,7 @@ class Target {
   explicit Target(const DeviceCall& call, std::optional<DeviceView> out = std::nullopt)
       : device_(call.device()), out_(std::move(out)) {}
 
-  Place place() {
+  Allocator allocator() {
     return [this](const py::dtype& dtype, const std::vector<py::ssize_t>& shape, const py::array& input) {
       if (!out_) made_.emplace(device_, dtype, shape);
       return output_array(out_ ? out_->array : made_->view(), dtype, shape, input);
@@ -51,36 +51,36 @@ void refuse_estimate(const CutoutCall& cut) {
               "foreground='estimate' is done in the CPU's memory only: copy the picture there first, or leave it out");
 }
 
-py::tuple remove(DeviceCall& call, const DeviceView& image, const std::string& alpha, const Colour& background,
-                 std::optional<int> threshold, const std::string& foreground, bool strict,
-                 const std::optional<DeviceView>& out) {
+py::tuple remove_on_gpu(DeviceCall& call, const DeviceView& image, const std::string& alpha, const Colour& background,
+                        std::optional<int> threshold, const std::string& foreground, bool strict,
+                        const std::optional<DeviceView>& out) {
   Target target(call, out);
-  const CutoutCall cut(image.array, alpha, background, std::nullopt, threshold, foreground, target.place());
+  const CutoutCall cut(image.array, alpha, background, std::nullopt, threshold, foreground, target.allocator());
   refuse_estimate(cut);
   Outcome outcome;
   stoppable([&] { outcome = call.remove(cut.input.view, cut.options, strict, cut.target); });
   return py::make_tuple(target.made()) + told(outcome);
 }
 
-py::tuple predict(DeviceCall& call, const DeviceView& image, const std::string& alpha, const Colour& background,
-                  std::optional<int> threshold, const std::string& foreground, bool strict) {
+py::tuple predict_on_gpu(DeviceCall& call, const DeviceView& image, const std::string& alpha, const Colour& background,
+                         std::optional<int> threshold, const std::string& foreground, bool strict) {
   Target target(call), mask_target(call);
-  const CutoutCall cut(image.array, alpha, background, std::nullopt, threshold, foreground, target.place());
+  const CutoutCall cut(image.array, alpha, background, std::nullopt, threshold, foreground, target.allocator());
   refuse_estimate(cut);
   const Plane plane = plane_output(
-      mask_target.place()(cut.input.array.dtype(), {cut.input.view.height, cut.input.view.width}, cut.input.array));
+      mask_target.allocator()(cut.input.array.dtype(), {cut.input.view.height, cut.input.view.width}, cut.input.array));
   Outcome outcome;
   stoppable([&] { outcome = call.predict(cut.input.view, cut.options, strict, cut.target, plane); });
   return py::make_tuple(target.made(), mask_target.made()) + told(outcome);
 }
 
-py::tuple mask(DeviceCall& call, const DeviceView& image, const std::string& dtype, bool strict,
-               const std::optional<DeviceView>& out) {
+py::tuple mask_on_gpu(DeviceCall& call, const DeviceView& image, const std::string& dtype, bool strict,
+                      const std::optional<DeviceView>& out) {
   const ImageInput input = image_input(image.array);
   mask_type_of(dtype);
   Target target(call, out);
   const Plane plane =
-      plane_output(target.place()(py::dtype(dtype), {input.view.height, input.view.width}, input.array));
+      plane_output(target.allocator()(py::dtype(dtype), {input.view.height, input.view.width}, input.array));
   Outcome outcome;
   stoppable([&] { outcome = call.mask(input.view, strict, plane); });
   return py::make_tuple(target.made()) + told(outcome);
@@ -115,11 +115,11 @@ void bind_device(py::module_& m) {
       .def(
           "view", [](DeviceCall& self, const py::object& value) { return device_view(value, self.stream()); },
           arg("value"))
-      .def("remove", &remove, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
-           arg("foreground"), arg("strict"), arg("out").none(true))
-      .def("predict", &predict, arg("image"), arg("alpha"), arg("background").none(true), arg("threshold").none(true),
-           arg("foreground"), arg("strict"))
-      .def("mask", &mask, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true));
+      .def("remove", &remove_on_gpu, arg("image"), arg("alpha"), arg("background").none(true),
+           arg("threshold").none(true), arg("foreground"), arg("strict"), arg("out").none(true))
+      .def("predict", &predict_on_gpu, arg("image"), arg("alpha"), arg("background").none(true),
+           arg("threshold").none(true), arg("foreground"), arg("strict"))
+      .def("mask", &mask_on_gpu, arg("image"), arg("dtype"), arg("strict"), arg("out").none(true));
 }
 
 }  // namespace rmbg::bindings

@@ -91,7 +91,7 @@ RemoverHolder make_remover(const std::string& path, const Recipe& recipe, const 
   return remover;
 }
 
-Place in(const py::object& out) {
+Allocator in(const py::object& out) {
   return [out](const py::dtype& dtype, const std::vector<py::ssize_t>& shape, const py::array& input) {
     return output_array(out, dtype, shape, input);
   };

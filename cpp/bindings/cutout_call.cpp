@@ -14,11 +14,12 @@ BlendOptions over(BlendOptions options, const Behind& behind, const ImageView& i
 }  // namespace
 
 CutoutCall::CutoutCall(const py::array& image, const std::string& alpha, const Colour& background, const Behind& behind,
-                       std::optional<int> threshold, const std::string& foreground, const Place& place)
+                       std::optional<int> threshold, const std::string& foreground, const Allocator& allocate)
     : input(image_input(image)),
       options(over(blend_options("alpha", alpha, background, threshold, input.view.sample), behind, input.view)),
       estimate(estimates_foreground(foreground)),
-      result(place(input.array.dtype(),
+      result(
+          allocate(input.array.dtype(),
                    {input.view.height, input.view.width, py::ssize_t{options.mode == kernels::BlendMode::over ? 3 : 4}},
                    input.array)),
       target(image_output(result)) {

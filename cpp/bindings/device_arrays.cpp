@@ -93,7 +93,7 @@ py::capsule capsule_of(std::unique_ptr<Export<Managed>> made) {
     left->deleter(left);
   });
   if (capsule == nullptr) throw py::error_already_set();
-  made.release();
+  static_cast<void>(made.release());  // the capsule has it
   return py::reinterpret_steal<py::capsule>(capsule);
 }
 

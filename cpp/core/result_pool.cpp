@@ -18,24 +18,24 @@ constexpr std::align_val_t kAlignment{kLargePage};
 constexpr std::size_t kMostIdle = kMostIdleBytes / kLargePage;
 
 // What is idle, the longest first. Nothing in it has a destructor: an array may die after everything else.
-struct Pool {
+struct Idle {
   std::mutex guard;
-  std::array<PooledMemory, kMostIdle> idle;
+  std::array<PooledMemory, kMostIdle> blocks;
   std::size_t count;
   std::size_t bytes;
 
   PooledMemory remove(std::size_t index) {
-    const PooledMemory memory = idle[index];
-    for (std::size_t i = index + 1; i < count; ++i) idle[i - 1] = idle[i];
+    const PooledMemory memory = blocks[index];
+    for (std::size_t i = index + 1; i < count; ++i) blocks[i - 1] = blocks[i];
     --count;
     bytes -= memory.bytes;
     return memory;
   }
 };
 
-Pool& pool() {
-  static Pool* const the_pool = new Pool{};
-  return *the_pool;
+Idle& idle() {
+  static Idle* const all_idle = new Idle{};
+  return *all_idle;
 }
 
 void release(PooledMemory memory) { ::operator delete(memory.data, kAlignment); }
@@ -55,7 +55,7 @@ PooledMemory fresh(std::size_t bytes) {
 #if !defined(_WIN32)
 // The lock is held across a fork, so that the child finds the list whole.
 [[maybe_unused]] const int whole_in_a_child =
-    pthread_atfork([] { pool().guard.lock(); }, [] { pool().guard.unlock(); }, [] { pool().guard.unlock(); });
+    pthread_atfork([] { idle().guard.lock(); }, [] { idle().guard.unlock(); }, [] { idle().guard.unlock(); });
 #endif
 
 }  // namespace
@@ -65,13 +65,13 @@ PooledMemory take_memory(std::size_t bytes) {
   const std::size_t wanted = (pages == 0 ? 1 : pages) * kLargePage;
   if (wanted < bytes) throw std::bad_alloc();
   {
-    Pool& all = pool();
+    Idle& all = idle();
     const std::lock_guard lock(all.guard);
     std::size_t best = all.count;
     for (std::size_t i = all.count; i-- > 0;) {  // what was used last is still in a cache
-      const std::size_t size = all.idle[i].bytes;
+      const std::size_t size = all.blocks[i].bytes;
       const bool fits = size >= wanted && size - wanted <= wanted / 2;
-      if (fits && (best == all.count || size < all.idle[best].bytes)) best = i;
+      if (fits && (best == all.count || size < all.blocks[best].bytes)) best = i;
     }
     if (best < all.count) return all.remove(best);
   }
@@ -80,14 +80,14 @@ PooledMemory take_memory(std::size_t bytes) {
 
 void give_memory(PooledMemory memory) noexcept {
   if (memory.data == nullptr) return;
-  Pool& all = pool();
+  Idle& all = idle();
   if (memory.bytes > kMostIdleBytes) return release(memory);
   for (;;) {
     PooledMemory oldest;
     {
       const std::lock_guard lock(all.guard);
       if (all.bytes + memory.bytes <= kMostIdleBytes) {
-        all.idle[all.count++] = memory;
+        all.blocks[all.count++] = memory;
         all.bytes += memory.bytes;
         return;
       }
@@ -98,7 +98,7 @@ void give_memory(PooledMemory memory) noexcept {
 }
 
 std::size_t trim_memory() noexcept {
-  Pool& all = pool();
+  Idle& all = idle();
   std::size_t bytes = 0;
   for (;;) {
     PooledMemory oldest;
@@ -113,7 +113,7 @@ std::size_t trim_memory() noexcept {
 }
 
 std::size_t idle_memory() noexcept {
-  Pool& all = pool();
+  Idle& all = idle();
   const std::lock_guard lock(all.guard);
   return all.bytes;
 }

@@ -38,14 +38,14 @@ void Run::step(std::size_t index) {
 }
 
 const float* Run::read(int value) const {
-  const Place& where = place(resolve(value));
+  const Allocation& where = allocation(resolve(value));
   if (where.home == Home::input) return buffers_.inputs[where.at];
   if (where.home == Home::output) return buffers_.outputs[where.at];
   return buffers_.arena + where.at;
 }
 
 float* Run::write(int value) const {
-  const Place& where = place(value);
+  const Allocation& where = allocation(value);
   return where.home == Home::output ? buffers_.outputs[where.at] : buffers_.arena + where.at;
 }
 

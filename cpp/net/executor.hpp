@@ -53,7 +53,7 @@ class Run {
   void pack(const Step& step);
   void unpack(const Step& step);
 
-  const Place& place(int value) const { return schedule_.values[static_cast<std::size_t>(value)]; }
+  const Allocation& allocation(int value) const { return schedule_.values[static_cast<std::size_t>(value)]; }
   const Value& value(int index) const { return plan_.values[static_cast<std::size_t>(index)]; }
   int resolve(int value) const { return net::resolve(schedule_.values, value); }
   const float* read(int value) const;

@@ -46,15 +46,15 @@ Span span_of(const float* data, const Value& value, const Shape& shape, const Wi
 
 void Run::fill_spans(const Step& step, const Tile& pixel, Taps rows, int column, Span* spans) const {
   for (const int input : step.inputs) {
-    *spans++ = span_of(read(input), value(input), place(input).shape, step.window, pixel, rows, column);
+    *spans++ = span_of(read(input), value(input), allocation(input).shape, step.window, pixel, rows, column);
   }
 }
 
 void Run::convolve_direct(const Step& step, const Ready& ready) {
   const Window& window = step.window;
   const int taps = window.height * window.width;
-  const Shape in_shape = place(step.inputs[0]).shape;
-  const Shape out_shape = place(step.output).shape;
+  const Shape in_shape = allocation(step.inputs[0]).shape;
+  const Shape out_shape = allocation(step.output).shape;
   const int output_blocks = blocks_of(value(step.output).channels);
   const auto depth = static_cast<std::ptrdiff_t>(depth_of(plan_, step));
   const std::ptrdiff_t weight_block = depth * taps * kBlock;
@@ -102,8 +102,8 @@ void Run::convolve_direct(const Step& step, const Ready& ready) {
 
 void Run::convolve_to_planes(const Step& step, const Ready& ready) {
   const Window& window = step.window;
-  const Shape in_shape = place(step.inputs[0]).shape;
-  const Shape out_shape = place(step.output).shape;
+  const Shape in_shape = allocation(step.inputs[0]).shape;
+  const Shape out_shape = allocation(step.output).shape;
   const int channels = value(step.output).channels;
   const auto depth = static_cast<std::ptrdiff_t>(depth_of(plan_, step));
   const std::ptrdiff_t a_channel = depth * window.height * window.width;

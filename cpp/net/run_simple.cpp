@@ -7,8 +7,8 @@ namespace rmbg::net {
 
 void Run::max_pool(const Step& step) {
   const Window& window = step.window;
-  const Shape in = place(step.inputs[0]).shape;
-  const Shape out = place(step.output).shape;
+  const Shape in = allocation(step.inputs[0]).shape;
+  const Shape out = allocation(step.output).shape;
   const float* from = read(step.inputs[0]);
   float* to = write(step.output);
   const std::ptrdiff_t row = std::ptrdiff_t{in.width} * kBlock;
@@ -27,8 +27,8 @@ void Run::max_pool(const Step& step) {
 }
 
 void Run::resize(const Step& step, const Ready& ready) {
-  const Shape in = place(step.inputs[0]).shape;
-  const Shape out = place(step.output).shape;
+  const Shape in = allocation(step.inputs[0]).shape;
+  const Shape out = allocation(step.output).shape;
   const float* from = read(step.inputs[0]);
   float* to = write(step.output);
   const Value& what = value(step.output);
@@ -53,7 +53,7 @@ void Run::resize(const Step& step, const Ready& ready) {
 }
 
 void Run::add(const Step& step) {
-  const Shape shape = place(step.output).shape;
+  const Shape shape = allocation(step.output).shape;
   const float* a = read(step.inputs[0]);
   const float* b = read(step.inputs[1]);
   float* to = write(step.output);
@@ -66,7 +66,7 @@ void Run::add(const Step& step) {
 }
 
 void Run::pack(const Step& step) {
-  const Shape shape = place(step.output).shape;
+  const Shape shape = allocation(step.output).shape;
   const int channels = value(step.output).channels;
   const int blocks = blocks_of(channels);
   const float* from = read(step.inputs[0]);
@@ -87,7 +87,7 @@ void Run::pack(const Step& step) {
 }
 
 void Run::unpack(const Step& step) {
-  const Shape shape = place(step.output).shape;
+  const Shape shape = allocation(step.output).shape;
   const int all_channels = value(step.output).channels;
   float* const to = write(step.output);
   const std::ptrdiff_t plane = std::ptrdiff_t{shape.height} * shape.width;

@@ -249,7 +249,7 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
   WinogradRun work(kernels_, step, ready, buffers_.weights, shared_weights);
   for (const int input : step.inputs) {
     const int seen = resolve(input);
-    const Place& as_seen = place(seen);
+    const Allocation& as_seen = allocation(seen);
     Source source{};
     int stored = seen;
     if (as_seen.home == Home::view) {
@@ -257,7 +257,7 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
       source.rows = schedule_.steps[as_seen.at].rows.data();
       source.columns = schedule_.steps[as_seen.at].columns.data();
     }
-    const Shape lies = place(resolve(stored)).shape;
+    const Shape lies = allocation(resolve(stored)).shape;
     const std::ptrdiff_t block = std::ptrdiff_t{lies.height} * lies.width * kBlock;
     const int blocks = blocks_of(value(seen).channels);
     source.image = block * blocks;
@@ -269,12 +269,12 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
       work.sources.push_back(source);
     }
   }
-  const Shape out = place(step.output).shape;
+  const Shape out = allocation(step.output).shape;
   const float* residual = step.residual >= 0 ? read(step.residual) : nullptr;
   work.output = {write(step.output), residual, out.height, out.width, blocks_of(value(step.output).channels)};
   if (ready.pooled >= 0) {
     const int pooled = plan_.steps[static_cast<std::size_t>(ready.pooled)].output;
-    work.pooled = {write(pooled), place(pooled).shape.height, place(pooled).shape.width};
+    work.pooled = {write(pooled), allocation(pooled).shape.height, allocation(pooled).shape.width};
   }
 
   if (ready.cut.shared) {

@@ -13,10 +13,12 @@ namespace {
 constexpr int kLargestSide = 1 << 20;
 constexpr std::size_t kLine = 16;  // floats of a cache line: where values begin
 
-[[noreturn]] void refuse(const std::string& what) { fail(ErrorKind::inference, "the model failed to run: " + what); }
+[[noreturn]] void refuse_sizes(const std::string& what) {
+  fail(ErrorKind::inference, "the model failed to run: " + what);
+}
 
 int side(std::int64_t size) {
-  if (size < 1 || size > kLargestSide) refuse("a tensor comes to a side of " + std::to_string(size) + " pixels");
+  if (size < 1 || size > kLargestSide) refuse_sizes("a tensor comes to a side of " + std::to_string(size) + " pixels");
   return static_cast<int>(size);
 }
 
@@ -33,7 +35,7 @@ class Scheduler {
   Scheduler(const Plan& plan, const Machine& machine) : plan_(plan), machine_(machine) {}
 
   Schedule make(const std::vector<Shape>& inputs) {
-    if (inputs.size() != plan_.inputs.size()) refuse("it was given another number of tensors than it takes");
+    if (inputs.size() != plan_.inputs.size()) refuse_sizes("it was given another number of tensors than it takes");
     result_.inputs = inputs;
     result_.values.resize(plan_.values.size());
     result_.steps.resize(plan_.steps.size());
@@ -47,12 +49,12 @@ class Scheduler {
       choose(plan_.steps[s], result_.steps[s]);
     }
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) simplify(s);
-    place();
+    allocation();
     return std::move(result_);
   }
 
  private:
-  Place& at(int value) { return result_.values[static_cast<std::size_t>(value)]; }
+  Allocation& at(int value) { return result_.values[static_cast<std::size_t>(value)]; }
   const Value& value(int index) const { return plan_.values[static_cast<std::size_t>(index)]; }
 
   void set_shape(const Step& step) {
@@ -65,7 +67,7 @@ class Scheduler {
         same_shapes(step);
         out.height = slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y, false);
         out.width = slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x, false);
-        if (step.residual >= 0 && at(step.residual).shape != out) refuse("two tensors to add differ in size");
+        if (step.residual >= 0 && at(step.residual).shape != out) refuse_sizes("two tensors to add differ in size");
         break;
       case StepKind::max_pool:
         out.height = slid(in.height, w.top, w.bottom, w.height, 1, w.stride_y, step.ceil);
@@ -82,12 +84,12 @@ class Scheduler {
     }
     // Beyond this an index into the value could overflow.
     const double floats = double{1} * out.batch * padded(value(step.output)) * out.height * out.width;
-    if (floats > 1e11) refuse("a tensor would be too large");
+    if (floats > 1e11) refuse_sizes("a tensor would be too large");
   }
 
   void same_shapes(const Step& step) {
     for (const int input : step.inputs) {
-      if (at(input).shape != at(step.inputs[0]).shape) refuse("two tensors to join differ in size");
+      if (at(input).shape != at(step.inputs[0]).shape) refuse_sizes("two tensors to join differ in size");
     }
   }
 
@@ -219,7 +221,7 @@ class Scheduler {
   // it on the way in), and a 2x2 pool of a Winograd convolution's output (done on the way out).
   void simplify(std::size_t index) {
     const Step& step = plan_.steps[index];
-    Place& out = at(step.output);
+    Allocation& out = at(step.output);
     if (step.kind == StepKind::resize && out.home != Home::output) {
       const int from = resolve(step.inputs[0]);
       const Shape in = at(from).shape;
@@ -258,7 +260,7 @@ class Scheduler {
   int resolve(int value) const { return net::resolve(result_.values, value); }
 
   // Values get the lowest place that is free from the step that makes them to the last that reads them.
-  void place() {
+  void allocation() {
     const std::size_t count = plan_.steps.size();
     std::vector<std::size_t> last(plan_.values.size(), 0);
     std::vector<std::size_t> made(plan_.values.size(), count);
@@ -278,10 +280,10 @@ class Scheduler {
     }
     for (std::size_t s = 0; s < count; ++s) {
       for (std::size_t v = 0; v < plan_.values.size(); ++v) {
-        Place& place = result_.values[v];
-        if (made[v] != s || place.home != Home::unused) continue;
-        place.home = Home::arena;
-        place.at = reserve(floats_of(place.shape, plan_.values[v]), s, std::max(last[v], s));
+        Allocation& allocation = result_.values[v];
+        if (made[v] != s || allocation.home != Home::unused) continue;
+        allocation.home = Home::arena;
+        allocation.at = reserve(floats_of(allocation.shape, plan_.values[v]), s, std::max(last[v], s));
       }
       Ready& ready = result_.steps[s];
       if (ready.algorithm == Algorithm::winograd && ready.cut.shared) {

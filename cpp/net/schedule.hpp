@@ -18,15 +18,15 @@ struct Shape {
 // alias is another value under a second number; `unused` has no memory at all.
 enum class Home { unused, arena, input, output, view, alias };
 
-struct Place {
+struct Allocation {
   Shape shape{};
   Home home = Home::unused;
   std::size_t at = 0;  // arena: offset in floats; input, output: its index; view: the step; alias: the value
 };
 
 // The value that `value` is an alias of, or itself.
-inline int resolve(const std::vector<Place>& places, int value) {
-  const auto at = [&](int index) -> const Place& { return places[static_cast<std::size_t>(index)]; };
+inline int resolve(const std::vector<Allocation>& allocations, int value) {
+  const auto at = [&](int index) -> const Allocation& { return allocations[static_cast<std::size_t>(index)]; };
   while (at(value).home == Home::alias) value = static_cast<int>(at(value).at);
   return value;
 }
@@ -65,7 +65,7 @@ struct Ready {
 
 struct Schedule {
   std::vector<Shape> inputs;  // what it was made for
-  std::vector<Place> values;
+  std::vector<Allocation> values;
   std::vector<Ready> steps;
   std::size_t arena = 0;    // floats
   std::size_t scratch = 0;  // floats a worker

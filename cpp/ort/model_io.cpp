@@ -9,7 +9,7 @@
 namespace rmbg::ort {
 namespace {
 
-constexpr const char* kFailed = "the model's inputs and outputs cannot be read";
+constexpr const char* kUnreadable = "the model's inputs and outputs cannot be read";
 
 // The inputs or the outputs: the same three questions, asked of different slots.
 struct Side {
@@ -25,11 +25,11 @@ struct AllocatorFree {
 };
 
 std::vector<std::string> names_of(const OrtSession* session, const Side& side) {
-  auto* allocator = get<OrtAllocator*>(ErrorKind::model, kFailed, api().GetAllocatorWithDefaultOptions);
-  std::vector<std::string> names(get<std::size_t>(ErrorKind::model, kFailed, side.count, session));
+  auto* allocator = get<OrtAllocator*>(ErrorKind::model, kUnreadable, api().GetAllocatorWithDefaultOptions);
+  std::vector<std::string> names(get<std::size_t>(ErrorKind::model, kUnreadable, side.count, session));
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::unique_ptr<char, AllocatorFree> name(
-        get<char*>(ErrorKind::model, kFailed, side.name, session, i, allocator), {allocator});
+        get<char*>(ErrorKind::model, kUnreadable, side.name, session, i, allocator), {allocator});
     names[i] = name.get();
   }
   return names;
@@ -57,7 +57,7 @@ std::size_t position(const std::vector<std::string>& names, const std::string& n
 
 ElementType float_type(const OrtTensorTypeAndShapeInfo* info, const std::string& what) {
   if (info == nullptr) throw Error(ErrorKind::model, what + " is not a tensor");
-  const auto type = get<ONNXTensorElementDataType>(ErrorKind::model, kFailed, api().GetTensorElementType, info);
+  const auto type = get<ONNXTensorElementDataType>(ErrorKind::model, kUnreadable, api().GetTensorElementType, info);
   if (type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) return ElementType::float32;
   if (type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16) return ElementType::float16;
   throw Error(ErrorKind::model, what + " holds neither float32 nor float16 (it is ONNX element type " +
@@ -66,9 +66,9 @@ ElementType float_type(const OrtTensorTypeAndShapeInfo* info, const std::string&
 
 TensorInfo describe(const OrtSession* session, const std::string& model, const std::string& name, std::size_t index,
                     const Side& side) {
-  const TypeInfoHandle type(get<OrtTypeInfo*>(ErrorKind::model, kFailed, side.type, session, index));
+  const TypeInfoHandle type(get<OrtTypeInfo*>(ErrorKind::model, kUnreadable, side.type, session, index));
   const auto* info =
-      get<const OrtTensorTypeAndShapeInfo*>(ErrorKind::model, kFailed, api().CastTypeInfoToTensorInfo, type.get());
+      get<const OrtTensorTypeAndShapeInfo*>(ErrorKind::model, kUnreadable, api().CastTypeInfoToTensorInfo, type.get());
   const ElementType element = float_type(info, "the " + std::string(side.word) + " \"" + name + "\" of " + model);
   return {name, element, shape_of(info)};
 }
@@ -94,8 +94,8 @@ TensorInfo find_output(const OrtSession* session, const std::string& model, cons
 }
 
 std::vector<std::int64_t> shape_of(const OrtTensorTypeAndShapeInfo* info) {
-  std::vector<std::int64_t> shape(get<std::size_t>(ErrorKind::model, kFailed, api().GetDimensionsCount, info));
-  check(api().GetDimensions(info, shape.data(), shape.size()), ErrorKind::model, kFailed);
+  std::vector<std::int64_t> shape(get<std::size_t>(ErrorKind::model, kUnreadable, api().GetDimensionsCount, info));
+  check(api().GetDimensions(info, shape.data(), shape.size()), ErrorKind::model, kUnreadable);
   return shape;
 }
 

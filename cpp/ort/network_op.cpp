@@ -12,11 +12,12 @@
 #include "ort/library.hpp"
 #include "ort/model_io.hpp"
 #include "ort/status.hpp"
+#include "ort/tensors.hpp"
 
 namespace rmbg::ort {
 namespace {
 
-constexpr const char* kFailed = "the network cannot be run";
+constexpr const char* kNetworkFailed = "the network cannot be run";
 constexpr std::size_t kRank = 4;
 
 struct Op : OrtCustomOp {
@@ -35,36 +36,30 @@ OrtStatus* guarded(const Action& action) noexcept {
   }
 }
 
-std::vector<std::int64_t> shape_of_value(const OrtValue* value) {
-  const TensorInfoHandle info(
-      get<OrtTensorTypeAndShapeInfo*>(ErrorKind::inference, kFailed, api().GetTensorTypeAndShape, value));
-  return shape_of(info.get());
-}
-
 // The C API has no reading access to tensors; constants and inputs are not written to.
-const float* data_of(const OrtValue* value) {
+const float* values_of(const OrtValue* value) {
   return static_cast<const float*>(
-      get<void*>(ErrorKind::inference, kFailed, api().GetTensorMutableData, const_cast<OrtValue*>(value)));
+      get<void*>(ErrorKind::inference, kNetworkFailed, api().GetTensorMutableData, const_cast<OrtValue*>(value)));
 }
 
 std::vector<std::int64_t> plan_of(const OrtKernelInfo* info) {
   std::size_t size = 0;
-  check(api().KernelInfoGetAttributeArray_int64(info, "plan", nullptr, &size), ErrorKind::model, kFailed);
+  check(api().KernelInfoGetAttributeArray_int64(info, "plan", nullptr, &size), ErrorKind::model, kNetworkFailed);
   std::vector<std::int64_t> plan(size);
-  check(api().KernelInfoGetAttributeArray_int64(info, "plan", plan.data(), &size), ErrorKind::model, kFailed);
+  check(api().KernelInfoGetAttributeArray_int64(info, "plan", plan.data(), &size), ErrorKind::model, kNetworkFailed);
   return plan;
 }
 
 std::unique_ptr<net::Network> network_of(const OrtKernelInfo* info, const Op& op) {
   int is_constant = 0;
   const OrtValue* weights = nullptr;
-  check(api().KernelInfoGetConstantInput_tensor(info, 0, &is_constant, &weights), ErrorKind::model, kFailed);
+  check(api().KernelInfoGetConstantInput_tensor(info, 0, &is_constant, &weights), ErrorKind::model, kNetworkFailed);
   if (is_constant == 0 || weights == nullptr) throw Error(ErrorKind::model, "a network's weights are not constant");
   std::size_t count = 1;
   for (const std::int64_t size : shape_of_value(weights)) count *= static_cast<std::size_t>(size);
   const std::vector<std::int64_t> numbers = plan_of(info);
   net::Plan plan = net::decode(numbers.data(), numbers.size(), count);
-  return std::make_unique<net::Network>(std::move(plan), data_of(weights), *op.kernels,
+  return std::make_unique<net::Network>(std::move(plan), values_of(weights), *op.kernels,
                                         net::Machine{op.threads, second_level_cache()});
 }
 
@@ -74,13 +69,13 @@ void run_parallel(void*, void (*work)(void*, std::size_t), void* data, std::size
 
 void compute(net::Network& network, OrtKernelContext* context) {
   const net::Plan& plan = network.plan();
-  const auto count = get<std::size_t>(ErrorKind::inference, kFailed, api().KernelContext_GetInputCount, context);
+  const auto count = get<std::size_t>(ErrorKind::inference, kNetworkFailed, api().KernelContext_GetInputCount, context);
   if (count != plan.inputs.size() + 1) throw Error(ErrorKind::inference, "a network has another number of inputs");
   std::vector<net::Shape> shapes;
   std::vector<const float*> inputs;
   for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
     const auto* value =
-        get<const OrtValue*>(ErrorKind::inference, kFailed, api().KernelContext_GetInput, context, i + 1);
+        get<const OrtValue*>(ErrorKind::inference, kNetworkFailed, api().KernelContext_GetInput, context, i + 1);
     const std::vector<std::int64_t> shape = shape_of_value(value);
     const int channels = plan.values[static_cast<std::size_t>(plan.inputs[i])].channels;
     constexpr std::int64_t most = 1 << 20;
@@ -88,7 +83,7 @@ void compute(net::Network& network, OrtKernelContext* context) {
       throw Error(ErrorKind::inference, "a network was given a tensor of another shape");
     }
     shapes.push_back({static_cast<int>(shape[0]), static_cast<int>(shape[2]), static_cast<int>(shape[3])});
-    inputs.push_back(data_of(value));
+    inputs.push_back(values_of(value));
   }
   const std::shared_ptr<const net::Schedule> schedule = network.schedule(shapes);
   std::vector<float*> outputs;
@@ -96,10 +91,10 @@ void compute(net::Network& network, OrtKernelContext* context) {
     const std::size_t value = static_cast<std::size_t>(plan.outputs[i]);
     const net::Shape shape = schedule->values[value].shape;
     const std::array<std::int64_t, kRank> sizes{shape.batch, plan.values[value].channels, shape.height, shape.width};
-    auto* output =
-        get<OrtValue*>(ErrorKind::inference, kFailed, api().KernelContext_GetOutput, context, i, sizes.data(), kRank);
+    auto* output = get<OrtValue*>(ErrorKind::inference, kNetworkFailed, api().KernelContext_GetOutput, context, i,
+                                  sizes.data(), kRank);
     outputs.push_back(
-        static_cast<float*>(get<void*>(ErrorKind::inference, kFailed, api().GetTensorMutableData, output)));
+        static_cast<float*>(get<void*>(ErrorKind::inference, kNetworkFailed, api().GetTensorMutableData, output)));
   }
   network.run(*schedule, inputs.data(), outputs.data(), {nullptr, &run_parallel, network.threads()});
 }

@@ -43,7 +43,7 @@ class BareNetwork {
     for (std::size_t i = 0; i < clock.laps.size(); ++i) {
       const net::Step& step = network_.plan().steps[i];
       const net::Ready& ready = schedule.steps[i];
-      const net::Place& out = schedule.values[static_cast<std::size_t>(step.output)];
+      const net::Allocation& out = schedule.values[static_cast<std::size_t>(step.output)];
       int channels = 0;
       for (const int input : step.inputs) channels += network_.plan().values[static_cast<std::size_t>(input)].channels;
       py::dict row;

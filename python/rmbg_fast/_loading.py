@@ -27,16 +27,16 @@ def device_of(device: str) -> tuple[str, int]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a model runs."""
+class Device:
+    """Where a model runs, and with which options of the provider."""
 
-    device: str
+    kind: str
     number: int = 0
     options: tuple[tuple[str, str | bytes], ...] = ()
     runs: int = 0
 
 
-CPU = Place("cpu")
+CPU = Device("cpu")
 
 PROVIDERS = {
     "openvino": ("OpenVINO", "the package onnxruntime-openvino in place of onnxruntime"),
@@ -49,35 +49,35 @@ PROVIDERS = {
 
 
 def load_on_device(
-    source: Path, spec: ModelSpec, place: Place, count: int, *, narrow: bool
+    source: Path, spec: ModelSpec, device: Device, count: int, *, narrow: bool
 ) -> tuple[_core.Remover, dict[str, Any]]:
     """`load` on a GPU, or with another provider. Raises also DeviceError, which says what is missing."""
-    if place.device in PROVIDERS:
-        name, package = PROVIDERS[place.device]
+    if device.kind in PROVIDERS:
+        name, package = PROVIDERS[device.kind]
         try:
-            _core.check_device(name, 0, list(place.options), [])
+            _core.check_device(name, 0, list(device.options), [])
         except DeviceError as exc:
             if "has no" not in str(exc):  # it is there, and refuses an option
                 raise
-            raise DeviceError(f"{exc}: {place.device!r} needs {package}") from exc
-        return load(source, spec, replace(place, device=name), count)
-    if place.device == "tensorrt":
-        place = replace(place, options=(*place.options, *gpu.tensorrt_cache()))
-    gpu.check(place.device, place.number, list(place.options))
-    return load(source, spec, place, count, narrow=narrow)
+            raise DeviceError(f"{exc}: {device.kind!r} needs {package}") from exc
+        return load(source, spec, replace(device, kind=name), count)
+    if device.kind == "tensorrt":
+        device = replace(device, options=(*device.options, *gpu.tensorrt_cache()))
+    gpu.check(device.kind, device.number, list(device.options))
+    return load(source, spec, device, count, narrow=narrow)
 
 
 def load(
-    source: Path, spec: ModelSpec, place: Place, count: int, *, network: bool = False, narrow: bool = False
+    source: Path, spec: ModelSpec, device: Device, count: int, *, network: bool = False, narrow: bool = False
 ) -> tuple[_core.Remover, dict[str, Any]]:
     """The model of a file, prepared and ready to run, and the details of that (see `Session.details`).
 
     `count` is the number of threads; `network` lets our own convolutions run, `narrow` makes float16 of what gains.
     Raises ModelError and OutOfMemoryError.
     """
-    make = partial(_remover, spec, place, count)
+    make = partial(_remover, spec, device, count)
     # A CPU's kernels compute in float32 anyhow; NVIDIA's are made for float16; the others narrow as they like.
-    widen = place.device not in gpu.KNOWN
+    widen = device.kind not in gpu.KNOWN
     try:
         from ._graphs import loading
 
@@ -89,7 +89,7 @@ def load(
 
 
 def _remover(
-    spec: ModelSpec, place: Place, count: int, path: Path, prepared: bool
+    spec: ModelSpec, device: Device, count: int, path: Path, prepared: bool
 ) -> tuple[_core.Remover, dict[str, Any]]:
     from ._graphs.prepared import details
 
@@ -97,15 +97,15 @@ def _remover(
     remover = _core.Remover(
         folders.native(path),
         spec.core_recipe(),
-        place.device,
-        place.number,
+        device.kind,
+        device.number,
         count,
         spec.input,
         output,
-        list(place.options),
+        list(device.options),
         [],
-        place.runs,
+        device.runs,
     )
     done = details(path) if prepared else {}  # a .json beside the original is the user's
-    plain = {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, "runs_at_once": place.runs}
+    plain = {"graph": str(path), "tier": "", "convolutions": {"replaced": [], "left": []}, "runs_at_once": device.runs}
     return remover, {**plain, **done}

@@ -23,7 +23,7 @@ from ._choices import Alpha
 from ._images import backgrounds, reading, writing
 from ._images.formats import Compress
 from ._images.sizes import pixels_of
-from ._loading import CPU, Place, device_of, load, load_on_device
+from ._loading import CPU, Device, device_of, load, load_on_device
 from ._memory import trim
 from ._options import Background, CallOptions, Crop, CutOptions, Foreground, Model, OnEmpty, Recipe
 from ._runtime import gpu, library
@@ -110,8 +110,8 @@ class Session:
         self._process = os.getpid()
         if kind != "cpu":
             try:
-                place = Place("cuda" if kind == "auto" else kind, number, tuple(options), runs)
-                self._open, self._details = load_on_device(source, self._spec, place, self._threads, narrow=optimize)
+                wanted = Device("cuda" if kind == "auto" else kind, number, tuple(options), runs)
+                self._open, self._details = load_on_device(source, self._spec, wanted, self._threads, narrow=optimize)
             except DeviceError as exc:
                 if kind != "auto":
                     raise

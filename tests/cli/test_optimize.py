@@ -83,7 +83,7 @@ def test_skeleton(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_mask_differences_are_those_of_the_pass(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fold_batch_norm(model: ModelProto, plan: Request) -> None:
+    def fold_batch_norm(model: ModelProto, request: Request) -> None:
         """Does harm: the stem's bias grows."""
         bias = next(tensor for tensor in model.graph.initializer if tensor.name == "stem.b")
         bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + 0.5, bias.name))
@@ -110,7 +110,7 @@ def test_mask_differences_are_those_of_the_pass(
 def test_pass_that_was_skipped_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def remove_noops(model: ModelProto, plan: Request) -> None:
+    def remove_noops(model: ModelProto, request: Request) -> None:
         raise ValueError("cannot do it")
 
     monkeypatch.setattr(prepare, "PASSES", [*PASSES[:3], remove_noops, *PASSES[4:]])

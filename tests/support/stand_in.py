@@ -51,8 +51,8 @@ def driver() -> ctypes.CDLL:
 def remover(spec: ModelSpec, *, runs: int = 2) -> _core.Remover:
     """A model whose tensors go through the stand-in's memory; the CPU runs it."""
     library.load()
-    place = _loading.Place("stand-in", 0, (), runs)
-    return _loading.load(models.ensure(spec), spec, place, 1, network=False)[0]
+    device = _loading.Device("stand-in", 0, (), runs)
+    return _loading.load(models.ensure(spec), spec, device, 1, network=False)[0]
 
 
 def session(spec: ModelSpec, *, runs: int = 2, **options: Any) -> Session:

@@ -34,7 +34,7 @@ class Job:
         return "standard input" if self.source is None else str(self.source)
 
 
-def plan(
+def collect(
     inputs: Sequence[str], output: str | None, *, tag: str, suffix: str, background: str | None = None
 ) -> tuple[list[Job], list[str]]:
     """Decide, before any work, where each result goes; gives the jobs and a line for each folder that cannot be read.
@@ -78,10 +78,10 @@ def plan(
 def listed(
     inputs: Sequence[str], output: str | None, *, tag: str, suffix: str, background: str | None = None
 ) -> Iterator[Job | str]:
-    """`plan`, bit by bit: jobs, and lines for what cannot be done. Of one folder, those of one folder inside it at a
+    """`collect`, bit by bit: jobs, and lines for what cannot be done. Of one folder, those of one folder inside it at a
     time, so that a hundred thousand files take no memory; two results on one file lie in one folder always."""
     if len(inputs) != 1 or STREAM in (output, *inputs) or not Path(inputs[0]).is_dir():
-        jobs, problems = plan(inputs, output, tag=tag, suffix=suffix, background=background)
+        jobs, problems = collect(inputs, output, tag=tag, suffix=suffix, background=background)
         yield from problems
         yield from jobs
         return

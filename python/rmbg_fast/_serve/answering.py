@@ -46,12 +46,12 @@ class Job:
     work: Callable[[Session], Answer]
 
 
-async def answered(request: Request, plan: Callable[[Upload], Job], *, session: Session | None = None) -> Response:
-    """The response to a request: its upload is read, `plan` says what to do with it, that is done when it is its turn,
-    and the result goes out with what the model saw and the times of the stages.
+async def answered(request: Request, prepare: Callable[[Upload], Job], *, session: Session | None = None) -> Response:
+    """The response to a request: its upload is read, `prepare` says what to do with it, that is done when it is its
+    turn, and the result goes out with what the model saw and the times of the stages.
 
     A `session` whose queue is full refuses the request before its body is read. A client that hangs up cancels its
-    work. Raises Problem, and what `plan` and the work raise.
+    work. Raises Problem, and what `prepare` and the work raise.
     """
     service: Service = request.app.state.service
     deadline = request.state.start + service.settings.timeout
@@ -59,7 +59,7 @@ async def answered(request: Request, plan: Callable[[Upload], Job], *, session: 
         if session is not None:
             service.check_room(session)
         upload = await _uploaded(request, service, share, deadline)
-        job = plan(upload)
+        job = prepare(upload)
         del upload
         _check_size(job.image, service.settings.max_megapixels)
         uploaded = monotonic()

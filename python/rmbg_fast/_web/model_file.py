@@ -86,20 +86,20 @@ def _pieces(source: Path, spec: ModelSpec) -> Iterator[bytes]:
 def recipe_numbers(spec: ModelSpec) -> list[float]:
     """The recipe, as cpp/web/exports.cpp reads it: words as their place among those of the core."""
 
-    def place(words: Any, word: str) -> int:
+    def position(words: Any, word: str) -> int:
         return get_args(words).index(word)
 
     return [
         *spec.size,
         spec.dynamic,
-        place(_choices.Resample, spec.resample),
-        place(_choices.Rounding, spec.rounding),
+        position(_choices.Resample, spec.resample),
+        position(_choices.Rounding, spec.rounding),
         int(spec.divide_by_max),
         *spec.mean,
         *spec.std,
         int(spec.activation == "sigmoid"),
-        place(_choices.MinMaxOrder, spec.minmax),
-        place(_choices.MaskResample, spec.mask_resample),
+        position(_choices.MinMaxOrder, spec.minmax),
+        position(_choices.MaskResample, spec.mask_resample),
         int(spec.mask_rounding == "nearest"),
         spec.empty_below,
         int(spec.empty == "opaque"),
