@@ -136,7 +136,7 @@ checks() {
     export LD_LIBRARY_PATH
     step 120 "slots of the C API, and a session" bash "$root/scripts/gpu_check.sh" session "$device"
   fi
-  step 90 "tests" "$python" -m pytest -q -p no:cacheprovider tests/runtime/test_gpu.py tests/session/test_device.py \
+  step 120 "tests" "$python" -m pytest -q -p no:cacheprovider tests/runtime/test_gpu.py tests/session/test_device.py \
     tests/session/test_pictures_on_gpu.py tests/session/test_gpu_refusals.py tests/ops/test_buffers.py \
     tests/session/test_models_that_do_not_fit.py::test_the_runtime_s_functions_are_where_we_say
   step 420 "figures" "$python" benches/gpu.py "${quick[@]}" "${parts[@]}" --json "$out/gpu.json"
