@@ -3,6 +3,8 @@
 #if defined(_MSC_VER) && defined(_M_X64)
 #include <immintrin.h>
 #include <intrin.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 #if defined(__linux__)
 #include <unistd.h>
@@ -32,6 +34,12 @@ constexpr int kClmul = 1 << 1, kBmi = 1 << 3 | 1 << 8;
 constexpr int kAvx2 = 1 << 5, kAvx512 = 1 << 16 | 1 << 17 | 1 << 30 | static_cast<int>(1u << 31);
 constexpr int kVbmi = 1 << 1, kVnni = 1 << 11;
 constexpr unsigned long long kYmm = 6, kZmm = 0xe6;
+#elif defined(__x86_64__)
+// Clang 19's __builtin_cpu_supports has no name for it. That the system saves the registers is what AVX says.
+bool cpu_has_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
 #endif
 
 constexpr std::size_t kCommonCache = 1u << 20;
@@ -57,7 +65,7 @@ bool cpu_has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)
   return cpu_has(kAvx | kF16c, kAvx2, kYmm);
 #elif defined(__x86_64__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && cpu_has_f16c();
 #else
   return false;
 #endif
