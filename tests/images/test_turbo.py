@@ -12,6 +12,7 @@ from PIL import Image, ImageFile
 from rmbg_fast._images import reading, turbo
 from rmbg_fast.errors import ImageError
 from support import icc
+from support.jpeg import by_pillow, check_damaged, jpeg
 
 pytest.importorskip("simplejpeg", reason="the extra `turbo` is not installed")
 RNG = np.random.default_rng(17)
@@ -22,17 +23,6 @@ def picture(mode: str, height: int, width: int) -> Image.Image:
     image = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
     noisy = np.asarray(image) + RNG.normal(0, 12, (height, width, 3))
     return Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).convert(mode)
-
-
-def jpeg(image: Image.Image, **options: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "JPEG", **options)
-    return file.getvalue()
-
-
-def by_pillow(data: bytes) -> Any:
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image)
 
 
 def by_turbo(data: bytes) -> Any:
@@ -107,23 +97,7 @@ def test_truncated_files_are_refused_as_ever(left: float, monkeypatch: pytest.Mo
 
 
 def test_damaged_files_end_as_with_pillow() -> None:
-    data = jpeg(picture("RGB", 90, 120))
-    compared = 0
-    for _ in range(300):
-        damaged = bytearray(data)
-        for place in RNG.integers(2, len(data), 2):
-            damaged[place] = RNG.integers(0, 256)
-        try:
-            wanted = by_pillow(bytes(damaged))
-        except Exception:
-            with pytest.raises(ImageError):
-                reading.read(damaged)
-            continue
-        pixels = reading.read(damaged).pixels
-        if wanted.ndim == 3 and wanted.shape[2] == 3:
-            np.testing.assert_array_equal(pixels[..., :3], wanted)
-            compared += 1
-    assert compared > 50
+    assert check_damaged(jpeg(picture("RGB", 90, 120)), RNG, files=300, changes=2) > 50
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
