@@ -61,7 +61,8 @@ class Running:
     def body(self, picture: bytes) -> bytes:
         if not self.form:
             return picture
-        head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        part = b"--edge\r\nContent-Disposition: form-data; "
+        head = part + b'name="model"\r\n\r\nu2netp\r\n' + part + b'name="file"; filename="a"\r\n\r\n'
         return head + picture + b"\r\n--edge--\r\n"
 
 
@@ -93,9 +94,9 @@ def rembg_serving(command: str, home: Path, port: int) -> Iterator[Running]:
         [command, "s", "--no-ui", "-p", str(port), "-h", "127.0.0.1", "-l", "error"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **own, "PYTHONPATH": ""},
     )  # fmt: skip
-    running = Running(process, port, "/api/remove?model=u2netp", form=True)
+    running = Running(process, port, "/api/remove", form=True)
     try:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while not _answers(port):
             if process.poll() is not None or time.monotonic() > end:
                 raise SystemExit("rembg s did not start")

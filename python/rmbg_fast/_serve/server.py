@@ -77,9 +77,12 @@ def run(
     listener: socket.socket,
     loaded: Callable[[], None],
     signals: Iterable[int] = (signal.SIGINT, signal.SIGTERM),
+    *,
+    alone: bool = True,
 ) -> int:
     """Serve on a socket that listens; `loaded` is called once the models are there. One of `signals` ends it when all
-    that came is done, a second one at once.
+    that came is done, a second one at once. Requests that come before the models are told to come later; where it is
+    not `alone` at the socket, they are left to the others.
 
     Gives the exit status: 0, or 1 where something was not done at the end of the grace period. Raises what the models
     cannot be loaded for.
@@ -100,8 +103,12 @@ def run(
 
     for told in (ImageWarning, EmptyMaskWarning):  # callers are told by headers, or know their format
         warnings.simplefilter("ignore", told)
-    threading.Thread(target=server.load, args=(loaded,), name="rmbg-fast loads", daemon=True).start()
-    server.run([listener])
+    if alone:
+        threading.Thread(target=server.load, args=(loaded,), name="rmbg-fast loads", daemon=True).start()
+    else:
+        server.load(loaded)
+    if not server.should_exit:
+        server.run([listener])
     if server.failure is not None:
         raise server.failure
     service.close()

@@ -145,7 +145,8 @@ def _work(settings: Settings, listener: socket.socket, threads: int, say: Callab
 
     threading.Thread(target=follow, name="rmbg-fast follows", daemon=True).start()
     try:
-        code = server.run(Service(replace(settings, threads=threads)), listener, lambda: None, [signal.SIGTERM])
+        service = Service(replace(settings, threads=threads))
+        code = server.run(service, listener, lambda: None, [signal.SIGTERM], alone=False)
     except RmbgError as exc:
         say(str(exc))
         code = _NO_MODEL
