@@ -44,6 +44,11 @@ class Running:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * resource.getpagesize() / 1e6
 
+    def cpu(self) -> float:
+        """Seconds so far."""
+        words = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def watch(self) -> None:
         """Keeps the most in `most`."""
         while not self._stop.wait(0.02):

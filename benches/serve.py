@@ -5,7 +5,8 @@
 
 Pictures are of 64 x 64 to 12 megapixels in turns, as JPEG, PNG and WebP; results are PNG. The models are u2netp and one
 of the same input that is nearly free. Clients and service share the cores. The bare engine is `Session.map` in a
-process of its own, with as many lanes as the session has slots.
+process of its own, with as many lanes as the session has slots; CPU times are of the engine's and the service's process
+alone, without the clients'.
 """
 
 from __future__ import annotations
@@ -91,11 +92,12 @@ def run_bare(model: str, folder: str, count: int) -> None:
     files = [path.read_bytes() for path in sorted(Path(folder).glob("*.picture"))]
     with rmbg_fast.Session(model, device="cpu", warm_up=True) as session:
         wanted = [http.digest(session.remove(file, on_empty="ignore")) for file in files]
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         source = (files[number % len(files)] for number in range(count))
         for outcome in session.map(source, on_empty="ignore"):
             assert http.digest(outcome.get()) == wanted[outcome.index % len(files)]
-        print(json.dumps({"rate": count / (time.perf_counter() - start), "wanted": wanted}))
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+        print(json.dumps({"rate": count / seconds, "cpu": 1e3 * cpu / count, "wanted": wanted}))
 
 
 def load(model: str, folder: Path, files: list[bytes], count: int, rembg: str | None) -> list[Row]:
@@ -105,17 +107,19 @@ def load(model: str, folder: Path, files: list[bytes], count: int, rembg: str | 
         alone = bare(model, folder, count // ROUNDS)
         with http.serving(model, "--timeout", "600") as service:
             http.asked(service, files, len(files), CLIENTS)
+            cpu = service.cpu()
             mine, seconds = http.asked(service, files, count // ROUNDS, CLIENTS)
+            cpu = 1e3 * (service.cpu() - cpu) / len(mine)
         wrong = [reply for reply in mine if reply.status != 200 or reply.digest != alone["wanted"][reply.index]]
         if wrong:
             raise SystemExit(f"{len(wrong)} of {len(mine)} replies are lost or wrong, such as {wrong[0]}")
-        pairs.append((len(mine) / seconds, alone["rate"]))
+        pairs.append((len(mine) / seconds, alone["rate"], cpu, alone["cpu"]))
         replies += mine
-    rate, engine = sorted(pairs, key=lambda pair: pair[0] / pair[1])[ROUNDS // 2]
+    rate, engine, cpu, engine_cpu = sorted(pairs, key=lambda pair: pair[0] / pair[1])[ROUNDS // 2]
     rows = [
-        {"who": "the bare engine", "a second": engine},
+        {"who": "the bare engine", "a second": engine, "CPU ms a picture": engine_cpu},
         {
-            "who": "rmbg-fast serve", "a second": rate, "of the engine": rate / engine,
+            "who": "rmbg-fast serve", "a second": rate, "CPU ms a picture": cpu, "of the engine": rate / engine,
             "p50 ms": http.quantile(replies, 0.5), "p99 ms": http.quantile(replies, 0.99),
             "requests": len(replies), "lost": 0, "wrong": 0,
         },
