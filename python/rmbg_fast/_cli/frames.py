@@ -92,7 +92,7 @@ def _frames(args: argparse.Namespace) -> int:
         raise OptionError(f"{known.name} holds no transparency: add --background COLOUR, or choose png or webp")
     with Interrupts("the frames under way are finished; Ctrl-C again stops them") as interrupts:
         cutter = Frames(make_session(args), args)
-        for index, result in enumerate(cutter.cut(_read(args.width, args.height, interrupts)), 1):
+        for index, result in enumerate(cutter.cut(read(args.width, args.height, interrupts)), 1):
             if args.output is None:
                 streams.write_bytes(np.ascontiguousarray(result).data)
             else:
@@ -102,7 +102,7 @@ def _frames(args: argparse.Namespace) -> int:
         return interrupts.code
 
 
-def _read(width: int, height: int, interrupts: Interrupts) -> Iterator[NDArray[np.uint8]]:
+def read(width: int, height: int, interrupts: Interrupts) -> Iterator[NDArray[np.uint8]]:
     """The frames of standard input, until it ends or Ctrl-C. Raises ImageError where it ends inside of one."""
     size, index = 3 * width * height, 0
     while not interrupts.asked:

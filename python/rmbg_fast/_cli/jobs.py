@@ -60,7 +60,7 @@ def collect(
             base = into or _beside(source, tag)
             base = base / _name(source) if len(inputs) > 1 and into else base
             known = len(problems)
-            found = _walk(source, outs, problems)
+            found = walk(source, outs, problems)
             if not found and len(problems) == known:
                 problems.append(f"{source}: no image files in this folder")
             jobs += [_named(image, base / image.relative_to(source).parent, "", suffix) for image in found]
@@ -96,7 +96,7 @@ def listed(
         lines.clear()
         jobs = _separate([_named(image, base / image.relative_to(source).parent, "", suffix) for image in images])
         _protect_sources(jobs, background)
-        _protect_linked(jobs, os.path.realpath(source))
+        protect_linked(jobs, os.path.realpath(source))
         yield from jobs
     yield from lines
     if not found and not lines:
@@ -115,7 +115,7 @@ def listed_by_name(
             continue
         source = Path(name)
         job = _named(source, into or source.parent, "" if into else f"-{tag}", suffix)
-        if _landing(job.target) in landed:
+        if landing(job.target) in landed:
             job = replace(job, target=job.full)
         if into is not None and os.path.realpath(source.parent) == os.path.realpath(into):
             yield f"{source}: lies among the results: name another output folder"
@@ -125,10 +125,10 @@ def listed_by_name(
         except OptionError as exc:
             yield str(exc)
             continue
-        if _landing(job.target) in landed:
+        if landing(job.target) in landed:
             yield f"{source}: its result {job.target} is that of another file already"
         else:
-            landed.add(_landing(job.target))
+            landed.add(landing(job.target))
             yield job
 
 
@@ -153,7 +153,7 @@ def find(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
     _check_names(inputs)
     for path in map(Path, inputs):
         problems: list[str] = []
-        inside = _walk(path, (), problems) if path.is_dir() else [path]
+        inside = walk(path, (), problems) if path.is_dir() else [path]
         if problems or not inside:
             raise ImageError(problems[0] if problems else f"{path}: no image files in this folder")
         found += inside
@@ -207,7 +207,7 @@ def _named(source: Path, folder: Path, tag: str, suffix: str) -> Job:
     )
 
 
-def _walk(folder: Path, outs: Iterable[str], problems: list[str]) -> list[Path]:
+def walk(folder: Path, outs: Iterable[str], problems: list[str]) -> list[Path]:
     """All image files below `folder` in order; no hidden ones, no linked folders, and none of this run's results."""
     return [image for images in _folders(folder, outs, problems) for image in images]
 
@@ -238,12 +238,12 @@ def _may_be_read(path: Path) -> bool:
 def _separate(jobs: list[Job]) -> list[Job]:
     """Give jobs whose results would land on one file their full names: a.jpg.png and a.png.png."""
     while True:
-        landing: defaultdict[str, list[int]] = defaultdict(list)
+        places: defaultdict[str, list[int]] = defaultdict(list)
         for index, job in enumerate(jobs):
-            landing[_landing(job.target)].append(index)
+            places[landing(job.target)].append(index)
         clashes = [
             indices
-            for indices in landing.values()
+            for indices in places.values()
             if len(indices) > 1 and not _may_stay([jobs[index] for index in indices])
         ]
         if not clashes:
@@ -258,14 +258,14 @@ def _separate(jobs: list[Job]) -> list[Job]:
                 jobs[index] = replace(jobs[index], target=jobs[index].full)
 
 
-def _landing(target: Path | None) -> str:
+def landing(target: Path | None) -> str:
     """One text for all spellings of a file on any file system: links followed, case and Unicode form ignored."""
     return unicodedata.normalize("NFC", os.path.realpath(target or "")).casefold()
 
 
 def _may_stay(jobs: Sequence[Job]) -> bool:
     """Whether targets that one text stands for are different files, and full names would not tell them better apart."""
-    return len({_landing(job.full) for job in jobs}) == 1 and _told_apart([job.target for job in jobs])
+    return len({landing(job.full) for job in jobs}) == 1 and _told_apart([job.target for job in jobs])
 
 
 def _told_apart(targets: Sequence[Path | None]) -> bool:
@@ -302,7 +302,7 @@ def _protect_sources(jobs: Sequence[Job], background: str | None) -> None:
             raise OptionError(f"{job.name}: its result {job.target} would overwrite {hit}: name another output")
 
 
-def _protect_linked(jobs: Sequence[Job], sources: str) -> None:
+def protect_linked(jobs: Sequence[Job], sources: str) -> None:
     """No result is written through a link into the folder of the sources."""
     for job in jobs:
         if job.target is not None and job.target.is_symlink():

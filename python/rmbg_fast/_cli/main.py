@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import ModelDownloadError, OptionError, RmbgError
-from . import cache, convert, frames, models, optimize, quantize, remove, serve, streams, video, web
+from . import cache, convert, frames, models, optimize, quantize, rembg, remove, serve, streams, video, web
 from .options import running, say, session, stages
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     quantize.add(commands)
     web.add(commands)
     serve.add(commands)
+    rembg.add(commands)
     return parser
 
 

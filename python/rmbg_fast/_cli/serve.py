@@ -61,6 +61,14 @@ def add(commands: Any) -> None:
         help="of all uploads and results in a process's memory at a time; default: %(default)s",
     )  # fmt: skip
     option("--max-megapixels", type=_positive, default="50", metavar="N", help="of a picture; default: %(default)s")
+    option(
+        "--rembg", action="store_true",
+        help="models are those that rembg calls so, fed as it feeds them (default: bria-rmbg)",
+    )  # fmt: skip
+    option(
+        "--allow-urls", action="extend", nargs="+", metavar="HOST",
+        help="GET /api/remove?url= fetches pictures from these hosts (HOST or HOST:PORT), never from private addresses",
+    )  # fmt: skip
     option("--access-log", action="store_true", help="write a line of JSON for each request to standard output")
     option("--check", action="store_true", help="ask the service at this port whether it lives, and exit 0 or 1")
     _read_environment(parser)
@@ -115,8 +123,8 @@ def _settings(args: argparse.Namespace) -> Settings:
     from .._serve.settings import Settings
 
     given = {key: value for key, value in vars(args).items() if key in Settings.__dataclass_fields__}
-    models = tuple(dict.fromkeys(args.model or Settings.models))
-    return Settings(**given, models=models)
+    models = tuple(dict.fromkeys(args.model or (("bria-rmbg",) if args.rembg else Settings.models)))
+    return Settings(**{**given, "models": models, "allow_urls": tuple(args.allow_urls or ())})
 
 
 def _check(host: str, port: int) -> int:

@@ -46,19 +46,26 @@ class Job:
     work: Callable[[Session], Answer]
 
 
-async def answered(request: Request, prepare: Callable[[Upload], Job], *, session: Session | None = None) -> Response:
+async def answered(
+    request: Request,
+    prepare: Callable[[Upload], Job],
+    *,
+    session: Session | None = None,
+    fetch: Callable[[Callable[[int], None]], Coroutine[Any, Any, bytearray]] | None = None,
+) -> Response:
     """The response to a request: its upload is read, `prepare` says what to do with it, that is done when it is its
     turn, and the result goes out with what the model saw and the times of the stages.
 
     A `session` whose queue is full refuses the request before its body is read. A client that hangs up cancels its
-    work. Raises Problem, and what `prepare` and the work raise.
+    work. `fetch` gets the picture from elsewhere, in place of the body, and tells of its bytes before they are kept.
+    Raises Problem, and what `prepare` and the work raise.
     """
     service: Service = request.app.state.service
     deadline = request.state.start + service.settings.timeout
     with Share(service.buffered) as share:
         if session is not None:
             service.check_room(session)
-        upload = await _uploaded(request, service, share, deadline)
+        upload = await _uploaded(request, service, share, deadline, fetch)
         job = prepare(upload)
         del upload
         _check_size(job.image, service.settings.max_megapixels)
@@ -113,13 +120,21 @@ async def _drop(scope: Scope) -> None:
         await asyncio.sleep(0)  # the server hears of it
 
 
-async def _uploaded(request: Request, service: Service, share: Share, deadline: float) -> Upload:
+async def _uploaded(
+    request: Request,
+    service: Service,
+    share: Share,
+    deadline: float,
+    fetch: Callable[[Callable[[int], None]], Coroutine[Any, Any, bytearray]] | None,
+) -> Upload:
     def take(count: int) -> None:
         share.take(count)
         service.metrics.received.inc(count)
 
     try:
         async with asyncio.timeout(deadline - monotonic()):
+            if fetch is not None:
+                return Upload(await fetch(take))
             return await uploads.read(request, service.settings.max_body, take)
     except TimeoutError as exc:
         raise Problem(408, f"the upload was not complete after {service.settings.timeout:g} s") from exc

@@ -11,12 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from ..errors import RmbgError
-from . import health, openapi, page, problems, v1
+from . import health, openapi, page, problems, rembg, v1
 from .observing import Observing
 from .problems import Problem
 from .service import Service
 
-ROUTES = [*v1.ROUTES, *health.ROUTES, *openapi.ROUTES, *page.ROUTES]
+ROUTES = [*v1.ROUTES, *health.ROUTES, *openapi.ROUTES, *page.ROUTES, *rembg.ROUTES]
 _HANDLED = (Problem, RmbgError, HTTPException, Exception)
 
 

@@ -43,12 +43,14 @@ class Service:
             self.state = "ready"
 
     def _open_session(self, name: str) -> Session:
+        from ..rembg import model as rembg_model
         from ..session import Session
 
         own = self.settings
         # While one batch is run, the next is decoded.
         slots = own.slots if own.slots is not None or own.batch == 1 else 2 * own.batch
-        session = Session(name, device=own.device, threads=own.threads, slots=slots, max_queued_requests=own.queue)
+        model = rembg_model(name) if own.rembg else name
+        session = Session(model, device=own.device, threads=own.threads, slots=slots, max_queued_requests=own.queue)
         if session.provider != "CPUExecutionProvider":  # there the first run takes as long as later ones
             session.warm_up()
         return session

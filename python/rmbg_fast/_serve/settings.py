@@ -14,6 +14,8 @@ class Settings:
     A caller gets the first of `models` unless it names another of them. `queue` uploads wait for each model's turn;
     `max_buffered` bytes of uploads and results are in memory at a time. `timeout` is a request's, from its first byte
     to the last of the result; `grace` is what SIGTERM leaves to those under way. `threads` are a process's.
+    `rembg`: models are those that rembg calls so, fed as it feeds them. Pictures at URLs are fetched from the hosts of
+    `allow_urls` alone.
     """
 
     models: tuple[str, ...] = ("isnet-general-use",)
@@ -32,3 +34,5 @@ class Settings:
     grace: float = 25.0
     workers: int = 1
     access_log: bool = False
+    rembg: bool = False
+    allow_urls: tuple[str, ...] = ()

@@ -9,9 +9,9 @@ lists, option by option, what is the same, what is better and what is not there.
 """
 
 from ._remove import UnidentifiedImageError, remove
-from ._session import RembgSession, new_session
+from ._session import RembgSession, model, new_session
 
 __version__ = "2.0.86"
 """Of the rembg whose behaviour this is."""
 
-__all__ = ["RembgSession", "UnidentifiedImageError", "__version__", "new_session", "remove"]
+__all__ = ["RembgSession", "UnidentifiedImageError", "__version__", "model", "new_session", "remove"]

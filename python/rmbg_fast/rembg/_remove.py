@@ -87,7 +87,7 @@ def remove(
             source = replace(source, metadata=Metadata(dpi=source.metadata.dpi))  # a mask has no colours
         as_it_is = own and opaque and not (only_mask or post_process_mask or decontaminate or matting or put_alpha)
         if as_it_is:
-            results = [session.session.remove(pixels, on_empty="ignore")]
+            results = [session.session.remove(pixels, alpha="premultiplied", on_empty="ignore")]
         else:
             masks = [session.mask(pixels)] if own else _foreign(session, source, args, kwargs)
             if post_process_mask:
@@ -123,7 +123,7 @@ def _read(data: Any) -> tuple[reading.Source, bool]:
     pixels = source.pixels
     if pixels.ndim == 2 or pixels.shape[2] == 3:
         return source, True
-    jpeg = isinstance(data, bytes) and data.startswith(b"\xff\xd8")
+    jpeg = isinstance(data, (bytes, bytearray)) and data.startswith(b"\xff\xd8")
     return source, jpeg or bool((pixels[..., 3] == 255).all())
 
 

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -77,6 +78,12 @@ def new_session(
     spec = _models.fetched(model_name, _models.spec_of(model_name, kwargs.get("model_path")))
     threads = getattr(sess_opts, "intra_op_num_threads", 0) or None
     return RembgSession(model_name, _on_first(spec, providers, threads))
+
+
+def model(name: str) -> ModelSpec:
+    """A model by rembg's name, fed as rembg feeds it, its file on this machine: what `rmbg_fast.Session` takes. Raises
+    as `new_session` does."""
+    return replace(_models.fetched(name, _models.spec_of(name)), name=name)
 
 
 def default_session(**kwargs: Any) -> RembgSession:
