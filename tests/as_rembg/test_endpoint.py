@@ -200,13 +200,10 @@ def test_allowed_by_address_is_still_private(fetches: Served, photos: int) -> No
         ("http://inside.example:99999/a.png", 422),
         ("http://inside.example/a b.png", 422),
         ("http://inside.example/a\r\nHost: x", 422),
-        ("http://ıncide.example/a.png", 422),
+        ("http://\u0131nside.example/a.png", 422),
     ],
 )
 def test_urls_that_are_not_allowed(url: str, status: int) -> None:
-    if "\r" in url:  # urlsplit takes line ends out, as browsers do
-        assert fetching.allowed(url, ["inside.example"]).path.isprintable()
-        return
     with pytest.raises(Problem) as caught:
         fetching.allowed(url, ["inside.example"])
     assert caught.value.status == status
