@@ -138,7 +138,7 @@ def _extras(text: str) -> dict[str, Any]:
 
 
 def _file(args: argparse.Namespace) -> int:
-    (job,), _ = jobs.plan([args.input], args.output, tag="cutout", suffix=".png")
+    (job,), _ = jobs.collect([args.input], args.output, tag="cutout", suffix=".png")
     if job.target is None and sys.stdout.isatty():
         raise OptionError("an image is not written to a terminal: name a file, or send the output to one")
     data = streams.read_bytes() if job.source is None else _read(job.source)
