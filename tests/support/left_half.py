@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -28,9 +29,10 @@ class LeftHalf:
     def __init__(self, model: str, *, device: str, threads: int | None, recipe: str | None) -> None:
         self.made.append({"model": model, "device": device, "threads": threads, "recipe": recipe})
         self.scene = Scene(0.5, (0.0, 1.0), "")
+        self._inside = threading.Lock()
 
-    def _turn(self, *_: Any) -> AbstractContextManager[None]:
-        return nullcontext()
+    def _turn(self, *_: Any) -> AbstractContextManager[bool]:
+        return self._inside
 
     def _matte(self, image: Any, on_empty: str, **how: Any) -> tuple[reading.Source, Any]:
         source = reading.read(image, **how)

@@ -23,6 +23,7 @@ _ABOUT = (
     "Cut out images. Without -o the result of cat.jpg is cat-cutout.png beside it, that of the folder photos is "
     "photos-cutout, which keeps the folder's tree. An older result is replaced; a source never is."
 )
+_WRITERS = 2  # lanes beyond the slots: the disk takes results while other images are worked on
 _INTERRUPTED = "the images under way are finished; Ctrl-C again stops them. --resume does the rest"
 
 
@@ -72,7 +73,12 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--max-side", type=number(1), metavar="N", help="scale pictures with a longer side down to N pixels first"
     )
-    parser.add_argument("--jobs", type=number(1), metavar="N", help="images at a time; default: the session's slots")
+    parser.add_argument(
+        "--jobs",
+        type=number(1),
+        metavar="N",
+        help="images at a time; default: the session's slots, and two that are being written",
+    )
     parser.add_argument(
         "--resume", action="store_true", help="leave out what has a result that is no older than its source"
     )
@@ -101,7 +107,7 @@ def _remove(args: argparse.Namespace) -> int:
         session = make_session(args)
         reporter.start(_total(args))
         cutter = cutting.Cutter(session, args)
-        lanes = args.jobs or session.stats.slots
+        lanes = args.jobs or session.stats.slots + _WRITERS
         for outcome in mapped(chain([first], tasks), cutter.cut, lanes=lanes, size=cutter.bytes_of, cancel=cutter.stop):
             reporter.tell(outcome.get())
         return interrupts.code or reporter.end(resumed=args.resume)

@@ -20,10 +20,11 @@ def write(target: str | os.PathLike[str], data: bytes) -> None:
     """
     path = Path(target)
     try:
-        if path.exists() and not path.is_file():
+        mode = _mode(path)
+        if mode is not None and not stat.S_ISREG(mode):
             path.write_bytes(data)  # a device or a pipe, which a rename would replace by a file
         else:
-            replace(Path(os.path.realpath(path)), data)
+            replace(Path(os.path.realpath(path)) if path.is_symlink() else path, data)
     except FileNotFoundError as exc:
         raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}") from exc
     except (OSError, ValueError) as exc:
@@ -50,13 +51,15 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 
     It is on the disk before it has its name. Raises OSError.
     """
-    if path.exists() and not os.access(path, os.W_OK):
+    mode = _mode(path)
+    if mode is not None and not os.access(path, os.W_OK):
         raise PermissionError("it is write-protected")
     temporary = path.with_name(f".rmbg-fast-{os.urandom(6).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
-            with suppress(OSError):
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+            if mode is not None:
+                with suppress(OSError):
+                    temporary.chmod(stat.S_IMODE(mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -65,3 +68,11 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _mode(path: Path) -> int | None:
+    """None where there is no such file."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
