@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from typing import Any
 
 from PIL import Image
@@ -31,9 +30,8 @@ def pixels_of(image: Any) -> int | None:
 
 def _of_file(file: Any) -> int | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(file) as image:
-                return image.width * image.height
+        # Not under catch_warnings(), which changes the filters of all threads, for good where two of them meet.
+        with Image.open(file) as image:
+            return image.width * image.height
     except Exception:
         return None
