@@ -23,6 +23,8 @@ constexpr int kOwnGroups = 6;  // of tiles
 constexpr int kOwnInputs[] = {2, 4};
 constexpr Cut kShallow{2, 8, 4, 2, true};  // where there are few inputs, all are held at once
 constexpr int kJobsPerThread = 3;          // so that the last ones end together
+constexpr int kSampledBlocks = 16;  // of inputs, all taps counted, that a deformable convolution samples at a time
+constexpr int kSampledGroups = 16;  // of pixels
 
 double tile_count(const Workload& job, int side) {
   const auto along = [&](int size) {
@@ -88,6 +90,24 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
     set_pass();
   }
   return cut;
+}
+
+Cut cut_for_deformable(const DeformableWorkload& job, const Machine& machine) {
+  Cut cut{};
+  cut.outputs = job.output_blocks;
+  cut.pass = std::clamp(kSampledBlocks / job.input_blocks, 1, job.taps);
+  cut.inputs = cut.pass * job.input_blocks;
+  cut.tile_groups = std::min(kSampledGroups, parts(job.pixels, kTiles));
+  const auto jobs = [&] { return job.images * parts(job.pixels, cut.tile_groups * kTiles); };
+  const auto fits = [&] { return scratch_floats(cut, job) * sizeof(float) <= machine.cache / 2; };  // weights too
+  while (cut.tile_groups > 1 && (!fits() || jobs() < kJobsPerThread * machine.threads)) --cut.tile_groups;
+  return cut;
+}
+
+std::size_t scratch_floats(const Cut& cut, const DeformableWorkload& job) {
+  const int points = kTiles * cut.pass * static_cast<int>(sizeof(Neighbours) / sizeof(float));
+  return static_cast<std::size_t>(points) + static_cast<std::size_t>(cut.tile_groups) * kTiles * kBlock *
+                                                static_cast<std::size_t>(cut.inputs + job.output_blocks);
 }
 
 }  // namespace rmbg::net

@@ -1,4 +1,4 @@
-// How a 3x3 convolution of stride 1 is best done.
+// How a 3x3 convolution of stride 1 is best done, and how a deformable one is cut.
 #pragma once
 
 #include "net/schedule.hpp"
@@ -25,5 +25,17 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine);
 
 // Floats that a worker needs for a job: transformed weights (unless shared), inputs and products.
 std::size_t scratch_floats(const Cut& cut, Winograd variant);
+
+struct DeformableWorkload {
+  int images, pixels;  // of the output
+  int input_blocks, output_blocks;
+  int taps;
+};
+
+// Jobs of `tile_groups` times kTiles pixels; each goes through the taps `pass` at a time, which are `inputs` blocks.
+Cut cut_for_deformable(const DeformableWorkload& job, const Machine& machine);
+
+// Floats that a worker needs for such a job: sampling points, samples and sums.
+std::size_t scratch_floats(const Cut& cut, const DeformableWorkload& job);
 
 }  // namespace rmbg::net

@@ -34,6 +34,18 @@ void Run::step(std::size_t index) {
     case Algorithm::unpack:
       unpack(step);
       break;
+    case Algorithm::deformable:
+      convolve_deformable(step, ready);
+      break;
+    case Algorithm::sigmoid:
+      sigmoid(step);
+      break;
+    case Algorithm::gate:
+      gate(step);
+      break;
+    case Algorithm::mean:
+      mean(step);
+      break;
   }
 }
 

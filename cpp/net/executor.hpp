@@ -47,11 +47,15 @@ class Run {
   void convolve_direct(const Step& step, const Ready& ready);
   void convolve_to_planes(const Step& step, const Ready& ready);
   void fill_spans(const Step& step, const Tile& pixel, Taps rows, int column, Span* spans) const;
+  void convolve_deformable(const Step& step, const Ready& ready);
   void max_pool(const Step& step);
   void resize(const Step& step, const Ready& ready);
   void add(const Step& step);
   void pack(const Step& step);
   void unpack(const Step& step);
+  void sigmoid(const Step& step);
+  void gate(const Step& step);
+  void mean(const Step& step);
 
   const Allocation& allocation(int value) const { return schedule_.values[static_cast<std::size_t>(value)]; }
   const Value& value(int index) const { return plan_.values[static_cast<std::size_t>(index)]; }

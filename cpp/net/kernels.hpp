@@ -111,6 +111,12 @@ struct Dot {
   float* out;  // [pixel]
 };
 
+// The four pixels around a sampling point, and what each counts.
+struct Neighbours {
+  std::int32_t pixel[4];  // of the map, row by row; one that lies outside has weight 0 and is any pixel inside
+  float weight[4];
+};
+
 struct Kernels {
   const char* name;
 
@@ -141,6 +147,20 @@ struct Kernels {
   void (*max_pool)(const float* in, std::ptrdiff_t row, int rows, int width, int window, int stride, int first,
                    float* out, int count);
   void (*add)(const float* a, const float* b, Clamp clamp, float* out, std::ptrdiff_t count);  // count % 16 == 0
+
+  // out[b * out_block + i * 16 ..] = sum over n of in[b * block + pixel[n] * 16 ..] * weight[n], in this order, for
+  // each point i of `count` and each block b.
+  void (*gather)(const float* in, std::ptrdiff_t block, int blocks, const Neighbours* points, int count, float* out,
+                 std::ptrdiff_t out_block);
+  // out[i][16] = what follows sums[i][16], for each pixel i of `count`.
+  void (*finish)(const float* sums, const Finish&, float* out, int count);
+
+  // out[i][16] = scale[16] / (1 + exp(-in[i][16])), within 2e-7 of it, for each pixel i of `count`.
+  void (*sigmoid)(const float* in, const float* scale, float* out, int count);
+  // out[i][16] = in[i][16] * factors[i * 16], for each pixel i of `count`.
+  void (*gate)(const float* in, const float* factors, float* out, int count);
+  // out[16] = factor * sum over i of in[i * step ..][16], in this order.
+  void (*sum)(const float* in, std::ptrdiff_t step, int count, float factor, float* out);
 };
 
 }  // namespace rmbg::net

@@ -79,24 +79,38 @@ Resize read_resize(Reader& reader) {
 
 Step read_step(Reader& reader, int last_value) {
   Step step{};
-  step.kind = static_cast<StepKind>(reader.number(0, 5));
+  step.kind = static_cast<StepKind>(reader.number(0, 9));
   step.inputs = reader.list(0, last_value);
   step.output = reader.number(0, last_value);
-  if (step.kind == StepKind::convolution || step.kind == StepKind::max_pool) step.window = read_window(reader);
+  const bool deformable = step.kind == StepKind::deformable;
+  if (deformable || step.kind == StepKind::convolution || step.kind == StepKind::max_pool)
+    step.window = read_window(reader);
   if (step.kind == StepKind::max_pool) step.ceil = reader.number(0, 1) == 1;
-  if (step.kind == StepKind::convolution) {
+  if (deformable || step.kind == StepKind::convolution) {
     step.weights = static_cast<std::size_t>(reader.next());
     step.bias = static_cast<std::size_t>(reader.next());
     step.first = read_clamp(reader);
-    step.residual = reader.number(-1, last_value);
   }
+  if (step.kind == StepKind::convolution) step.residual = reader.number(-1, last_value);
   if (step.kind == StepKind::convolution || step.kind == StepKind::add) step.second = read_clamp(reader);
   if (step.kind == StepKind::resize) step.resize = read_resize(reader);
+  if (step.kind == StepKind::sigmoid) step.scale = static_cast<float>(reader.real());
   return step;
 }
 
 void check(bool good, const char* what) {
   if (!good) refuse(what);
+}
+
+void check_weights(const Plan& plan, const Step& step, std::size_t weight_count) {
+  const Window& window = step.window;
+  check(window.height * std::int64_t{window.width} <= kMost, "a window");
+  const std::size_t taps = static_cast<std::size_t>(window.height) * static_cast<std::size_t>(window.width);
+  const std::size_t width = static_cast<std::size_t>(padded(plan.values[static_cast<std::size_t>(step.output)]));
+  const std::size_t depth = depth_of(plan, step);
+  check(taps <= weight_count / width / depth, "weights");
+  check(step.weights <= weight_count - width * depth * taps, "weights");
+  check(width <= weight_count && step.bias <= weight_count - width, "a bias");
 }
 
 void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
@@ -105,7 +119,6 @@ void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
   const Value in = value(step.inputs.at(0));
   const bool alone = step.inputs.size() == 1;
   std::size_t channels = 0;
-  const std::size_t depth = depth_of(plan, step);
   bool all_blocked = true;
   for (const int input : step.inputs) {
     channels += static_cast<std::size_t>(value(input).channels);
@@ -115,13 +128,7 @@ void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
   switch (step.kind) {
     case StepKind::convolution: {
       check(blocked_out || all_blocked, "a convolution between planes");
-      const Window& window = step.window;
-      check(window.height * std::int64_t{window.width} <= kMost, "a window");
-      const std::size_t taps = static_cast<std::size_t>(window.height) * static_cast<std::size_t>(window.width);
-      const std::size_t width = static_cast<std::size_t>(padded(out));
-      check(taps <= weight_count / width / depth, "weights");
-      check(step.weights <= weight_count - width * depth * taps, "weights");
-      check(width <= weight_count && step.bias <= weight_count - width, "a bias");
+      check_weights(plan, step, weight_count);
       if (step.residual >= 0) {
         check(blocked_out && value(step.residual).layout == Layout::blocked, "a residual's layout");
         check(value(step.residual).channels == out.channels, "a residual's channels");
@@ -147,6 +154,23 @@ void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
       break;
     case StepKind::unpack:
       check(all_blocked && !blocked_out && channels == static_cast<std::size_t>(out.channels), "an unpack");
+      break;
+    case StepKind::deformable: {
+      check(all_blocked && blocked_out, "a deformable convolution between planes");
+      check_weights(plan, step, weight_count);
+      const std::size_t taps =
+          static_cast<std::size_t>(step.window.height) * static_cast<std::size_t>(step.window.width);
+      const std::size_t given = channels - static_cast<std::size_t>(in.channels);
+      check(given == 2 * taps || given == 3 * taps, "offsets");
+      break;
+    }
+    case StepKind::sigmoid:
+    case StepKind::mean:
+      check(alone && all_blocked && blocked_out && in.channels == out.channels, "a step with one input");
+      break;
+    case StepKind::gate:
+      check(step.inputs.size() == 2 && all_blocked && blocked_out, "a gate");
+      check(in.channels == out.channels && value(step.inputs[1]).channels == 1, "a gate's channels");
       break;
   }
 }

@@ -16,7 +16,7 @@ struct Value {
   int channels;
 };
 
-enum class StepKind { convolution, max_pool, resize, add, pack, unpack };
+enum class StepKind { convolution, max_pool, resize, add, pack, unpack, deformable, sigmoid, gate, mean };
 
 struct Window {
   int height, width;
@@ -38,15 +38,19 @@ struct Resize {
 
 struct Step {
   StepKind kind;
-  std::vector<int> inputs;  // values; a convolution and unpack take several, as if concatenated along the channels
+  // Values. A convolution and unpack take several, as if concatenated along the channels. A deformable convolution
+  // takes its source, then in as many values as there are 2 * taps channels of offsets, y and x of each tap, and `taps`
+  // of modulators, or none. A gate takes a map and one channel to multiply all of its by.
+  std::vector<int> inputs;
   int output;
 
-  Window window{};        // convolution, max_pool
+  Window window{};        // convolution, deformable, max_pool
   bool ceil = false;      // max_pool: ONNX ceil_mode
-  std::size_t weights{};  // convolution: where its weights and bias begin among those of the plan
+  std::size_t weights{};  // convolution, deformable: where its weights and bias begin among those of the plan
   std::size_t bias{};
-  Clamp first, second;  // convolution; add has the second alone
+  Clamp first, second;  // convolution; deformable has the first alone, add the second
   int residual = -1;    // convolution: a value, or none
+  float scale = 1;      // sigmoid: what it is multiplied by
   Resize resize{};
 };
 
@@ -54,6 +58,7 @@ struct Step {
 // to 16.
 //   to a blocked output: [K/16][C'][taps][16], bias [K/16][16];
 //   to a planar output:  [K][taps][C'], bias [K].
+// Those of a deformable one: [K/16][taps][C'][16], C' of its source alone, bias [K/16][16].
 struct Plan {
   std::vector<Value> values;
   std::vector<int> inputs;   // planar
@@ -61,7 +66,7 @@ struct Plan {
   std::vector<Step> steps;
 };
 
-inline constexpr std::int64_t kPlanVersion = 1;
+inline constexpr std::int64_t kPlanVersion = 2;
 
 // Reads the numbers that prepare wrote (python/rmbg_fast/_graphs/network_plan.py has the same list of fields) and
 // checks all that the executor relies on. Throws Error(model).
@@ -71,8 +76,10 @@ inline int blocks_of(int channels) { return (channels + kBlock - 1) / kBlock; }
 inline int padded(const Value& value) {
   return value.layout == Layout::blocked ? blocks_of(value.channels) * kBlock : value.channels;
 }
-// The channels of all inputs, those of blocked ones padded: C' above.
+// The channels that a convolution sums over, those of blocked inputs padded: C' above.
 inline std::size_t depth_of(const Plan& plan, const Step& step) {
+  if (step.kind == StepKind::deformable)
+    return static_cast<std::size_t>(padded(plan.values[static_cast<std::size_t>(step.inputs[0])]));
   std::size_t depth = 0;
   for (const int input : step.inputs)
     depth += static_cast<std::size_t>(padded(plan.values[static_cast<std::size_t>(input)]));

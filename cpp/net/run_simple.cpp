@@ -1,4 +1,4 @@
-// The steps that only move, compare or blend values: one row or one block of one image is a job.
+// The steps that only move, compare, blend or scale values: one row or one block of one image is a job.
 #include <algorithm>
 
 #include "net/executor.hpp"
@@ -110,6 +110,54 @@ void Run::unpack(const Step& step) {
           });
     before += channels;
   }
+}
+
+void Run::sigmoid(const Step& step) {
+  const Shape shape = allocation(step.output).shape;
+  const float* from = read(step.inputs[0]);
+  float* to = write(step.output);
+  const int channels = value(step.output).channels;
+  const std::size_t blocks = static_cast<std::size_t>(blocks_of(channels));
+  const auto height = static_cast<std::size_t>(shape.height);
+  share(static_cast<std::size_t>(shape.batch) * blocks * height, [&](std::size_t index, std::size_t) {
+    float scale[kBlock];  // 0 where a channel fills up the last block
+    const int first = static_cast<int>(index / height % blocks) * kBlock;
+    for (int lane = 0; lane < kBlock; ++lane) scale[lane] = first + lane < channels ? step.scale : 0.0f;
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(index) * shape.width * kBlock;
+    kernels_.sigmoid(from + at, scale, to + at, shape.width);
+  });
+}
+
+void Run::gate(const Step& step) {
+  const Shape shape = allocation(step.output).shape;
+  const float* from = read(step.inputs[0]);
+  const float* factors = read(step.inputs[1]);
+  float* to = write(step.output);
+  const auto blocks = static_cast<std::size_t>(blocks_of(value(step.output).channels));
+  const auto height = static_cast<std::size_t>(shape.height);
+  share(static_cast<std::size_t>(shape.batch) * blocks * height, [&](std::size_t index, std::size_t) {
+    const std::size_t line = index / (blocks * height) * height + index % height;  // of the one channel
+    const std::ptrdiff_t row = std::ptrdiff_t{shape.width} * kBlock;
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(index) * row;
+    kernels_.gate(from + at, factors + static_cast<std::ptrdiff_t>(line) * row, to + at, shape.width);
+  });
+}
+
+// Row by row first: a sum over all pixels at once would round far more.
+void Run::mean(const Step& step) {
+  const Shape in = allocation(step.inputs[0]).shape;
+  const float* from = read(step.inputs[0]);
+  float* to = write(step.output);
+  const std::ptrdiff_t row = std::ptrdiff_t{in.width} * kBlock;
+  const auto blocks =
+      static_cast<std::size_t>(in.batch) * static_cast<std::size_t>(blocks_of(value(step.output).channels));
+  share(blocks, [&](std::size_t block, std::size_t worker) {
+    float* rows = scratch<float>(worker);
+    const float* first = from + static_cast<std::ptrdiff_t>(block) * in.height * row;
+    for (int y = 0; y < in.height; ++y) kernels_.sum(first + y * row, kBlock, in.width, 1.0f, rows + y * kBlock);
+    const float pixels = static_cast<float>(in.height) * static_cast<float>(in.width);
+    kernels_.sum(rows, kBlock, in.height, 1.0f / pixels, to + static_cast<std::ptrdiff_t>(block) * kBlock);
+  });
 }
 
 }  // namespace rmbg::net

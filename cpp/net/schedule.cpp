@@ -1,6 +1,7 @@
 #include "net/schedule.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "core/error.hpp"
@@ -69,6 +70,18 @@ class Scheduler {
         out.width = slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x, false);
         if (step.residual >= 0 && at(step.residual).shape != out) refuse_sizes("two tensors to add differ in size");
         break;
+      case StepKind::deformable:
+        out.height = slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y, false);
+        out.width = slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x, false);
+        for (std::size_t i = 1; i < step.inputs.size(); ++i) {
+          if (at(step.inputs[i]).shape != out) refuse("offsets differ in size from what they are for");
+        }
+        few_pixels(in);
+        few_pixels(out);
+        break;
+      case StepKind::mean:
+        out.height = out.width = 1;
+        break;
       case StepKind::max_pool:
         out.height = slid(in.height, w.top, w.bottom, w.height, 1, w.stride_y, step.ceil);
         out.width = slid(in.width, w.left, w.right, w.width, 1, w.stride_x, step.ceil);
@@ -85,6 +98,12 @@ class Scheduler {
     // Beyond this an index into the value could overflow.
     const double floats = double{1} * out.batch * padded(value(step.output)) * out.height * out.width;
     if (floats > 1e11) refuse_sizes("a tensor would be too large");
+  }
+
+  // No more than a std::int32_t counts.
+  static void few_pixels(const Shape& map) {
+    if (double{1} * map.height * map.width > std::numeric_limits<std::int32_t>::max())
+      refuse("a tensor would be too large");
   }
 
   void same_shapes(const Step& step) {
@@ -120,7 +139,28 @@ class Scheduler {
       case StepKind::unpack:
         ready.algorithm = Algorithm::unpack;
         break;
+      case StepKind::deformable:
+        ready.algorithm = Algorithm::deformable;
+        ready.cut = cut_for_deformable(deformable_of(step), machine_);
+        need_scratch(scratch_floats(ready.cut, deformable_of(step)));
+        break;
+      case StepKind::sigmoid:
+        ready.algorithm = Algorithm::sigmoid;
+        break;
+      case StepKind::gate:
+        ready.algorithm = Algorithm::gate;
+        break;
+      case StepKind::mean:
+        ready.algorithm = Algorithm::mean;
+        need_scratch(static_cast<std::size_t>(in.height) * kBlock);  // the sums of rows
+        break;
     }
+  }
+
+  DeformableWorkload deformable_of(const Step& step) {
+    const Shape out = at(step.output).shape;
+    return {out.batch, out.height * out.width, blocks_of(value(step.inputs[0]).channels),
+            blocks_of(value(step.output).channels), step.window.height * step.window.width};
   }
 
   void choose_convolution(const Step& step, Ready& ready) {
@@ -262,28 +302,30 @@ class Scheduler {
   // Values get the lowest place that is free from the step that makes them to the last that reads them.
   void allocation() {
     const std::size_t count = plan_.steps.size();
-    std::vector<std::size_t> last(plan_.values.size(), 0);
-    std::vector<std::size_t> made(plan_.values.size(), count);
+    struct Life {
+      std::size_t made, last;  // the step that makes a value, and the last that reads it
+    };
+    std::vector<Life> lives(plan_.values.size(), Life{count, 0});
+    const auto life = [&](int value) -> Life& { return lives[static_cast<std::size_t>(value)]; };
     const auto read = [&](int value, std::size_t step) {
       value = resolve(value);
       if (at(value).home == Home::view) value = resolve(plan_.steps[at(value).at].inputs[0]);
-      last[static_cast<std::size_t>(value)] = std::max(last[static_cast<std::size_t>(value)], step);
+      life(value).last = std::max(life(value).last, step);
     };
     for (std::size_t s = 0; s < count; ++s) {
       const Step& step = plan_.steps[s];
       for (const int input : step.inputs) read(input, s);
       if (step.residual >= 0) read(step.residual, s);
-      std::size_t& first = made[static_cast<std::size_t>(step.output)];
-      first = std::min(first, s);
+      life(step.output).made = std::min(life(step.output).made, s);
       const int pooled = result_.steps[s].pooled;
-      if (pooled >= 0) made[static_cast<std::size_t>(plan_.steps[static_cast<std::size_t>(pooled)].output)] = s;
+      if (pooled >= 0) life(plan_.steps[static_cast<std::size_t>(pooled)].output).made = s;
     }
     for (std::size_t s = 0; s < count; ++s) {
       for (std::size_t v = 0; v < plan_.values.size(); ++v) {
         Allocation& allocation = result_.values[v];
-        if (made[v] != s || allocation.home != Home::unused) continue;
+        if (lives[v].made != s || allocation.home != Home::unused) continue;
         allocation.home = Home::arena;
-        allocation.at = reserve(floats_of(allocation.shape, plan_.values[v]), s, std::max(last[v], s));
+        allocation.at = reserve(floats_of(allocation.shape, plan_.values[v]), s, std::max(lives[v].last, s));
       }
       Ready& ready = result_.steps[s];
       if (ready.algorithm == Algorithm::winograd && ready.cut.shared) {

@@ -36,8 +36,8 @@ struct Tile {
   std::int32_t image, y, x;
 };
 
-// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles and `outputs` blocks of
-// outputs. It goes through the inputs `inputs` blocks at a time and, where that is all of them, through the outputs
+// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles (a deformable convolution:
+// pixels) and `outputs` blocks of outputs (all). It goes through the inputs `inputs` blocks at a time and, where that is all of them, through the outputs
 // `pass` at a time; otherwise `pass` is `outputs`.
 struct Cut {
   int tile_groups, outputs, inputs, pass;
@@ -50,7 +50,21 @@ struct Segment {
   int tap, taps;
 };
 
-enum class Algorithm { none, winograd, direct, dot, max_pool, resize, add, pack, unpack };
+enum class Algorithm {
+  none,
+  winograd,
+  direct,
+  dot,
+  max_pool,
+  resize,
+  add,
+  pack,
+  unpack,
+  deformable,
+  sigmoid,
+  gate,
+  mean
+};
 
 struct Ready {
   Algorithm algorithm = Algorithm::none;  // none: a view, an alias, or done by another step

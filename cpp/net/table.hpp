@@ -18,6 +18,11 @@ constexpr rmbg::net::Kernels table(const char* name) {
       .sample_plane = sample_plane,
       .max_pool = max_pool,
       .add = add,
+      .gather = gather,
+      .finish = finish,
+      .sigmoid = sigmoid,
+      .gate = gate,
+      .sum = sum,
   };
 }
 

@@ -1,6 +1,8 @@
 // clang-format off: what the bodies call Vec comes first.
 #include "net/vec_avx2.hpp"
+#include "net/body_deformable.hpp"
 #include "net/body_direct.hpp"
+#include "net/body_pointwise.hpp"
 #include "net/body_resample.hpp"
 #include "net/body_winograd.hpp"
 #include "net/table.hpp"

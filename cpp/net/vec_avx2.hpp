@@ -16,11 +16,17 @@ struct Vec {
   friend Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.r, b.r)}; }
   friend Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.r, b.r)}; }
   friend Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.r, b.r)}; }
+  friend Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.r, b.r)}; }
 };
 
 inline void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.r, b.r, c.r)}; }
 inline Vec larger(Vec a, Vec b) { return {_mm256_max_ps(a.r, b.r)}; }
 inline Vec smaller(Vec a, Vec b) { return {_mm256_min_ps(a.r, b.r)}; }
+// The float with the bits of p plus n in its exponent; `shifted` is n + 1.5 * 2^23.
+inline Vec with_exponent(Vec p, Vec shifted) {
+  const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted.r), 23);
+  return {_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p.r), exponent))};
+}
 
 }  // namespace

@@ -16,6 +16,7 @@ struct Vec {
   friend Vec operator+(Vec a, Vec b) { return {vaddq_f32(a.r, b.r)}; }
   friend Vec operator-(Vec a, Vec b) { return {vsubq_f32(a.r, b.r)}; }
   friend Vec operator*(Vec a, Vec b) { return {vmulq_f32(a.r, b.r)}; }
+  friend Vec operator/(Vec a, Vec b) { return {vdivq_f32(a.r, b.r)}; }
 };
 
 inline void prefetch(const float*) {}
@@ -23,5 +24,10 @@ inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.r, a.r, b.r)}; }
 // As x86 has it: the second operand where the two do not compare.
 inline Vec larger(Vec a, Vec b) { return {vbslq_f32(vcgtq_f32(a.r, b.r), a.r, b.r)}; }
 inline Vec smaller(Vec a, Vec b) { return {vbslq_f32(vcltq_f32(a.r, b.r), a.r, b.r)}; }
+// The float with the bits of p plus n in its exponent; `shifted` is n + 1.5 * 2^23.
+inline Vec with_exponent(Vec p, Vec shifted) {
+  const uint32x4_t exponent = vshlq_n_u32(vreinterpretq_u32_f32(shifted.r), 23);
+  return {vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(p.r), exponent))};
+}
 
 }  // namespace

@@ -1,7 +1,9 @@
 // One float: the reference, which runs on any CPU. A fused multiply-add rounds once, in hardware or not.
 #pragma once
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 namespace {
 
@@ -16,11 +18,16 @@ struct Vec {
   friend Vec operator+(Vec a, Vec b) { return {a.r + b.r}; }
   friend Vec operator-(Vec a, Vec b) { return {a.r - b.r}; }
   friend Vec operator*(Vec a, Vec b) { return {a.r * b.r}; }
+  friend Vec operator/(Vec a, Vec b) { return {a.r / b.r}; }
 };
 
 inline void prefetch(const float*) {}
 inline Vec fma(Vec a, Vec b, Vec c) { return {std::fma(a.r, b.r, c.r)}; }
 inline Vec larger(Vec a, Vec b) { return {a.r > b.r ? a.r : b.r}; }
 inline Vec smaller(Vec a, Vec b) { return {a.r < b.r ? a.r : b.r}; }
+// The float with the bits of p plus n in its exponent; `shifted` is n + 1.5 * 2^23.
+inline Vec with_exponent(Vec p, Vec shifted) {
+  return {std::bit_cast<float>(std::bit_cast<std::uint32_t>(p.r) + (std::bit_cast<std::uint32_t>(shifted.r) << 23))};
+}
 
 }  // namespace

@@ -16,6 +16,7 @@ struct Vec {
   friend Vec operator+(Vec a, Vec b) { return {wasm_f32x4_add(a.r, b.r)}; }
   friend Vec operator-(Vec a, Vec b) { return {wasm_f32x4_sub(a.r, b.r)}; }
   friend Vec operator*(Vec a, Vec b) { return {wasm_f32x4_mul(a.r, b.r)}; }
+  friend Vec operator/(Vec a, Vec b) { return {wasm_f32x4_div(a.r, b.r)}; }
 };
 
 inline void prefetch(const float*) {}
@@ -27,5 +28,7 @@ inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 // As x86 has it: the second operand where the two do not compare. pmax and pmin keep the first.
 inline Vec larger(Vec a, Vec b) { return {wasm_f32x4_pmax(b.r, a.r)}; }
 inline Vec smaller(Vec a, Vec b) { return {wasm_f32x4_pmin(b.r, a.r)}; }
+// The float with the bits of p plus n in its exponent; `shifted` is n + 1.5 * 2^23.
+inline Vec with_exponent(Vec p, Vec shifted) { return {wasm_i32x4_add(p.r, wasm_i32x4_shl(shifted.r, 23))}; }
 
 }  // namespace

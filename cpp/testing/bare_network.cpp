@@ -73,8 +73,8 @@ class BareNetwork {
 
   static std::string name_of(const net::Ready& ready) {
     if (ready.algorithm == net::Algorithm::winograd) return ready.winograd == net::F4 ? "winograd F4" : "winograd F6";
-    constexpr const char* names[] = {"none",   "winograd", "direct", "dot",   "max_pool",
-                                     "resize", "add",      "pack",   "unpack"};
+    constexpr const char* names[] = {"none", "winograd", "direct",     "dot",     "max_pool", "resize", "add",
+                                     "pack", "unpack",   "deformable", "sigmoid", "gate",     "mean"};
     return names[static_cast<std::size_t>(ready.algorithm)];
   }
 

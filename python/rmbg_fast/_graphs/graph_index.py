@@ -93,6 +93,14 @@ def limits(graph: Graph, node: NodeProto) -> tuple[float, float] | None:
     return (found[0], found[1]) if found[0] <= found[1] else None
 
 
+def factor(graph: Graph, node: NodeProto) -> float | None:
+    """The number that a Mul multiplies a value by, if that is what it does."""
+    numbers = [name for name in node.input if name in graph.constants and math.prod(graph.array_shape(name)) == 1]
+    if node.op_type != "Mul" or len(numbers) != 1 or len(graph.array_shape(numbers[0])) > 4:
+        return None
+    return float(graph.array(numbers[0]).reshape(()))
+
+
 def resize_size(graph: Graph, node: NodeProto) -> tuple[int, int, float, float] | None:
     """Height and width of the output, or its scale: what is not used is 0.
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import deferred
-from .graph_index import Graph, attributes_of, limits, only_reader, resize_size, text
-from .weights import BLOCKED, PLANAR, Array, Packed, filled, pack_to_blocks, pack_to_planes, up
+from .graph_index import Graph, attributes_of, factor, limits, only_reader, resize_size, text
+from .weights import BLOCKED, PLANAR, Array, Packed, filled, pack_taps, pack_to_blocks, pack_to_planes, up
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-VERSION = 1  # kPlanVersion
+VERSION = 2  # kPlanVersion
 _FEW = 4  # channels that stay planes
 _LINE = 16  # floats: where a weight begins
 
-_CONVOLUTION, _MAX_POOL, _RESIZE, _ADD, _PACK, _UNPACK = range(6)
+_CONVOLUTION, _MAX_POOL, _RESIZE, _ADD, _PACK, _UNPACK, _DEFORMABLE, _SIGMOID, _GATE, _MEAN = range(10)
 COORDINATES = {"half_pixel": 0, "pytorch_half_pixel": 1, "align_corners": 2, "asymmetric": 3}
 _LINEAR = 0
 _NEAREST = {"round_prefer_floor": 1, "round_prefer_ceil": 2, "floor": 3, "ceil": 4}
@@ -79,7 +79,7 @@ class Compiler:
         outside = any(reader not in self._inside for reader in self._graph.readers.get(name, []))
         return bool(name) and (outside or name in self._graph.outputs)
 
-    # --- what a convolution or an addition does by itself ---
+    # --- what a convolution, an addition or a sigmoid does by itself ---
 
     def _absorbed(self) -> set[int]:
         """Nodes that are done at the end of another; fills `_ends` with what each such chain comes to."""
@@ -88,7 +88,7 @@ class Compiler:
         rank = {index: place for place, index in enumerate(self._nodes)}
         for index in self._nodes:
             node = self._graph.nodes[index]
-            if node.op_type not in ("Conv", "Add") or index in absorbed:
+            if node.op_type not in ("Conv", "Add", "DeformConv", "Sigmoid") or index in absorbed:
                 continue
             chain = [index]
             while True:
@@ -108,6 +108,8 @@ class Compiler:
             return None
         kinds = [graph.nodes[index].op_type for index in chain]
         node = graph.nodes[readers[0]]
+        if kinds[0] == "Sigmoid":
+            return readers[0] if kinds == ["Sigmoid"] and factor(graph, node) is not None else None
         if node.op_type in ("Relu", "Clip"):
             return None if kinds[-1] in ("Relu", "Clip") else readers[0]
         if node.op_type == "Add" and kinds[0] == "Conv" and "Add" not in kinds and node.input[0] != node.input[1]:
@@ -196,6 +198,14 @@ class Compiler:
             self._emit_resize(node)
         elif node.op_type == "Add":
             self._emit_add(index, node)
+        elif node.op_type == "DeformConv":
+            self._emit_deformable(index, node)
+        elif node.op_type == "Sigmoid":
+            self._emit_sigmoid(index, node)
+        elif node.op_type == "Mul":
+            self._emit_gate(node)
+        elif node.op_type == "GlobalAveragePool":
+            self._emit_blocked(_MEAN, [node.input[0]], node.output[0])
         else:
             raise AssertionError(f"{node.op_type} was to be done by another node")
 
@@ -220,11 +230,7 @@ class Compiler:
             else:
                 second = self._clamp_of(after)
         outputs, _, height, width = self._graph.constants[node.input[1]].dims
-        if len(node.input) > 2 and node.input[2]:
-            bias = self._graph.array(node.input[2]).astype(np.float32)
-        else:
-            bias = np.zeros(outputs, np.float32)
-
+        bias = self._bias(node, 2, outputs)
         result = self._graph.nodes[chain[-1]].output[0]
         sources = self._sources(node.input[0])
         few = all(self._values[number] <= (PLANAR, _FEW) for number in sources)
@@ -250,6 +256,59 @@ class Compiler:
             ]
         )
         self._numbers[result] = [output]
+
+    def _emit_deformable(self, index: int, node: NodeProto) -> None:
+        import numpy as np
+
+        source, weight, offset, *_ = node.input
+        chain = self._ends[index]
+        clamp = self._clamp_of(chain[1]) if len(chain) > 1 else NO_CLAMP
+        outputs, _, height, width = self._graph.constants[weight].dims
+        bias = self._bias(node, 3, outputs)
+        sources = [self._single(source)]
+        for name in (offset, *node.input[4:5]):
+            sources += [self._blocked(number) for number in self._sources(name)] if name else []
+        output = self._new(BLOCKED, outputs)
+        depth = self._values[sources[0]]
+        weights = deferred.values_of(self._graph.constants[weight])
+        self._steps.append(
+            [
+                *(_DEFORMABLE, len(sources), *sources, output),
+                *_window(attributes_of(node), [height, width]),
+                self._store(
+                    up(outputs) * up(depth[1]) * height * width,
+                    lambda: pack_taps(weights().astype(np.float32), [depth]),
+                ),
+                self._store(up(outputs), lambda: filled(bias)),
+                *map(bits, clamp),
+            ]
+        )
+        self._numbers[self._graph.nodes[chain[-1]].output[0]] = [output]
+
+    def _bias(self, node: NodeProto, place: int, outputs: int) -> Array:
+        import numpy as np
+
+        if len(node.input) > place and node.input[place]:
+            bias: Array = self._graph.array(node.input[place]).astype(np.float32)
+            return bias
+        return np.zeros(outputs, np.float32)
+
+    def _emit_blocked(self, kind: int, names: list[str], result: str, *more: int) -> None:
+        """A step from blocked values to one like the first."""
+        sources = [self._single(name) for name in names]
+        output = self._new(BLOCKED, self._values[sources[0]][1])
+        self._steps.append([kind, len(sources), *sources, output, *more])
+        self._numbers[result] = [output]
+
+    def _emit_sigmoid(self, index: int, node: NodeProto) -> None:
+        chain = self._ends[index]
+        scale = factor(self._graph, self._graph.nodes[chain[1]]) if len(chain) > 1 else 1.0
+        assert scale is not None
+        self._emit_blocked(_SIGMOID, [node.input[0]], self._graph.nodes[chain[-1]].output[0], bits(scale))
+
+    def _emit_gate(self, node: NodeProto) -> None:
+        operands = sorted(node.input, key=lambda name: self._channels(name) == 1)
+        self._emit_blocked(_GATE, operands, node.output[0])
 
     def _emit_pool(self, node: NodeProto) -> None:
         attributes = attributes_of(node)

@@ -63,6 +63,11 @@ def pack_to_blocks(weights: Array, sources: list[tuple[int, int]]) -> Array:
     return wide.reshape(outputs // BLOCK, BLOCK, inputs, -1).transpose(0, 2, 3, 1)
 
 
+def pack_taps(weights: Array, sources: list[tuple[int, int]]) -> Array:
+    """(K, C, h, w) -> (K/16, h * w, C', 16): those of a deformable convolution."""
+    return pack_to_blocks(weights, sources).transpose(0, 2, 1, 3)
+
+
 def pack_to_planes(weights: Array, sources: list[tuple[int, int]]) -> Array:
     """(K, C, h, w) -> (K, h * w, C') for inputs of these layouts and channels."""
     wide = _with_filled_inputs(weights, sources)
