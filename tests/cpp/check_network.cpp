@@ -34,6 +34,10 @@ Path path_of(const Step& step, const Ready& ready) {
   if (ready.algorithm == Algorithm::direct) return kDirect;
   if (ready.algorithm == Algorithm::dot) return kDot;
   if (step.kind == StepKind::resize) return kResize;
+  if (step.kind == StepKind::deformable) return kDeformable;
+  if (step.kind == StepKind::sigmoid) return kSigmoid;
+  if (step.kind == StepKind::gate) return kGate;
+  if (step.kind == StepKind::mean) return kMean;
   return step.kind == StepKind::add ? kAdd : kPool;  // pack and unpack are as exact as a pool
 }
 

@@ -33,15 +33,16 @@ std::vector<std::int64_t> encode(const Plan& plan) {
     put(step.kind);
     put_list(step.inputs);
     put(step.output);
-    if (convolution || step.kind == StepKind::max_pool) {
+    const bool deformable = step.kind == StepKind::deformable;
+    if (convolution || deformable || step.kind == StepKind::max_pool) {
       put(w.height, w.width, w.stride_y, w.stride_x, w.dilation_y, w.dilation_x, w.top, w.left, w.bottom, w.right);
     }
     if (step.kind == StepKind::max_pool) put(step.ceil);
-    if (convolution) {
+    if (convolution || deformable) {
       put(step.weights, step.bias);
       put_clamp(step.first);
-      put(step.residual);
     }
+    if (convolution) put(step.residual);
     if (convolution || step.kind == StepKind::add) put_clamp(step.second);
     if (step.kind == StepKind::resize) {
       put(step.resize.height, step.resize.width);
@@ -49,6 +50,7 @@ std::vector<std::int64_t> encode(const Plan& plan) {
       put_real(step.resize.scale_x);
       put(step.resize.coordinates, step.resize.interpolation);
     }
+    if (step.kind == StepKind::sigmoid) put_real(step.scale);
   }
   return numbers;
 }

@@ -23,7 +23,8 @@ struct RandomPlan {
 };
 
 inline std::string describe(const RandomPlan& made, const Step& step) {
-  const char* const names[] = {"convolution", "max_pool", "resize", "add", "pack", "unpack"};
+  const char* const names[] = {"convolution", "max_pool",   "resize",  "add",  "pack",
+                               "unpack",      "deformable", "sigmoid", "gate", "mean"};
   const auto value = [&](int index) {
     const Value& what = made.plan.values[std::size_t(index)];
     const Shape& shape = made.shapes[std::size_t(index)];

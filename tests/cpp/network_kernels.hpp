@@ -248,6 +248,43 @@ inline void check_pool_and_add(Random& random) {
                  [&](const Kernels& tier, float* out) { tier.add(a.data(), b.data(), clamp, out, floats); });
 }
 
+inline void check_gather_and_finish(Random& random, int count) {
+  const int blocks = random.between(1, 5), pixels = random.between(1, 60);
+  const std::ptrdiff_t block = (pixels + random.between(0, 9)) * kBlock;
+  const Floats in = random.floats((blocks - 1) * block + pixels * kBlock);
+  std::vector<Neighbours> points(static_cast<std::size_t>(count));
+  for (Neighbours& point : points) {
+    for (int n = 0; n < 4; ++n) point.pixel[n] = random.between(0, pixels - 1);
+    for (float& weight : point.weight) weight = random.one_in(5) ? 0.0f : random.real();
+  }
+  const std::ptrdiff_t out_block = (count + random.between(0, 9)) * kBlock;
+  compare_kernel(random, text("gather", {{"count", count}, {"blocks", blocks}, {"pixels", pixels}}),
+                 Region{blocks, out_block, 1, 0, count, kBlock, kBlock}, [&](const Kernels& tier, float* out) {
+                   tier.gather(in.data(), block, blocks, points.data(), count, out, out_block);
+                 });
+
+  const Region tile = line(count, kBlock);
+  const Ending ending(random, tile);
+  const Floats sums = odd_floats(random, tile.size());
+  compare_kernel(random, text("finish", {{"count", count}}), tile,
+                 [&](const Kernels& tier, float* out) { tier.finish(sums.data(), ending.finish, out, count); });
+}
+
+inline void check_pointwise(Random& random) {
+  const int count = random.between(1, 40);
+  Floats in = odd_floats(random, std::ptrdiff_t{count} * kBlock);
+  if (random.one_in(2)) in = random.floats(std::ptrdiff_t{count} * kBlock, 100.0f);
+  const Floats scale = random.floats(kBlock, 2.0f), factors = odd_floats(random, (count - 1) * kBlock + 1);
+  compare_kernel(random, text("sigmoid", {{"count", count}}), line(count, kBlock),
+                 [&](const Kernels& tier, float* out) { tier.sigmoid(in.data(), scale.data(), out, count); });
+  compare_kernel(random, text("gate", {{"count", count}}), line(count, kBlock),
+                 [&](const Kernels& tier, float* out) { tier.gate(in.data(), factors.data(), out, count); });
+  const std::ptrdiff_t step = kBlock * random.between(1, 3);
+  const Floats many = odd_floats(random, (count - 1) * step + kBlock);
+  compare_kernel(random, text("sum", {{"count", count}}), line(1, kBlock),
+                 [&](const Kernels& tier, float* out) { tier.sum(many.data(), step, count, 0.25f, out); });
+}
+
 inline void check_network_kernels(Random& random, int round) {
   check_winograd(random, F4);
   check_winograd(random, F6);
@@ -257,6 +294,8 @@ inline void check_network_kernels(Random& random, int round) {
   check_dot(random, 1 + round % kTiles);
   check_samples(random);
   check_pool_and_add(random);
+  check_gather_and_finish(random, 1 + round % kTiles);
+  check_pointwise(random);
 }
 
 }  // namespace rmbg::net

@@ -98,7 +98,24 @@ Tensor tensor_of(const Floats& data, const Shape& shape, int channels) {
 }
 
 // What was taken, and how far it was from the plain definition at most.
-enum Path { kF4, kF6, kShared, kSampled, kPooled, kAliased, kDirect, kDot, kPool, kResize, kAdd, kPaths };
+enum Path {
+  kF4,
+  kF6,
+  kShared,
+  kSampled,
+  kPooled,
+  kAliased,
+  kDirect,
+  kDot,
+  kPool,
+  kResize,
+  kAdd,
+  kDeformable,
+  kSigmoid,
+  kGate,
+  kMean,
+  kPaths
+};
 constexpr const char* kPathNames[] = {"winograd 4x4",
                                       "winograd 6x6",
                                       "shared weights",
@@ -109,6 +126,10 @@ constexpr const char* kPathNames[] = {"winograd 4x4",
                                       "to planes",
                                       "pool",
                                       "resize",
-                                      "add"};
-constexpr double kTolerance[kPaths] = {1e-5, 2e-5, 0, 0, 0, 0, 2e-6, 2e-6, 0, 5e-7, 1e-7};
+                                      "add",
+                                      "deformable",
+                                      "sigmoid",
+                                      "gate",
+                                      "mean"};
+constexpr double kTolerance[kPaths] = {1e-5, 2e-5, 0, 0, 0, 0, 2e-6, 2e-6, 0, 5e-7, 1e-7, 2e-6, 3e-7, 1e-7, 1e-6};
 }  // namespace

@@ -149,6 +149,65 @@ inline void plain_resize(const Resize& resize, const Tensor& in, Tensor& out) {
   });
 }
 
+// What lies between four pixels of a map; 0 a pixel or more outside of it.
+inline double between(const Tensor& map, int n, int c, double y, double x) {
+  if (!(y > -1 && x > -1 && y < map.shape.height && x < map.shape.width)) return 0;
+  const int top = int(std::floor(y)), left = int(std::floor(x));
+  double sum = 0;
+  for (int i = 0; i < 4; ++i) {
+    const int row = top + i / 2, column = left + i % 2;
+    if (row < 0 || column < 0 || row >= map.shape.height || column >= map.shape.width) continue;
+    const double down = i / 2 ? y - top : 1 - (y - top), across = i % 2 ? x - left : 1 - (x - left);
+    sum += down * across * map.at(n, c, row, column);
+  }
+  return sum;
+}
+
+// ONNX DeformConv. Positions are sums of float32.
+inline void plain_deformable(const Plan& plan, const float* weights, const Step& step,
+                             const std::vector<Tensor>& values, Tensor& out, double& scale) {
+  const Window& w = step.window;
+  const int taps = w.height * w.width;
+  const Tensor& in = values[std::size_t(step.inputs[0])];
+  const int depth = padded(plan.values[std::size_t(step.inputs[0])]);
+  int channels = 0;
+  for (std::size_t i = 1; i < step.inputs.size(); ++i) channels += values[std::size_t(step.inputs[i])].channels;
+  const auto given = [&](int n, int c, int y, int x) {
+    std::size_t i = 1;
+    for (; c >= values[std::size_t(step.inputs[i])].channels; ++i) c -= values[std::size_t(step.inputs[i])].channels;
+    return values[std::size_t(step.inputs[i])].at(n, c, y, x);
+  };
+  for_each(out, [&](int n, int k, int y, int x) {
+    double sum = 0, squares = 0;
+    for (int tap = 0; tap < taps; ++tap) {
+      const int row = y * w.stride_y - w.top + tap / w.width * w.dilation_y;
+      const int column = x * w.stride_x - w.left + tap % w.width * w.dilation_x;
+      const float at_y = float(row) + float(given(n, 2 * tap, y, x));
+      const float at_x = float(column) + float(given(n, 2 * tap + 1, y, x));
+      const double modulator = channels > 2 * taps ? given(n, 2 * taps + tap, y, x) : 1;
+      for (int c = 0; c < in.channels; ++c) {
+        const std::ptrdiff_t at = ((std::ptrdiff_t{k / kBlock} * taps + tap) * depth + c) * kBlock + k % kBlock;
+        const double term =
+            between(in, n, c, at_y, at_x) * modulator * double{weights[std::ptrdiff_t(step.weights) + at]};
+        sum += term;
+        squares += term * term;
+      }
+    }
+    scale = std::max({scale, std::abs(sum), std::sqrt(squares)});
+    return clamped(sum + double{weights[step.bias + std::size_t(k)]}, step.first);
+  });
+}
+
+inline void plain_mean(const Tensor& in, Tensor& out) {
+  for_each(out, [&](int n, int c, int, int) {
+    double sum = 0;
+    for (int y = 0; y < in.shape.height; ++y) {
+      for (int x = 0; x < in.shape.width; ++x) sum += in.at(n, c, y, x);
+    }
+    return sum / (double(in.shape.height) * in.shape.width);
+  });
+}
+
 struct Plain {
   Tensor tensor;
   double scale;  // what its error is measured against
@@ -175,6 +234,22 @@ inline Plain plain_step(const Plan& plan, const float* weights, const Step& step
       break;
     case StepKind::pack:
       out.tensor = input(0);
+      break;
+    case StepKind::deformable:
+      plain_deformable(plan, weights, step, values, out.tensor, out.scale);
+      break;
+    case StepKind::sigmoid:
+      for_each(out.tensor, [&](int n, int c, int y, int x) {
+        return double{step.scale} / (1 + std::exp(-input(0).at(n, c, y, x)));
+      });
+      break;
+    case StepKind::gate:
+      for_each(out.tensor,
+               [&](int n, int c, int y, int x) { return input(0).at(n, c, y, x) * input(1).at(n, 0, y, x); });
+      break;
+    case StepKind::mean:
+      for (const double value : input(0).data) out.scale = std::max(out.scale, std::abs(value));
+      plain_mean(input(0), out.tensor);
       break;
     case StepKind::unpack:
       for_each(out.tensor, [&](int n, int c, int y, int x) {

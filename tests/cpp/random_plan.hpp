@@ -71,7 +71,7 @@ class PlanMaker {
 
   void grow() {
     const int from = random_.pick(open_);
-    switch (random_.between(0, 7)) {
+    switch (random_.between(0, 10)) {
       case 0:
         return show(max_pool(from, random_pool()));
       case 1:
@@ -90,6 +90,13 @@ class PlanMaker {
         if (larger >= 0 && random_.one_in(3)) show(convolution(larger, random_.one_in(2)));
         return;
       }
+      case 5:
+        return deformable(from);
+      case 6:
+        show(sigmoid(from));
+        return show(emit(StepKind::mean, {from}, value_of(from), {shape_of(from).batch, 1, 1}));
+      case 7:
+        return gate(from);
       default:
         show(convolution(from, random_.one_in(2)));
     }
@@ -107,6 +114,58 @@ class PlanMaker {
     int sum = 0;
     for (const int input : joined) sum += channels_of(input);
     made_.plan.outputs.push_back(emit(StepKind::unpack, joined, {Layout::planar, sum}, shape_of(from)));
+  }
+
+  Value value_of(int value) const { return made_.plan.values[std::size_t(value)]; }
+
+  int sigmoid(int from) {
+    Step step{};
+    step.kind = StepKind::sigmoid;
+    step.inputs = {from};
+    step.scale = random_.pick({1.0f, 2.0f, -0.5f});
+    return emit(step, value_of(from), shape_of(from));
+  }
+
+  // By the sigmoid of a convolution, as networks have it.
+  void gate(int from) {
+    Step step{};
+    step.kind = StepKind::convolution;
+    step.inputs = {from};
+    step.window = {1, 1, 1, 1, 1, 1, 0, 0, 0, 0};
+    add_weights(step, {Layout::blocked, 1}, padded(value_of(from)));
+    const int factor = sigmoid(emit(step, {Layout::blocked, 1}, shape_of(from)));
+    watch(factor);
+    show(emit(StepKind::gate, {from, factor}, value_of(from), shape_of(from)));
+  }
+
+  // Offsets of some pixels, by a convolution of the same source and window, and modulators, together or by another.
+  void deformable(int from) {
+    Step step{};
+    step.kind = StepKind::deformable;
+    step.window = random_window(random_.one_in(2));
+    step.inputs = {from};
+    const Window& w = step.window;
+    const Shape in = shape_of(from);
+    const Shape out{in.batch, slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y),
+                    slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x)};
+    if (out.height < 1 || out.width < 1 || std::max(out.height, out.width) > 2 * largest_) return;
+    const int taps = w.height * w.width, depth = padded(value_of(from));
+    const Value value{Layout::blocked, channels()};
+    if (double(out.batch) * out.height * out.width * taps * depth * (padded(value) + 64) > budget_) return;
+    const std::vector<int> parts = random_.pick<std::vector<int>>({{3 * taps}, {2 * taps, taps}, {2 * taps}});
+    for (const int part : parts) {
+      Step around{};
+      around.kind = StepKind::convolution;
+      around.inputs = {from};
+      around.window = w;
+      const Value given{Layout::blocked, part};
+      add_weights(around, given, depth, random_.pick({0.0f, 1.0f, 1.0f, 5.0f}));
+      step.inputs.push_back(emit(around, given, out));
+      watch(step.inputs.back());
+    }
+    step.first = random_.clamp();
+    add_weights(step, value, depth);
+    show(emit(step, value, out));
   }
 
   // `from` and some others of its size, in any order.
@@ -175,18 +234,19 @@ class PlanMaker {
   }
 
   // What is padding has weights and bias 0.
-  void add_weights(Step& step, const Value& out, int depth) {
+  void add_weights(Step& step, const Value& out, int depth, float times = 1.0f) {
     std::vector<bool> real;
-    for (const int input : step.inputs) {
+    const bool by_taps = step.kind == StepKind::deformable;
+    for (const int input : by_taps ? std::vector<int>{step.inputs[0]} : step.inputs) {
       const Value& value = made_.plan.values[std::size_t(input)];
       for (int c = 0; c < padded(value); ++c) real.push_back(c < value.channels);
     }
     const int taps = step.window.height * step.window.width;
     const bool blocked = out.layout == Layout::blocked;
-    const float reach = 1.7f / std::sqrt(float(depth * taps));
+    const float reach = times * 1.7f / std::sqrt(float(depth * taps));
     step.weights = weights_.size();
     for (int i = 0; i < padded(out) * depth * taps; ++i) {
-      const int c = blocked ? i / (taps * kBlock) % depth : i % depth;
+      const int c = by_taps ? i / kBlock % depth : blocked ? i / (taps * kBlock) % depth : i % depth;
       const int k = blocked ? i / (taps * kBlock * depth) * kBlock + i % kBlock : 0;
       weights_.push_back(real[std::size_t(c)] && k < out.channels ? reach * random_.real() : 0.0f);
     }

@@ -54,7 +54,7 @@ def test_details_name_the_convolutions(tmp_path: Path, monkeypatch: pytest.Monke
     assert sorted([*replaced, *left]) == sorted(known)
     graph = onnx.load(details["graph"], load_external_data=False).graph
     assert left == [one.name or one.output[0] for one in graph.node if one.op_type == "Conv"]
-    assert len(left) == 2  # with group, and 1x1 of a mean
+    assert len(left) == 1  # with group
     details["convolutions"]["left"].clear()
     plain = Session(spec, device="cpu", optimize=False).details
     assert plain["tier"] == ""
