@@ -74,7 +74,7 @@ def test_plan_of_another_length_or_version(whole: Compiled) -> None:
     for length in range(len(whole.plan)):
         refused(whole.plan[:length], whole.weights)
     refused([*whole.plan, 0], whole.weights)
-    for version in (0, 2, -1, 2**62):
+    for version in (0, 1, 3, -1, 2**62):
         refused([version, *whole.plan[1:]], whole.weights)
     refused(whole.plan, whole.weights[:-17])
     refused(whole.plan, whole.weights[:0])
