@@ -1,7 +1,7 @@
-// Winograd's minimal filtering F(m x m, 3 x 3) (Lavin and Gray 2016, arXiv:1509.09308): Y = A'[(G g G') . (B' d B)]A.
+// Winograd's minimal filtering F(m x m, r x r) (Lavin and Gray 2016, arXiv:1509.09308): Y = A'[(G g G') . (B' d B)]A.
 //
 // One dimension at a time: columns first, into a buffer of one patch, then rows. The points are 0, 1, -1, 2, -2 and,
-// for m = 6, 1/2, -1/2; what pairs of rows share is taken once.
+// for m = 6 and 5, 1/2, -1/2; what pairs of rows share is taken once.
 #pragma once
 
 #include "net/finish.hpp"
@@ -17,6 +17,7 @@ using rmbg::net::Patch;
 constexpr int kAhead = 10;  // columns: the next patch but for what it shares with this one
 
 struct F4x4 {
+  static constexpr int taps = 3;
   static constexpr int side = 6;
   static constexpr int tile = 4;
 
@@ -55,6 +56,7 @@ struct F4x4 {
 };
 
 struct F6x6 {
+  static constexpr int taps = 3;
   static constexpr int side = 8;
   static constexpr int tile = 6;
 
@@ -103,6 +105,40 @@ struct F6x6 {
   }
 };
 
+// Of 4 taps: the same points, and so the same inputs.
+struct F5x5 {
+  static constexpr int taps = 4;
+  static constexpr int side = 8;
+  static constexpr int tile = 5;
+
+  static void input(const Vec d[8], Vec t[8]) { F6x6::input(d, t); }
+  static void weights(const Vec g[4], Vec t[8]) {
+    const Vec minus_two_ninths = Vec::all(-2.0f / 9), four = Vec::all(4.0f), two = Vec::all(2.0f);
+    const Vec ninetieth = Vec::all(1.0f / 90), four_45ths = Vec::all(4.0f / 45), eight = Vec::all(8.0f);
+    const Vec near_even = g[0] + g[2], near_odd = g[1] + g[3];
+    const Vec up_even = fma(four, g[2], g[0]);  // at the points 2 and -2
+    const Vec up_odd = fma(eight, g[3], two * g[1]);
+    const Vec down_even = fma(eight, g[0], two * g[2]);  // at 1/2 and -1/2, times eight
+    const Vec down_odd = fma(four, g[1], g[3]);
+    t[0] = g[0];
+    t[1] = minus_two_ninths * (near_even + near_odd);
+    t[2] = minus_two_ninths * (near_even - near_odd);
+    t[3] = ninetieth * (up_even + up_odd);
+    t[4] = ninetieth * (up_even - up_odd);
+    t[5] = four_45ths * (down_even + down_odd);
+    t[6] = four_45ths * (down_even - down_odd);
+    t[7] = g[3];
+  }
+  static void output(const Vec m[8], Vec y[5]) {
+    const Vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4], e = m[5] + m[6], f = m[5] - m[6];
+    y[0] = (m[0] + a) + (c + e);
+    y[1] = fma(Vec::all(0.5f), f, fma(Vec::all(2.0f), d, b));
+    y[2] = fma(Vec::all(0.25f), e, fma(Vec::all(4.0f), c, a));
+    y[3] = fma(Vec::all(0.125f), f, fma(Vec::all(8.0f), d, b));
+    y[4] = fma(Vec::all(0.0625f), e, fma(Vec::all(16.0f), c, a)) + m[7];
+  }
+};
+
 template <typename F, bool whole>
 void transform_input(const Patch& patch, float* products, std::ptrdiff_t stride) {
   alignas(64) float buffer[F::side][F::side][Vec::lanes];
@@ -147,16 +183,17 @@ void winograd_weights(const float* taps, float* weights) {
   constexpr std::ptrdiff_t stride = rmbg::net::kWeightStride;
   for (int c = 0; c < kBlock; ++c) {
     for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
-      const float* g = taps + c * 9 * kBlock + lane;
+      const float* g = taps + c * F::taps * F::taps * kBlock + lane;
       float* out = weights + c * kBlock + lane;
-      Vec columns[3][F::side];
-      for (int x = 0; x < 3; ++x) {
-        const Vec d[3] = {Vec::load(g + x * kBlock), Vec::load(g + (3 + x) * kBlock), Vec::load(g + (6 + x) * kBlock)};
+      Vec columns[F::taps][F::side];
+      for (int x = 0; x < F::taps; ++x) {
+        Vec d[F::taps];
+        for (int y = 0; y < F::taps; ++y) d[y] = Vec::load(g + (y * F::taps + x) * kBlock);
         F::weights(d, columns[x]);
       }
       for (int y = 0; y < F::side; ++y) {
-        const Vec d[3] = {columns[0][y], columns[1][y], columns[2][y]};
-        Vec t[F::side];
+        Vec d[F::taps], t[F::side];
+        for (int x = 0; x < F::taps; ++x) d[x] = columns[x][y];
         F::weights(d, t);
         for (int x = 0; x < F::side; ++x) {
           float* to = out + (y * F::side + x) * stride;

@@ -6,21 +6,21 @@ namespace rmbg::net {
 namespace {
 
 // Nanoseconds on one core of a 3.8 GHz Xeon with AVX-512, by variant. Only their ratios matter.
-constexpr double kInput[] = {56, 106};  // a block of inputs of a tile, transformed
-constexpr double kOutput[] = {30, 96};  // a block of products of a tile, transformed back
-constexpr double kMultiply = 0.188;     // one input by 16 weights, summed
-constexpr double kDirectly = 1.25;      // how much longer that takes where the inputs come straight from memory
-constexpr double kGain = 0.9;           // F6 is taken where it saves this much: F4 rounds less and needs less memory
+constexpr double kInput[] = {56, 106, 106};  // a block of inputs of a tile, transformed
+constexpr double kOutput[] = {30, 96, 96};   // a block of products of a tile, transformed back
+constexpr double kMultiply = 0.188;          // one input by 16 weights, summed
+constexpr double kDirectly = 1.25;           // how much longer that takes where the inputs come straight from memory
+constexpr double kGain = 0.9;  // F6 is taken where it saves this much: F4 rounds less and needs less memory
 
-constexpr int kFewTiles = 132;           // as many as one job can take: each job transforms its weights by itself
-constexpr int kSharedGroups[] = {6, 3};  // of tiles, where there are more
-constexpr int kOutputs = 4;              // blocks
+constexpr int kFewTiles = 132;              // as many as one job can take: each job transforms its weights by itself
+constexpr int kSharedGroups[] = {6, 3, 3};  // of tiles, where there are more
+constexpr int kOutputs = 4;                 // blocks
 constexpr int kInputs = 2;
 // A job that transforms its weights by itself takes many tiles, and the more inputs the longer that takes, whatever the
 // cache: to transform the weights once more for each few tiles costs more than inputs and products out of the last-level
 // cache.
 constexpr int kOwnGroups = 6;  // of tiles
-constexpr int kOwnInputs[] = {2, 4};
+constexpr int kOwnInputs[] = {2, 4, 4};
 constexpr Cut kShallow{2, 8, 4, 2, true};  // where there are few inputs, all are held at once
 constexpr int kJobsPerThread = 3;          // so that the last ones end together
 constexpr int kSampledBlocks = 16;  // of inputs, all taps counted, that a deformable convolution samples at a time
@@ -50,11 +50,15 @@ std::size_t scratch_floats(const Cut& cut, Winograd variant) {
 }
 
 Choice cheapest(const Workload& job) {
-  const double tiles[] = {tile_count(job, kTileSide[F4]), tile_count(job, kTileSide[F6])};
-  const Winograd variant = tiles[F6] * kProducts[F6] < kGain * tiles[F4] * kProducts[F4] ? F6 : F4;
+  const double tiles[] = {tile_count(job, kTileSide[F4]), tile_count(job, kTileSide[F6]),
+                          tile_count(job, kTileSide[F5])};
+  const Winograd of_3x3 = tiles[F6] * kProducts[F6] < kGain * tiles[F4] * kProducts[F4] ? F6 : F4;
+  const Winograd variant = job.window == 3 ? of_3x3 : F5;
   const double pairs = double{kBlock} * job.input_blocks * job.output_blocks;
-  const double winograd = tiles[variant] * (job.input_blocks * kInput[variant] + job.output_blocks * kOutput[variant] +
-                                            pairs * kProducts[variant] * kMultiply);
+  const double winograd =
+      tiles[variant] *
+      (kParts[variant] * (job.input_blocks * kInput[variant] + pairs * kProducts[variant] * kMultiply) +
+       job.output_blocks * kOutput[variant]);
   const double direct = job.images * job.seen_taps * pairs * kMultiply * kDirectly;
   return {winograd < direct, variant};
 }
@@ -63,15 +67,16 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
   const double tiles = tile_count(job, kTileSide[variant]);
   Cut cut{};
   cut.shared = tiles > kFewTiles;
-  const bool shallow = cut.shared && job.input_blocks <= kShallow.inputs;
+  const int input_blocks = job.input_blocks * kParts[variant];
+  const bool shallow = cut.shared && input_blocks <= kShallow.inputs;
   cut.outputs = std::min(shallow ? kShallow.outputs : kOutputs, job.output_blocks);
-  cut.inputs = std::min(shallow ? kShallow.inputs : cut.shared ? kInputs : kOwnInputs[variant], job.input_blocks);
+  cut.inputs = std::min(shallow ? kShallow.inputs : cut.shared ? kInputs : kOwnInputs[variant], input_blocks);
   cut.tile_groups = shallow      ? kShallow.tile_groups
                     : cut.shared ? kSharedGroups[variant]
                                  : std::min(kOwnGroups, parts(tiles, kTiles));
   // Where all inputs are held, each pass finds them there.
   const auto set_pass = [&] {
-    cut.pass = cut.inputs == job.input_blocks ? std::min(kShallow.pass, cut.outputs) : cut.outputs;
+    cut.pass = cut.inputs == input_blocks ? std::min(kShallow.pass, cut.outputs) : cut.outputs;
   };
   set_pass();
   const auto fits = [&] {

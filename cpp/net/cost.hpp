@@ -1,4 +1,4 @@
-// How a 3x3 convolution of stride 1 is best done, and how a deformable one is cut.
+// How a 3x3 or 7x7 convolution of stride 1 is best done, and how a deformable one is cut.
 #pragma once
 
 #include "net/schedule.hpp"
@@ -6,6 +6,7 @@
 namespace rmbg::net {
 
 struct Workload {
+  int window;                 // 3 or 7
   int images, height, width;  // of the output
   int input_blocks, output_blocks;
   int dilation;

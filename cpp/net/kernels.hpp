@@ -16,11 +16,15 @@ inline constexpr int kBlock = 16;  // channels of a block
 inline constexpr int kTiles = 12;  // Winograd tiles, or pixels, that one multiplication takes at most
 inline constexpr int kPatch = 8;   // the longer side of a Winograd patch
 
-// F(m x m, 3 x 3): a tile of m x m outputs comes from a patch of (m+2) x (m+2) inputs by (m+2)^2 products.
-enum Winograd : int { F4 = 0, F6 = 1 };
-inline constexpr int kTileSide[] = {4, 6};
-inline constexpr int kPatchSide[] = {6, 8};
-inline constexpr int kProducts[] = {36, 64};
+// F(m x m, r x r): a tile of m x m outputs comes from a patch of (m+r-1) x (m+r-1) inputs by (m+r-1)^2 products. r is 3
+// for F4 and F6. F5, of r = 4, does 7x7: that is four windows of 4x4, 4 pixels apart, whose products are summed.
+enum Winograd : int { F4 = 0, F6 = 1, F5 = 2 };
+inline constexpr int kVariants = 3;
+inline constexpr int kTileSide[] = {4, 6, 5};
+inline constexpr int kPatchSide[] = {6, 8, 8};
+inline constexpr int kProducts[] = {36, 64, 64};
+inline constexpr int kWinogradTaps[] = {3, 3, 4};  // r
+inline constexpr int kParts[] = {1, 1, 4};         // windows of r x r
 
 // Floats between the products of transformed weights: 16 x 16 and a cache line, or all would fall on the same few sets
 // of the first-level cache.
@@ -122,15 +126,15 @@ struct Kernels {
 
   // patch of one block -> products[f * stride + 16 lanes], f = y * side + x.
   using Input = void(const Patch&, float* products, std::ptrdiff_t stride);
-  Input* winograd_input[2];
-  // [c][9][16] -> weights[f * kWeightStride + c * 16 ..][16], for one block of inputs and one of outputs.
+  Input* winograd_input[kVariants];
+  // [c][r * r][16] -> weights[f * kWeightStride + c * 16 ..][16], for one block of inputs and one of outputs.
   using Weights = void(const float* taps, float* weights);
-  Weights* winograd_weights[2];
+  Weights* winograd_weights[kVariants];
   // products[f * stride ..] of one tile and block -> out[y * row + x * column ..] for y < rows, x < columns; the
   // residual has the output's strides.
   using Output = void(const float* products, std::ptrdiff_t stride, const Finish&, float* out, std::ptrdiff_t row,
                       std::ptrdiff_t column, int rows, int columns);
-  Output* winograd_output[2];
+  Output* winograd_output[kVariants];
   void (*multiply)(const Multiply&);
 
   void (*direct)(const Direct&);

@@ -1,7 +1,8 @@
-// A 3x3 convolution of stride 1 by Winograd's method. A job takes some tiles and some outputs all the way: it
+// A 3x3 or 7x7 convolution of stride 1 by Winograd's method. A job takes some tiles and some outputs all the way: it
 // transforms the inputs and the weights, multiplies, transforms back. What it works on stays in the second-level cache.
 // Weights lie in memory as they are in the model, nine floats for each pair of channels, and not as the 36 or 64 that
-// they become: to transform them again for each run costs less than to read those.
+// they become: to transform them again for each run costs less than to read those. A 7x7 convolution is done as four of
+// 4x4 (7 = 4 + 3) with four times the inputs, each block seen from four places 4 pixels apart.
 //
 // Layouts, of P products (36 or 64):
 //   weights  [output block][input block][P][16 c][16 k], kWeightStride from one product to the next
@@ -18,6 +19,7 @@ constexpr std::ptrdiff_t kRow = kTiles * kBlock;
 
 // A block of 16 channels of one input.
 struct Source {
+  int part;              // of a 7x7 window: which of its quarters it is seen by
   const float* data;     // of the first image
   std::ptrdiff_t image;  // floats between images
   int height, width;     // as the convolution sees it
@@ -62,6 +64,7 @@ class WinogradRun {
         side_(kPatchSide[ready.winograd]),
         dilation_(step.window.dilation_y),
         products_(kProducts[ready.winograd]),
+        parts_(kParts[ready.winograd]),
         taps_(weights + step.weights),
         bias_(weights + step.bias),
         shared_weights_(shared_weights) {}
@@ -97,11 +100,33 @@ class WinogradRun {
   }
 
   void transform_weights(int output_block, int input_block, float* to) const {
-    const std::ptrdiff_t pair = output_block * static_cast<std::ptrdiff_t>(sources.size()) + input_block;
-    kernels_.winograd_weights[variant_](taps_ + pair * 9 * kBlock * kBlock, to);
+    const int side = step_.window.height;
+    const std::ptrdiff_t pair = (output_block * static_cast<std::ptrdiff_t>(sources.size()) + input_block) / parts_;
+    const float* const taps = taps_ + pair * side * side * kBlock * kBlock;
+    if (parts_ == 1) return kernels_.winograd_weights[variant_](taps, to);
+    alignas(64) float quarter[kBlock * kQuarter * kQuarter * kBlock];
+    take_quarter(taps, input_block % parts_, quarter);
+    kernels_.winograd_weights[variant_](quarter, to);
   }
 
  private:
+  static constexpr int kQuarter = kWinogradTaps[F5];
+  static constexpr int kWhole = 2 * kQuarter - 1;
+
+  // [c][7 x 7][16] -> [c][4 x 4][16]: those of the part, 0 beyond the window.
+  static void take_quarter(const float* taps, int part, float* quarter) {
+    for (int c = 0; c < kBlock; ++c) {
+      for (int i = 0; i < kQuarter * kQuarter; ++i, quarter += kBlock) {
+        const int y = part / 2 * kQuarter + i / kQuarter, x = part % 2 * kQuarter + i % kQuarter;
+        if (y < kWhole && x < kWhole) {
+          std::copy_n(taps + ((c * kWhole + y) * kWhole + x) * kBlock, kBlock, quarter);
+        } else {
+          std::fill_n(quarter, kBlock, 0.0f);
+        }
+      }
+    }
+  }
+
   std::size_t tiles_a_job() const { return static_cast<std::size_t>(cut_.tile_groups) * kTiles; }
   std::size_t tile_jobs() const { return (tiles_.size() + tiles_a_job() - 1) / tiles_a_job(); }
   std::size_t output_jobs() const {
@@ -123,8 +148,8 @@ class WinogradRun {
   }
 
   void transform_input(const Source& source, const Tile& tile, float* to) const {
-    const int y = tile.y - step_.window.top;
-    const int x = tile.x - step_.window.left;
+    const int y = tile.y - step_.window.top + source.part / 2 * kQuarter * dilation_;
+    const int x = tile.x - step_.window.left + source.part % 2 * kQuarter * dilation_;
     const float* image = source.data + tile.image * source.image;
     Patch patch{};
     patch.top = first_inside(y);
@@ -237,6 +262,7 @@ class WinogradRun {
   const Winograd variant_;
   const int side_, dilation_;
   const std::ptrdiff_t products_;
+  const int parts_;
   const float* const taps_;
   const float* const bias_;
   float* const shared_weights_;
@@ -266,7 +292,7 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
     source.stored_width = lies.width;
     for (int b = 0; b < blocks; ++b) {
       source.data = read(stored) + b * block;
-      work.sources.push_back(source);
+      for (source.part = 0; source.part < kParts[ready.winograd]; ++source.part) work.sources.push_back(source);
     }
   }
   const Shape out = allocation(step.output).shape;

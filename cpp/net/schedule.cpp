@@ -178,12 +178,13 @@ class Scheduler {
     job.height = out.height;
     job.width = out.width;
     job.dilation = w.dilation_y;
+    job.window = w.height;
     if (value(step.output).layout == Layout::planar) {
       ready.algorithm = Algorithm::dot;
-    } else if (blocked && w.height == 3 && w.width == 3 && w.stride_y == 1 && w.stride_x == 1 &&
-               w.dilation_x == w.dilation_y) {
-      job.seen_taps = seen(in.height, out.height, w.top, 1, w.dilation_y, 3) *
-                      seen(in.width, out.width, w.left, 1, w.dilation_x, 3);
+    } else if (blocked && (w.height == 3 || w.height == 7) && w.width == w.height && w.stride_y == 1 &&
+               w.stride_x == 1 && w.dilation_x == w.dilation_y) {
+      job.seen_taps = seen(in.height, out.height, w.top, 1, w.dilation_y, w.height) *
+                      seen(in.width, out.width, w.left, 1, w.dilation_x, w.width);
       const Choice choice = cheapest(job);
       ready.algorithm = choice.winograd ? Algorithm::winograd : Algorithm::direct;
       ready.winograd = choice.variant;
@@ -288,7 +289,7 @@ class Scheduler {
                           w.left == 0 && w.bottom == 0 && w.right == 0;
       for (std::size_t s = 0; halves && s < index; ++s) {
         Ready& maker = result_.steps[s];
-        if (plan_.steps[s].output == step.inputs[0] && maker.algorithm == Algorithm::winograd &&
+        if (plan_.steps[s].output == step.inputs[0] && maker.algorithm == Algorithm::winograd && maker.winograd != F5 &&
             plan_.steps[s].window.dilation_y == 1 && maker.pooled < 0) {
           maker.pooled = static_cast<int>(index);
           result_.steps[index].algorithm = Algorithm::none;
@@ -330,8 +331,8 @@ class Scheduler {
       Ready& ready = result_.steps[s];
       if (ready.algorithm == Algorithm::winograd && ready.cut.shared) {
         const Step& step = plan_.steps[s];
-        const std::size_t blocks =
-            depth_of(plan_, step) / kBlock * static_cast<std::size_t>(blocks_of(value(step.output).channels));
+        const std::size_t blocks = depth_of(plan_, step) / kBlock * static_cast<std::size_t>(kParts[ready.winograd]) *
+                                   static_cast<std::size_t>(blocks_of(value(step.output).channels));
         ready.shared_weights =
             reserve(blocks * kWeightStride * static_cast<std::size_t>(kProducts[ready.winograd]), s, s);
       }

@@ -8,9 +8,9 @@ namespace {
 constexpr rmbg::net::Kernels table(const char* name) {
   return {
       .name = name,
-      .winograd_input = {winograd_input<F4x4>, winograd_input<F6x6>},
-      .winograd_weights = {winograd_weights<F4x4>, winograd_weights<F6x6>},
-      .winograd_output = {winograd_output<F4x4>, winograd_output<F6x6>},
+      .winograd_input = {winograd_input<F4x4>, winograd_input<F6x6>, winograd_input<F5x5>},
+      .winograd_weights = {winograd_weights<F4x4>, winograd_weights<F6x6>, winograd_weights<F5x5>},
+      .winograd_output = {winograd_output<F4x4>, winograd_output<F6x6>, winograd_output<F5x5>},
       .multiply = multiply,
       .direct = direct,
       .dot = dot,

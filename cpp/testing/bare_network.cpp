@@ -72,7 +72,8 @@ class BareNetwork {
   };
 
   static std::string name_of(const net::Ready& ready) {
-    if (ready.algorithm == net::Algorithm::winograd) return ready.winograd == net::F4 ? "winograd F4" : "winograd F6";
+    constexpr const char* variants[] = {"winograd F4", "winograd F6", "winograd F5"};
+    if (ready.algorithm == net::Algorithm::winograd) return variants[ready.winograd];
     constexpr const char* names[] = {"none", "winograd", "direct",     "dot",     "max_pool", "resize", "add",
                                      "pack", "unpack",   "deformable", "sigmoid", "gate",     "mean"};
     return names[static_cast<std::size_t>(ready.algorithm)];

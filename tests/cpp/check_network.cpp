@@ -30,7 +30,7 @@ struct Taken {
 };
 
 Path path_of(const Step& step, const Ready& ready) {
-  if (ready.algorithm == Algorithm::winograd) return ready.winograd == F4 ? kF4 : kF6;
+  if (ready.algorithm == Algorithm::winograd) return ready.winograd == F4 ? kF4 : ready.winograd == F6 ? kF6 : kF5;
   if (ready.algorithm == Algorithm::direct) return kDirect;
   if (ready.algorithm == Algorithm::dot) return kDot;
   if (step.kind == StepKind::resize) return kResize;

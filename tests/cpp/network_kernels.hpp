@@ -46,7 +46,7 @@ inline void check_winograd(Random& random, Winograd variant) {
                  Region{1, 0, 1, 0, kProducts[variant], stride, kBlock},
                  [&](const Kernels& tier, float* out) { tier.winograd_input[variant](patch, out, stride); });
 
-  const Floats taps = random.floats(kBlock * 9 * kBlock);
+  const Floats taps = random.floats(kBlock * kWinogradTaps[variant] * kWinogradTaps[variant] * kBlock);
   compare_kernel(random, text("winograd_weights", {{"side", side}}),
                  Region{1, 0, kProducts[variant], kWeightStride, kBlock, kBlock, kBlock},
                  [&](const Kernels& tier, float* out) { tier.winograd_weights[variant](taps.data(), out); });
@@ -288,6 +288,7 @@ inline void check_pointwise(Random& random) {
 inline void check_network_kernels(Random& random, int round) {
   check_winograd(random, F4);
   check_winograd(random, F6);
+  check_winograd(random, F5);
   const int tiles = 1 + round % 40;  // every count, whatever chance says
   for (int outputs = 1; outputs <= 5; ++outputs) check_multiply(random, tiles, outputs, random.between(1, 3));
   check_direct(random, 1 + round % kTiles);

@@ -181,8 +181,8 @@ class PlanMaker {
   }
 
   Window random_window(bool plain) {
-    const auto size =
-        plain ? std::pair{3, 3} : random_.pick<std::pair<int, int>>({{3, 3}, {1, 1}, {5, 5}, {1, 3}, {4, 2}});
+    const auto size = plain ? random_.pick<std::pair<int, int>>({{3, 3}, {3, 3}, {7, 7}})
+                            : random_.pick<std::pair<int, int>>({{3, 3}, {1, 1}, {5, 5}, {1, 3}, {4, 2}});
     const int dilation = random_.one_in(2) ? 1 : random_.pick({2, 4, 8});
     Window w{size.first, size.second, 1, 1, dilation, dilation, 0, 0, 0, 0};
     if (!plain && random_.one_in(2)) {

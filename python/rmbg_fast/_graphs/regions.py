@@ -228,5 +228,5 @@ def _way(node: NodeProto, dims: list[int]) -> str:
         return "other"
     if node.op_type == "DeformConv":
         return "deformable"
-    square = dims[2:] == [3, 3] and all(step == 1 for step in attributes_of(node).get("strides", [1]))
+    square = dims[2:] in ([3, 3], [7, 7]) and all(step == 1 for step in attributes_of(node).get("strides", [1]))
     return "winograd" if square else "other"
