@@ -9,6 +9,7 @@
 #include "net/plan.hpp"
 #include "net/schedule.hpp"
 #include "network_support.hpp"
+#include "random_windows.hpp"
 
 namespace rmbg::net {
 
@@ -73,7 +74,7 @@ class PlanMaker {
     const int from = random_.pick(open_);
     switch (random_.between(0, 10)) {
       case 0:
-        return show(max_pool(from, random_pool()));
+        return show(max_pool(from, random_pool(random_)));
       case 1:
         return show(resize(from, random_resize(from)));
       case 2:
@@ -142,7 +143,7 @@ class PlanMaker {
   void deformable(int from) {
     Step step{};
     step.kind = StepKind::deformable;
-    step.window = random_window(random_.one_in(2));
+    step.window = random_window(random_, random_.one_in(2));
     step.inputs = {from};
     const Window& w = step.window;
     const Shape in = shape_of(from);
@@ -180,36 +181,13 @@ class PlanMaker {
     return all;
   }
 
-  Window random_window(bool plain) {
-    const auto size = plain ? random_.pick<std::pair<int, int>>({{3, 3}, {3, 3}, {7, 7}})
-                            : random_.pick<std::pair<int, int>>({{3, 3}, {1, 1}, {5, 5}, {1, 3}, {4, 2}});
-    const int dilation = random_.one_in(2) ? 1 : random_.pick({2, 4, 8});
-    Window w{size.first, size.second, 1, 1, dilation, dilation, 0, 0, 0, 0};
-    if (!plain && random_.one_in(2)) {
-      w.stride_y = random_.between(1, 3);
-      w.stride_x = random_.between(1, 3);
-      w.dilation_x = random_.pick({1, 2, 4});
-    }
-    w.top = w.bottom = (w.height - 1) * w.dilation_y / 2;
-    w.left = w.right = (w.width - 1) * w.dilation_x / 2;
-    if (random_.one_in(3)) {  // none, some, or beyond the window itself
-      for (int* pad : {&w.top, &w.left, &w.bottom, &w.right}) *pad = random_.between(0, random_.pick({0, 2, 10}));
-    }
-    return w;
-  }
-
-  static int slid(int size, int before, int after, int window, int dilation, int stride) {
-    const int room = size + before + after - dilation * (window - 1) - 1;
-    return room < 0 ? 0 : room / stride + 1;
-  }
-
   // Or -1 where chance offers none that fits and is small enough.
   int convolution(int from, bool plain, bool planar = false) {
     for (int tries = 0; tries < 10; ++tries) {
       Step step{};
       step.kind = StepKind::convolution;
       step.inputs = like(from, !planar && random_.one_in(4));
-      const Window w = step.window = random_window(plain);
+      const Window w = step.window = random_window(random_, plain);
       const Shape in = shape_of(from);
       const Shape out{in.batch, slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y),
                       slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x)};
@@ -254,23 +232,6 @@ class PlanMaker {
     for (int k = 0; k < padded(out); ++k) weights_.push_back(k < out.channels ? 0.3f * random_.real() : 0.0f);
   }
 
-  struct Pool {
-    Window window;
-    bool ceil;
-  };
-  Pool random_pool() {
-    Window w{
-        random_.between(1, 4), random_.between(1, 4), random_.between(1, 3), random_.between(1, 3), 1, 1, 0, 0, 0, 0};
-    if (random_.one_in(2)) {
-      for (int* pad : {&w.top, &w.bottom}) *pad = random_.between(0, w.height - 1);
-      for (int* pad : {&w.left, &w.right}) *pad = random_.between(0, w.width - 1);
-    }
-    return {w, random_.one_in(2)};
-  }
-  static int pooled(int size, int before, int after, int window, int stride, bool ceil) {
-    const int whole = slid(size, before, after + (ceil ? stride - 1 : 0), window, 1, stride);
-    return whole - (ceil && (whole - 1) * stride >= size + before);
-  }
   int max_pool(int from, const Pool& pool) {
     Step step{};
     step.kind = StepKind::max_pool;
