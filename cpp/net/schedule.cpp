@@ -74,7 +74,7 @@ class Scheduler {
         out.height = slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y, false);
         out.width = slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x, false);
         for (std::size_t i = 1; i < step.inputs.size(); ++i) {
-          if (at(step.inputs[i]).shape != out) refuse("offsets differ in size from what they are for");
+          if (at(step.inputs[i]).shape != out) refuse_sizes("offsets differ in size from what they are for");
         }
         few_pixels(in);
         few_pixels(out);
@@ -103,7 +103,7 @@ class Scheduler {
   // No more than a std::int32_t counts.
   static void few_pixels(const Shape& map) {
     if (double{1} * map.height * map.width > std::numeric_limits<std::int32_t>::max())
-      refuse("a tensor would be too large");
+      refuse_sizes("a tensor would be too large");
   }
 
   void same_shapes(const Step& step) {
