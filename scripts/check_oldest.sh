@@ -29,4 +29,5 @@ PYTHON
 echo "== oldest: $(tr '\n' ' ' <"$work/oldest.txt")"
 "$bin/python" -m pip install --quiet --constraint "$work/oldest.txt" "${wheel}[cpu]" pytest hypothesis scikit-image
 cd "$root"
-"$bin/python" -m pytest -q -p no:cacheprovider tests/test_minimal.py tests/session
+# The float16 graphs of a GPU take a minute, and are no matter of versions.
+"$bin/python" -m pytest -q -p no:cacheprovider tests/test_minimal.py tests/session --ignore tests/session/test_float16_graphs.py
