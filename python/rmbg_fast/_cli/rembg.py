@@ -38,12 +38,18 @@ def add(commands: Any) -> None:
     kinds = parser.add_subparsers(metavar="i|p|b|s|d", required=True)
 
     one = kinds.add_parser("i", parents=[_cutting()], help="a file, or standard input")
-    one.add_argument("input", nargs="?", default=jobs.STREAM, metavar="INPUT")
-    one.add_argument("output", nargs="?", default=jobs.STREAM, metavar="OUTPUT", help="a PNG file, whatever its name")
+    one.add_argument("input", nargs="?", default=jobs.STREAM, metavar="INPUT", help="default: standard input")
+    one.add_argument(
+        "output",
+        nargs="?",
+        default=jobs.STREAM,
+        metavar="OUTPUT",
+        help="a PNG file, whatever its name; default: standard output",
+    )
     one.set_defaults(run=_file)
 
     many = kinds.add_parser("p", parents=[_cutting()], help="all images in a folder and below it")
-    many.add_argument("input", metavar="INPUT")
+    many.add_argument("input", metavar="INPUT", help="folder of images")
     many.add_argument("output", metavar="OUTPUT", help="folder that takes a .png of each")
     many.add_argument("-w", "--watch", action="store_true", help="go on with files that come later, until Ctrl-C")
     many.add_argument("-d", "--delete_input", action="store_true", help="delete each file once its result is written")
@@ -51,8 +57,8 @@ def add(commands: Any) -> None:
     many.set_defaults(run=_folder)
 
     raw = kinds.add_parser("b", parents=[_cutting()], help="raw RGB24 frames from standard input")
-    raw.add_argument("image_width", type=number(1), metavar="IMAGE_WIDTH")
-    raw.add_argument("image_height", type=number(1), metavar="IMAGE_HEIGHT")
+    raw.add_argument("image_width", type=number(1), metavar="IMAGE_WIDTH", help="pixels of a frame, across")
+    raw.add_argument("image_height", type=number(1), metavar="IMAGE_HEIGHT", help="and down")
     raw.add_argument(
         "-o", "--output_specifier", metavar="NAME",
         help="name of the PNG files, with the frame's number from 0 on as in printf: output-%%03d.png; without, they "
@@ -72,7 +78,7 @@ def add(commands: Any) -> None:
     server.set_defaults(run=_serve)
 
     models = kinds.add_parser("d", help="download models: all of them, or those that are named")
-    models.add_argument("models", nargs="*", metavar="MODEL")
+    models.add_argument("models", nargs="*", metavar="MODEL", help="by rembg's name")
     models.set_defaults(run=_download)
 
 
