@@ -224,9 +224,7 @@ def main() -> None:
     parser.add_argument("--measure", action="append", choices=MEASURES)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument(
-        "--rembg", metavar="COMMAND", default=shutil.which("rembg"), help="of an installation with [cli]"
-    )
+    parser.add_argument("--rembg", metavar="COMMAND", help="of an installation with rembg[cli]; default: no rival")
     args = parser.parse_args()
     wanted = args.measure or MEASURES
     sides = SIDES[:3] if args.quick else SIDES
