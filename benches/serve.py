@@ -148,6 +148,7 @@ def overload(model: str, picture: bytes, seconds: float) -> list[Row]:
     queue, buffered = 16, 32 << 20
     options = ("--queue", str(queue), "--max-buffered", str(buffered))
     with http.serving(model, *options) as service:
+        http.asked(service, [picture], 32, 8)
         warm, took = http.asked(service, [picture], 64, 8)
         capacity = len(warm) / took
         loaded = service.most
