@@ -13,7 +13,6 @@
 namespace rmbg::net {
 namespace {
 
-constexpr std::ptrdiff_t kRow = kTiles * kBlock;
 constexpr std::ptrdiff_t kSquare = kBlock * kBlock;
 
 // One axis of a sampling point: the pixel at or before it, the one after it, and their weights.
@@ -124,8 +123,9 @@ class DeformableRun {
       const int left = pixel % out.width * window_.stride_x - window_.left;
       for (int t = 0; t < taps; ++t) {
         const int at = tap + t;
-        const float y = static_cast<float>(top + at / window_.width * window_.dilation_y) + read(2 * at, pixel);
-        const float x = static_cast<float>(left + at % window_.width * window_.dilation_x) + read(2 * at + 1, pixel);
+        const int row = at / window_.width, column = at % window_.width;
+        const float y = static_cast<float>(top + row * window_.dilation_y) + read(2 * at, pixel);
+        const float x = static_cast<float>(left + column * window_.dilation_x) + read(2 * at + 1, pixel);
         points[t * kTiles + i] = neighbours(y, x, modulated ? read(2 * taps_ + at, pixel) : 1.0f, in);
       }
     }

@@ -15,8 +15,6 @@
 namespace rmbg::net {
 namespace {
 
-constexpr std::ptrdiff_t kRow = kTiles * kBlock;
-
 // A block of 16 channels of one input.
 struct Source {
   int part;              // of a 7x7 window: which of its quarters it is seen by
