@@ -80,8 +80,13 @@ void max_pool(const float* in, std::ptrdiff_t row, int rows, int width, int wind
 
 void add(const float* a, const float* b, Clamp clamp, float* out, std::ptrdiff_t count) {
   const Limits limits(clamp);
-  for (std::ptrdiff_t at = 0; at < count; at += Vec::lanes)
-    limits(Vec::load(a + at) + Vec::load(b + at)).store(out + at);
+  std::ptrdiff_t at = 0;
+  for (; at + Vec::lanes <= count; at += Vec::lanes) limits(Vec::load(a + at) + Vec::load(b + at)).store(out + at);
+  for (; at < count; ++at) {
+    const float y = a[at] + b[at];
+    const float floor = clamp.low > y ? clamp.low : y;
+    out[at] = clamp.high < floor ? clamp.high : floor;
+  }
 }
 
 }  // namespace

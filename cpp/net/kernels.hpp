@@ -151,7 +151,7 @@ struct Kernels {
   // out[x][16] = maximum over `rows` x the taps of x that lie in [0, width).
   void (*max_pool)(const float* in, std::ptrdiff_t row, int rows, int width, int window, int stride, int first,
                    float* out, int count);
-  void (*add)(const float* a, const float* b, Clamp clamp, float* out, std::ptrdiff_t count);  // count % 16 == 0
+  void (*add)(const float* a, const float* b, Clamp clamp, float* out, std::ptrdiff_t count);
 
   // out[b * out_block + i * 16 ..] = sum over n of in[b * block + pixel[n] * 16 ..] * weight[n], in this order, for
   // each point i of `count` and each block b.

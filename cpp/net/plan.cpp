@@ -146,7 +146,8 @@ void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
       check(alone && in.layout == out.layout && in.channels == out.channels, "a resize");
       break;
     case StepKind::add:
-      check(step.inputs.size() == 2 && all_blocked && blocked_out, "an addition");
+      check(step.inputs.size() == 2 && in.layout == out.layout && value(step.inputs[1]).layout == out.layout,
+            "an addition");
       check(in.channels == out.channels && value(step.inputs[1]).channels == out.channels, "an addition's channels");
       break;
     case StepKind::pack:

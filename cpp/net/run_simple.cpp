@@ -57,7 +57,7 @@ void Run::add(const Step& step) {
   const float* a = read(step.inputs[0]);
   const float* b = read(step.inputs[1]);
   float* to = write(step.output);
-  const std::ptrdiff_t row = std::ptrdiff_t{shape.width} * kBlock;
+  const std::ptrdiff_t row = std::ptrdiff_t{shape.width} * (value(step.output).layout == Layout::blocked ? kBlock : 1);
   const std::size_t rows = floats_of(shape, value(step.output)) / static_cast<std::size_t>(row);
   share(rows, [&](std::size_t index, std::size_t) {
     const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(index) * row;

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto
 
 VERSION = 2  # kPlanVersion
-_FEW = 4  # channels that stay planes
+FEW = 4  # channels that stay planes
 _LINE = 16  # floats: where a weight begins
 
 _CONVOLUTION, _MAX_POOL, _RESIZE, _ADD, _PACK, _UNPACK, _DEFORMABLE, _SIGMOID, _GATE, _MEAN = range(10)
@@ -116,7 +116,7 @@ class Compiler:
             other = node.input[1] if node.input[0] == name else node.input[0]
             maker = graph.makers.get(other)
             first = graph.nodes[chain[0]]
-            few = graph.constants[first.input[1]].dims[0] <= _FEW
+            few = graph.constants[first.input[1]].dims[0] <= FEW
             # The other operand must be there when the convolution ends: it is made before it, or comes from outside.
             early = maker is None or maker not in self._inside or self._done(maker, rank) < rank[chain[0]]
             if early and not few and self._is_single(other):
@@ -177,12 +177,12 @@ class Compiler:
         for reader in self._graph.readers.get(name, []):
             if reader in self._inside:
                 node = self._graph.nodes[reader]
-                if node.op_type == "Resize":
+                if node.op_type in ("Resize", "Add"):
                     if not self._stays_planar(node.output[0]):
                         return False
                 elif node.op_type not in ("Conv", "Concat"):
                     return False
-        return self._channels(name) <= _FEW
+        return self._channels(name) <= FEW
 
     # --- steps ---
 
@@ -233,9 +233,9 @@ class Compiler:
         bias = self._bias(node, 2, outputs)
         result = self._graph.nodes[chain[-1]].output[0]
         sources = self._sources(node.input[0])
-        few = all(self._values[number] <= (PLANAR, _FEW) for number in sources)
+        few = all(self._values[number] <= (PLANAR, FEW) for number in sources)
         planar = residual < 0 and not few and self._stays_planar(result)
-        if planar or any(self._values[number][1] > _FEW for number in sources):
+        if planar or any(self._values[number][1] > FEW for number in sources):
             sources = [self._blocked(number) for number in sources]
         depths = [self._values[number] for number in sources]
         output = self._new(PLANAR if planar else BLOCKED, outputs)
@@ -337,10 +337,14 @@ class Compiler:
     def _emit_add(self, index: int, node: NodeProto) -> None:
         chain = self._ends[index]
         clamp = self._clamp_of(chain[1]) if len(chain) > 1 else NO_CLAMP
-        sources = [self._single(name) for name in node.input]
-        output = self._new(BLOCKED, self._values[sources[0]][1])
+        result = self._graph.nodes[chain[-1]].output[0]
+        given = [self._sources(name) for name in node.input]
+        planar = all(len(each) == 1 and self._values[each[0]][0] == PLANAR for each in given)
+        planar = planar and self._stays_planar(result)
+        sources = [each[0] for each in given] if planar else [self._single(name) for name in node.input]
+        output = self._new(PLANAR if planar else BLOCKED, self._values[sources[0]][1])
         self._steps.append([_ADD, 2, *sources, output, *map(bits, clamp)])
-        self._numbers[self._graph.nodes[chain[-1]].output[0]] = [output]
+        self._numbers[result] = [output]
 
     def _single(self, name: str) -> int:
         (number,) = self._sources(name)

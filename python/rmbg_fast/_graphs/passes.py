@@ -14,6 +14,7 @@ from .folding import fold_batch_norm, fold_constants
 from .narrow import narrow_input, narrow_to_float16
 from .onnx_graph import FLOAT, Constants, Types
 from .request import Request
+from .tail import move_before_resizes
 from .weights import Packed
 
 if TYPE_CHECKING:
@@ -181,5 +182,6 @@ PASSES: list[Pass] = [
     fold_batch_norm,
     narrow_to_float16,
     narrow_input,
+    move_before_resizes,
     compile_network,
 ]
