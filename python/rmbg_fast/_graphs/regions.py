@@ -208,7 +208,7 @@ _CHECKS: dict[str, Callable[[Graph, NodeProto], bool]] = {
 
 
 _SAVED = {"winograd": 0.6, "deformable": 0.5, "other": -0.25}
-"""Of the time that the runtime needs for as many multiplications: measured on the layers of IS-Net and BiRefNet."""
+"""Of the time that the runtime needs for as many multiplications: rough, from profiles of IS-Net and BiRefNet."""
 
 
 def _worth_it(graph: Graph, nodes: Iterable[int]) -> bool:
