@@ -1,5 +1,7 @@
 #include "bindings/gil.hpp"
 
+#include <pybind11/numpy.h>
+
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -67,6 +69,9 @@ void resume_thread(PyThreadState* thread) {
 }
 
 void leave_safely_at_exit() {
+  // pybind11 asks NumPy for its functions at the first array of the process, and takes the GIL back in a destructor
+  // then (see without_gil): not in a daemon thread that the end may meet there.
+  py::dtype::of<float>();
 #if defined(__GLIBC__)
   if (loader != 0) return;
   loader = getpid();

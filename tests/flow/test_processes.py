@@ -174,23 +174,18 @@ def asked(address: Path, master: subprocess.Popen[str]) -> tuple[int, str]:
             time.sleep(0.1)
 
 
-def cut(session: Session) -> bytes:
-    result: bytes = session.remove(flow_models.png(), on_empty="ignore", timeout=LIMIT)
-    return result
-
-
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_pools_of_processes(session: Session, method: str) -> None:
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(2, mp_context=context) as pool:
-        assert set(pool.map(cut, [session] * 4)) == {cut(session)}
+        assert set(pool.map(flow_models.cut, [session] * 4)) == {flow_models.cut(session)}
 
 
 def test_joblib(session: Session) -> None:
     joblib = pytest.importorskip("joblib")
     for backend in ("loky", "threading"):
-        results = joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(cut)(session) for _ in range(4))
-        assert set(results) == {cut(session)}
+        results = joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(flow_models.cut)(session) for _ in range(4))
+        assert set(results) == {flow_models.cut(session)}
 
 
 class Photos:
@@ -217,5 +212,5 @@ def test_workers_of_a_torch_data_loader(session: Session) -> None:
 
 def test_session_in_use_is_pickled_as_it_was_made(session: Session) -> None:
     again = pickle.loads(pickle.dumps(session))
-    assert cut(again) == cut(session)
+    assert flow_models.cut(again) == flow_models.cut(session)
     assert (again.stats.slots, again.stats.done) == (2, 1)
