@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from PIL import Image
@@ -131,6 +131,10 @@ def between(image: Image.Image, before: bytes | None, after: bytes | None) -> Im
     return _converted(image, before, after) or image
 
 
+# cmsFLAGS_BLACKPOINTCOMPENSATION of lcms2.h; Pillow before 10.3 has no ImageCms.Flags
+_BLACK_POINT_COMPENSATION = 0x2000
+
+
 def _converted(image: Image.Image, before: bytes | None, after: bytes | None) -> Image.Image | None:
     """To RGB; None stands for sRGB, and is what comes of a damaged profile, or a Pillow without LittleCMS."""
     from PIL import ImageCms
@@ -147,7 +151,7 @@ def _converted(image: Image.Image, before: bytes | None, after: bytes | None) ->
                 opened(after),
                 renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
                 outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+                flags=cast(Any, _BLACK_POINT_COMPENSATION),
             ),
         )
     except (ImageCms.PyCMSError, ImportError, OSError):
