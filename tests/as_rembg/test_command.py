@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +19,7 @@ from PIL import Image
 
 import rmbg_fast.rembg as rembg
 from rmbg_fast._cli.main import main
+from support import processes
 from support.pictures import encoded
 
 RNG = np.random.default_rng(23)
@@ -157,8 +157,7 @@ def test_watching(tmp_path: Path) -> None:
     sources, target = tmp_path / "in", tmp_path / "out"
     file(sources / "first.png")
     run = [sys.executable, "-m", "rmbg_fast", "rembg", "p", "-w", *MODEL, str(sources), str(target)]
-    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # background jobs of a shell ignore it
-    process = subprocess.Popen(run, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
+    process = subprocess.Popen(run, stderr=subprocess.PIPE, text=True, preexec_fn=processes.heeds)
     try:
         until((target / "first.png").exists)
         whole = file(tmp_path / "whole.png", seed=2)

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from PIL import Image
 
 from rmbg_fast._cli.main import main
-from support import small_network
+from support import processes, small_network
 
 PHOTOS = 500
 BROKEN = {f"{number:03}.jpg" for number in range(7, PHOTOS, 50)}
@@ -54,8 +53,7 @@ def command(*arguments: object) -> list[str]:
 def test_five_hundred_photos_interrupted_and_resumed(model: str, tmp_path: Path) -> None:
     source, target, report = photos(tmp_path / "photos"), tmp_path / "out", tmp_path / "report.jsonl"
     run = command(source, "-o", target, "--model", model, "--report", report, "--resume")
-    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # background jobs of a shell ignore it
-    with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, preexec_fn=heeds) as process:
+    with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, preexec_fn=processes.heeds) as process:
         while not report.exists() or report.read_text().count("\n") < 20:
             assert process.poll() is None, process.stderr and process.stderr.read()
         process.send_signal(signal.SIGINT)

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rmbg_fast import Session
-from support import flow_models, small_network
+from support import flow_models, processes, small_network
 
 LIMIT = 120  # seconds: what hangs is killed
 EXITS = 50
@@ -29,14 +30,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     return flow_models.session(tmp_path_factory.mktemp("processes"), slots=2)
 
 
-def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
-
+run = partial(processes.run, limit=LIMIT)
 
 START = """
 import asyncio, os, sys, threading, time

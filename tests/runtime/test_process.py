@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+
+from support import processes
 
 LIMIT = 60  # seconds: what hangs is killed
 
@@ -41,13 +42,7 @@ last = Last()
 """
 
 
-def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
+run = partial(processes.run, limit=LIMIT)
 
 
 @pytest.fixture(scope="module")
