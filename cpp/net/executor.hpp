@@ -1,23 +1,13 @@
 // Runs a plan. Knows no runtime: memory, threads and weights come from outside.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <vector>
 
+#include "net/parallel.hpp"
 #include "net/schedule.hpp"
 
 namespace rmbg::net {
-
-// How work is shared out: run(context, work, data, count) calls work(data, i) once for each i in [0, count), on as many
-// threads as it likes, and returns when all are done.
-struct Parallel {
-  void* context;
-  void (*run)(void* context, void (*work)(void* data, std::size_t index), void* data, std::size_t count);
-  int threads;  // at least 1: more calls than that are not asked for
-  // Once it is true, what has not begun is left out, and the outputs are not to be used. Null: it is never asked.
-  const std::atomic<bool>* cancelled = nullptr;
-};
 
 struct Buffers {
   const float* weights;
@@ -40,7 +30,7 @@ class Run {
       : plan_(plan), schedule_(schedule), kernels_(kernels), buffers_(buffers), parallel_(parallel) {}
 
   void step(std::size_t index);
-  bool cancelled() const { return parallel_.cancelled && parallel_.cancelled->load(std::memory_order_relaxed); }
+  bool cancelled() const { return parallel_.is_cancelled(); }
 
  private:
   void convolve_winograd(const Step& step, const Ready& ready);
@@ -67,27 +57,10 @@ class Run {
     return reinterpret_cast<T*>(buffers_.scratch + worker * schedule_.scratch);
   }
 
-  // Calls job(i, worker) for each i in [0, jobs); worker is below the number of threads, and no two calls of one worker
-  // are under way at once.
+  // As net::share.
   template <typename Job>
   void share(std::size_t jobs, const Job& job) const {
-    struct Shared {
-      const Run& run;
-      const Job& job;
-      std::size_t jobs;
-      std::atomic<std::size_t> next{0};
-    } shared{*this, job, jobs};
-    const auto work = [](void* data, std::size_t worker) {
-      Shared& all = *static_cast<Shared*>(data);
-      for (std::size_t i = all.next++; i < all.jobs && !all.run.cancelled(); i = all.next++) all.job(i, worker);
-    };
-    const std::size_t threads = static_cast<std::size_t>(parallel_.threads);
-    const std::size_t workers = jobs < threads ? jobs : threads;
-    if (workers <= 1) {
-      work(&shared, 0);
-    } else {
-      parallel_.run(parallel_.context, work, &shared, workers);
-    }
+    net::share(parallel_, jobs, job);
   }
 
   const Plan& plan_;

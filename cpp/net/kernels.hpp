@@ -122,6 +122,16 @@ struct Neighbours {
   float weight[4];
 };
 
+// A group of tokens that attend to others: scores[block of others][kTiles tokens][16].
+struct Softmax {
+  float* scores;
+  int blocks;                 // of others
+  int tokens;                 // 1 .. kTiles
+  const float* bias;          // [token][blocks * 16], added; -infinity where there is no other
+  const float* const* masks;  // of each token [blocks * 16], added too; null: none
+  float* inverse;             // [token]
+};
+
 struct Kernels {
   const char* name;
 
@@ -166,6 +176,14 @@ struct Kernels {
   void (*gate)(const float* in, const float* factors, float* out, int count);
   // out[16] = factor * sum over i of in[i * step ..][16], in this order.
   void (*sum)(const float* in, std::ptrdiff_t step, int count, float factor, float* out);
+
+  // These two are null in WebAssembly, which runs no attention.
+  //
+  // out[b * out_block ..][16] = (in[b * 16 ..][16] + bias[b * 16 ..][16]) * scale, for each block b.
+  void (*token)(const float* in, const float* bias, float scale, int blocks, float* out, std::ptrdiff_t out_block);
+  // scores = e^(x - the largest x of the token), x = scores + bias + mask, within 2e-7 of it and at least e^-86; inverse
+  // = 1 / their sum. Sums are those of 16 lanes over the blocks, then of halves of the lanes.
+  void (*softmax)(const Softmax&);
 };
 
 }  // namespace rmbg::net

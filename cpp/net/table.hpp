@@ -23,6 +23,13 @@ constexpr rmbg::net::Kernels table(const char* name) {
       .sigmoid = sigmoid,
       .gate = gate,
       .sum = sum,
+#if defined(__wasm__)
+      .token = nullptr,
+      .softmax = nullptr,
+#else
+      .token = token,
+      .softmax = softmax,
+#endif
   };
 }
 

@@ -5,6 +5,7 @@
 #include "net/body_pointwise.hpp"
 #include "net/body_resample.hpp"
 #include "net/body_winograd.hpp"
+#include "net/body_attention.hpp"
 #include "net/table.hpp"
 // clang-format on
 

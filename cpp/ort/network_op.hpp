@@ -1,5 +1,6 @@
-// The operator `Network` of the domain `rmbg_fast`: a plan (cpp/net) as one node of an ONNX graph, on the CPU.
-// Inputs: the weights, a constant; then the network's own, float32 N x C x H x W. Attribute `plan`: a list of integers.
+// The operators of the domain `rmbg_fast`, on the CPU: `Network`, a plan (cpp/net) as one node of an ONNX graph, and
+// `WindowAttention` (attention_op.hpp). Inputs of the first: the weights, a constant; then the network's own, float32 N x
+// C x H x W. Attribute `plan`: a list of integers.
 #pragma once
 
 #include <memory>

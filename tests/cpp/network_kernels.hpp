@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "attention_kernels.hpp"
 #include "net/sampling.hpp"
 #include "network_regions.hpp"
 #include "network_support.hpp"
@@ -283,6 +284,8 @@ inline void check_network_kernels(Random& random, int round) {
   check_pool_and_add(random);
   check_gather_and_finish(random, 1 + round % kTiles);
   check_pointwise(random);
+  check_attention_kernels(random);
+  check_attention(random);
 }
 
 }  // namespace rmbg::net

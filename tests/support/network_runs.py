@@ -20,7 +20,8 @@ from rmbg_fast._graphs import graph_index, onnx_graph, prepare, regions
 from rmbg_fast._graphs.network_plan import Compiler
 from support.network_graphs import F32, Array, model, saved
 
-BareNetwork = pytest.importorskip("rmbg_fast._testing", reason="published wheels are without it").BareNetwork
+_testing = pytest.importorskip("rmbg_fast._testing", reason="published wheels are without it")
+BareNetwork = _testing.BareNetwork
 TIERS = [name for name, runs in _core.network_tiers().items() if runs]
 FAST = TIERS[-1]
 PRECISION = 2e-5  # of the largest value
@@ -94,9 +95,18 @@ class Network(OpRun):
         return tuple(BareNetwork(list(plan), weights, FAST, 2).run(list(inputs)))
 
 
+class WindowAttention(OpRun):
+    """As `Network`."""
+
+    op_domain = regions.DOMAIN
+
+    def _run(self, bias: Array, qkv: Array, qkv_bias: Array, plan: Any = None) -> tuple[Array]:
+        return (_testing.attend(list(plan), bias, qkv, qkv_bias, FAST, 2),)
+
+
 def by_reference(made: ModelProto, feeds: dict[str, Any]) -> dict[str, Array]:
     names = [output.name for output in made.graph.output]
-    results = ReferenceEvaluator(made, new_ops=[Network]).run(names, feeds)
+    results = ReferenceEvaluator(made, new_ops=[Network, WindowAttention]).run(names, feeds)
     return dict(zip(names, (np.asarray(result) for result in results), strict=True))
 
 

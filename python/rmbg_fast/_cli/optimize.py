@@ -152,7 +152,7 @@ class _Watcher:
         from .._graphs import regions
         from .._quantize import comparison
 
-        if step.name == "compile_network" and not any(node.domain == regions.DOMAIN for node in model.graph.node):
+        if step.name == "compile_network" and not any(node.op_type == regions.OPERATOR for node in model.graph.node):
             self._notes[step.name] = _NOT_OURS
         content = model.SerializeToString()
         digest = hashlib.sha256(content).digest()

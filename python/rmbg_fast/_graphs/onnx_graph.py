@@ -96,6 +96,7 @@ def sweep(graph: GraphProto) -> None:
         if needed.intersection(node.output):
             needed |= uses(node)
     keep(graph.node, lambda node: not needed.isdisjoint(node.output))
+    keep(graph.value_info, lambda value: value.name in needed)
     keep(graph.initializer, lambda tensor: tensor.name in needed)
     keep(graph.sparse_initializer, lambda sparse: sparse.values.name in needed)
 
@@ -126,6 +127,7 @@ def light(model: ModelProto) -> ModelProto:
     graph.node.extend(model.graph.node)
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
+    graph.value_info.extend(model.graph.value_info)  # of nodes of our own, which nobody can infer
     graph.sparse_initializer.extend(model.graph.sparse_initializer)
     inputs = {value.name for value in graph.input}
     for tensor in model.graph.initializer:

@@ -14,8 +14,10 @@ from .folding import fold_batch_norm, fold_constants
 from .narrow import narrow_input, narrow_to_float16
 from .onnx_graph import FLOAT, Constants, Types
 from .request import Request
+from .sharing import share_weights
 from .tail import move_before_resizes
 from .weights import Packed
+from .window_attention import attend_in_windows
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TypeProto
@@ -170,7 +172,8 @@ def compile_network(model: ModelProto, request: Request) -> None:
     graph.initializer.append(
         deferred.tensor(regions.WEIGHTS, FLOAT, [size], deferred.Joined([part.values for part in weights]))
     )
-    model.opset_import.append(helper.make_opsetid(regions.DOMAIN, 1))
+    if all(item.domain != regions.DOMAIN for item in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(regions.DOMAIN, 1))
 
 
 PASSES: list[Pass] = [
@@ -178,10 +181,12 @@ PASSES: list[Pass] = [
     widen_float16,
     fold_constants,
     remove_noops,
+    share_weights,
     recover_deformable,
     fold_batch_norm,
     narrow_to_float16,
     narrow_input,
     move_before_resizes,
+    attend_in_windows,
     compile_network,
 ]

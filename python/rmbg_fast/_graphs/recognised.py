@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from . import regions
+from . import regions, window_attention
 from .passes import NOTE
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def report(before: Counts, after: Counts, model: ModelProto) -> list[str]:
         found = after["DeformConv"] - before["DeformConv"]
         left = ", ".join(f"{rest[name]} {name}" for name in _SAMPLERS)
         lines.append(f"deformable convolutions: {before['DeformConv']} as such, {found} recovered; left: {left}")
+    if before["Softmax"]:
+        lines.append(_attention(model, rest["Softmax"]))
     note = next((entry.value for entry in model.metadata_props if entry.key == NOTE), None)
     if note is not None:
         convolutions = json.loads(note)
@@ -45,6 +47,20 @@ def report(before: Counts, after: Counts, model: ModelProto) -> list[str]:
     lines.append(f"built-in operators: {_counts(Counter(own)) or 'none'}")
     lines.append(f"left to ONNX Runtime: {sum(rest.values())} nodes" + (f": {_counts(rest)}" if rest else ""))
     return lines
+
+
+def _attention(model: ModelProto, left: int) -> str:
+    """The blocks of attention in windows, by the side of their windows."""
+    kinds: dict[int, list[int]] = {}
+    for node in model.graph.node:
+        if node.domain == regions.DOMAIN and node.op_type == window_attention.OPERATOR:
+            plan = next(attribute.ints for attribute in node.attribute if attribute.name == "plan")
+            kinds.setdefault(plan[3], []).append(plan[4])
+    named = [
+        f"{len(shifts)} with windows of {side} x {side} ({sum(map(bool, shifts))} shifted)"
+        for side, shifts in sorted(kinds.items())
+    ]
+    return f"attention: {', '.join(named) or 'none in windows'}; left: {left} Softmax"
 
 
 def _counts(counts: Counts) -> str:
