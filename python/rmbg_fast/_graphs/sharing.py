@@ -45,7 +45,7 @@ def _sum(tensor: TensorProto) -> int:
     """Of the bytes, as whole numbers: quick, and another one in most weights that differ."""
     import numpy as np
 
-    return int(np.frombuffer(onnx_graph.array(tensor), np.uint16).sum(dtype=np.uint64))
+    return int(np.frombuffer(onnx_graph.array(tensor), np.uint8).sum(dtype=np.uint64))
 
 
 def _digest(tensor: TensorProto) -> bytes:
