@@ -111,8 +111,9 @@ Cut cut_for_deformable(const DeformableWorkload& job, const Machine& machine) {
 
 std::size_t scratch_floats(const Cut& cut, const DeformableWorkload& job) {
   const int points = kTiles * cut.pass * static_cast<int>(sizeof(Neighbours) / sizeof(float));
-  return static_cast<std::size_t>(points) + static_cast<std::size_t>(cut.tile_groups) * kTiles * kBlock *
-                                                static_cast<std::size_t>(cut.inputs + job.output_blocks);
+  return static_cast<std::size_t>(points) +
+         static_cast<std::size_t>(cut.tile_groups) * kTiles * kBlock *
+             static_cast<std::size_t>(cut.inputs + job.output_blocks + job.end_blocks);
 }
 
 }  // namespace rmbg::net

@@ -30,13 +30,14 @@ std::size_t scratch_floats(const Cut& cut, Winograd variant);
 struct DeformableWorkload {
   int images, pixels;  // of the output
   int input_blocks, output_blocks;
+  int end_blocks;  // of outputs of the 1x1 convolution behind it, or 0
   int taps;
 };
 
 // Jobs of `tile_groups` times kTiles pixels; each goes through the taps `pass` at a time, which are `inputs` blocks.
 Cut cut_for_deformable(const DeformableWorkload& job, const Machine& machine);
 
-// Floats that a worker needs for such a job: sampling points, samples and sums.
+// Floats that a worker needs for such a job: sampling points, samples, sums, and those of its end.
 std::size_t scratch_floats(const Cut& cut, const DeformableWorkload& job);
 
 }  // namespace rmbg::net

@@ -167,7 +167,7 @@ struct Kernels {
   // each point i of `count` and each block b.
   void (*gather)(const float* in, std::ptrdiff_t block, int blocks, const Neighbours* points, int count, float* out,
                  std::ptrdiff_t out_block);
-  // out[i][16] = what follows sums[i][16], for each pixel i of `count`.
+  // out[i][16] = what follows sums[i][16], for each pixel i of `count`; `out` may be `sums`.
   void (*finish)(const float* sums, const Finish&, float* out, int count);
 
   // out[i][16] = scale[16] / (1 + exp(-in[i][16])), within 2e-7 of it, for each pixel i of `count`.

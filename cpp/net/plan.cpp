@@ -91,8 +91,15 @@ Step read_step(Reader& reader, int last_value) {
     step.bias = static_cast<std::size_t>(reader.next());
     step.first = read_clamp(reader);
   }
-  if (step.kind == StepKind::convolution) step.residual = reader.number(-1, last_value);
-  if (step.kind == StepKind::convolution || step.kind == StepKind::add) step.second = read_clamp(reader);
+  if (deformable) step.through = reader.count();
+  if (step.through > 0) {
+    step.end_weights = static_cast<std::size_t>(reader.next());
+    step.end_bias = static_cast<std::size_t>(reader.next());
+  }
+  if (step.kind == StepKind::convolution) step.edges = reader.number(0, 1) == 1;
+  if (step.kind == StepKind::convolution || step.through > 0) step.residual = reader.number(-1, last_value);
+  if (step.kind == StepKind::convolution || step.kind == StepKind::add || step.through > 0)
+    step.second = read_clamp(reader);
   if (step.kind == StepKind::resize) step.resize = read_resize(reader);
   if (step.kind == StepKind::sigmoid) step.scale = static_cast<float>(reader.real());
   return step;
@@ -102,15 +109,33 @@ void check(bool good, const char* what) {
   if (!good) refuse(what);
 }
 
+// `width` outputs of `depth` inputs, as padded, of `taps` each.
+void check_weights(std::size_t width, std::size_t depth, std::size_t taps, std::size_t weights, std::size_t bias,
+                   std::size_t weight_count) {
+  check(taps <= weight_count / width / depth, "weights");
+  check(weights <= weight_count - width * depth * taps, "weights");
+  check(width <= weight_count && bias <= weight_count - width, "a bias");
+}
+
 void check_weights(const Plan& plan, const Step& step, std::size_t weight_count) {
   const Window& window = step.window;
   check(window.height * std::int64_t{window.width} <= kMost, "a window");
   const std::size_t taps = static_cast<std::size_t>(window.height) * static_cast<std::size_t>(window.width);
-  const std::size_t width = static_cast<std::size_t>(padded(plan.values[static_cast<std::size_t>(step.output)]));
-  const std::size_t depth = depth_of(plan, step);
-  check(taps <= weight_count / width / depth, "weights");
-  check(step.weights <= weight_count - width * depth * taps, "weights");
-  check(width <= weight_count && step.bias <= weight_count - width, "a bias");
+  const Value& out = plan.values[static_cast<std::size_t>(step.output)];
+  const auto whole = [](int channels) { return static_cast<std::size_t>(blocks_of(channels) * kBlock); };
+  const std::size_t width = sums_dots(plan, step) ? static_cast<std::size_t>(out.channels)
+                                                  : whole(step.through > 0 ? step.through : out.channels);
+  check_weights(width * static_cast<std::size_t>(places_of(step)), depth_of(plan, step), taps, step.weights, step.bias,
+                weight_count);
+  if (step.through > 0) check_weights(whole(out.channels), width, 1, step.end_weights, step.end_bias, weight_count);
+}
+
+void check_residual(const Plan& plan, const Step& step) {
+  if (step.residual < 0) return;
+  const Value& out = plan.values[static_cast<std::size_t>(step.output)];
+  const Value& residual = plan.values[static_cast<std::size_t>(step.residual)];
+  check(out.layout == Layout::blocked && residual.layout == Layout::blocked, "a residual's layout");
+  check(residual.channels == out.channels, "a residual's channels");
 }
 
 void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
@@ -127,12 +152,13 @@ void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
   const bool blocked_out = out.layout == Layout::blocked;
   switch (step.kind) {
     case StepKind::convolution: {
-      check(blocked_out || all_blocked, "a convolution between planes");
+      check(blocked_out || all_blocked || out.channels <= kBlock, "a convolution between planes");
+      const Window& window = step.window;
+      const bool plain =
+          window.stride_y == 1 && window.stride_x == 1 && window.dilation_y == 1 && window.dilation_x == 1;
+      check(!step.edges || (plain && step.residual < 0 && !sums_dots(plan, step)), "edges");
       check_weights(plan, step, weight_count);
-      if (step.residual >= 0) {
-        check(blocked_out && value(step.residual).layout == Layout::blocked, "a residual's layout");
-        check(value(step.residual).channels == out.channels, "a residual's channels");
-      }
+      check_residual(plan, step);
       break;
     }
     case StepKind::max_pool:
@@ -159,6 +185,7 @@ void check_step(const Plan& plan, const Step& step, std::size_t weight_count) {
     case StepKind::deformable: {
       check(all_blocked && blocked_out, "a deformable convolution between planes");
       check_weights(plan, step, weight_count);
+      check_residual(plan, step);
       const std::size_t taps =
           static_cast<std::size_t>(step.window.height) * static_cast<std::size_t>(step.window.width);
       const std::size_t given = channels - static_cast<std::size_t>(in.channels);

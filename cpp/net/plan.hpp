@@ -1,6 +1,7 @@
 // A network as a flat list of steps over numbered values: what prepare makes of a graph, and what the executor runs.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -48,17 +49,25 @@ struct Step {
   bool ceil = false;      // max_pool: ONNX ceil_mode
   std::size_t weights{};  // convolution, deformable: where its weights and bias begin among those of the plan
   std::size_t bias{};
-  Clamp first, second;  // convolution; deformable has the first alone, add the second
-  int residual = -1;    // convolution: a value, or none
-  float scale = 1;      // sigmoid: what it is multiplied by
+  Clamp first, second;  // convolution; a deformable one without an end has the first alone, add the second
+  int residual = -1;    // convolution, the end of a deformable one: a value, or none
+  // convolution: it stands for two in a row. What the second reads beyond the first one's output is 0, so that its
+  // first and last rows and columns have weights of their own: there are nine sets of them and of biases, [3][3] of
+  // rows and columns, each first, inside, last.
+  bool edges = false;
+  // deformable: its end, a 1x1 convolution of the `through` channels that it has then; 0: there is none.
+  int through = 0;
+  std::size_t end_weights{};
+  std::size_t end_bias{};
+  float scale = 1;  // sigmoid: what it is multiplied by
   Resize resize{};
 };
 
 // Weights of a convolution, in floats; C' is the sum over the inputs of the channels, those of a blocked one padded
 // to 16.
-//   to a blocked output: [K/16][C'][taps][16], bias [K/16][16];
-//   to a planar output:  [K][taps][C'], bias [K].
-// Those of a deformable one: [K/16][taps][C'][16], C' of its source alone, bias [K/16][16].
+//   to a blocked output, or between planes: [K/16][C'][taps][16], bias [K/16][16];
+//   from blocked inputs to a planar output: [K][taps][C'], bias [K].
+// Those of a deformable one: [K/16][taps][C'][16], C' of its source alone, bias [K/16][16]; those of its end as of any.
 struct Plan {
   std::vector<Value> values;
   std::vector<int> inputs;   // planar
@@ -66,7 +75,7 @@ struct Plan {
   std::vector<Step> steps;
 };
 
-inline constexpr std::int64_t kPlanVersion = 2;
+inline constexpr std::int64_t kPlanVersion = 3;
 
 // Reads the numbers that prepare wrote (python/rmbg_fast/_graphs/network_plan.py has the same list of fields) and
 // checks all that the executor relies on. Throws Error(model).
@@ -85,5 +94,13 @@ inline std::size_t depth_of(const Plan& plan, const Step& step) {
     depth += static_cast<std::size_t>(padded(plan.values[static_cast<std::size_t>(input)]));
   return depth;
 }
+
+// Is it the dot products of blocked inputs that make a planar output? Between planes, blocks of outputs are summed.
+inline bool sums_dots(const Plan& plan, const Step& step) {
+  const auto planar = [&](int value) { return plan.values[static_cast<std::size_t>(value)].layout == Layout::planar; };
+  return planar(step.output) && std::none_of(step.inputs.begin(), step.inputs.end(), planar);
+}
+// Sets of weights of a convolution.
+inline int places_of(const Step& step) { return step.edges ? 9 : 1; }
 
 }  // namespace rmbg::net

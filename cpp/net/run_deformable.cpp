@@ -6,6 +6,7 @@
 //   weights  [output block][tap][input block][16 c][16 k]
 //   samples  [pixel group][tap][input block][12 pixels][16 c]
 //   sums     [pixel group][output block][12 pixels][16 k]
+// A 1x1 convolution behind it (BiRefNet joins several so, and adds them) reads the sums where they lie, as its inputs.
 #include <algorithm>
 
 #include "net/executor.hpp"
@@ -62,16 +63,20 @@ class DeformableRun {
   DeformableRun(const Kernels& kernels, const Step& step, const Cut& cut, const float* weights)
       : kernels_(kernels),
         window_(step.window),
-        clamp_(step.first),
+        step_(step),
         cut_(cut),
         taps_(step.window.height * step.window.width),
         weights_(weights + step.weights),
-        bias_(weights + step.bias) {}
+        bias_(weights + step.bias),
+        end_weights_(weights + step.end_weights),
+        end_bias_(weights + step.end_bias) {}
 
   const float* source = nullptr;
+  const float* residual = nullptr;
+  bool residual_is_pixel = false;  // of one pixel, to be added to all
   float* output = nullptr;
   Shape in{}, out{};
-  int input_blocks = 0, output_blocks = 0;
+  int input_blocks = 0, sum_blocks = 0, output_blocks = 0;  // without an end, sums are outputs
   std::vector<Channel> channels;  // offsets, y and x of each tap, then modulators, if there are any
 
   int pixels_a_job() const { return cut_.tile_groups * kTiles; }
@@ -96,17 +101,65 @@ class DeformableRun {
       }
       multiply(samples, sums, count, tap, taps);
     }
-    for (int at = 0; at < count; at += kTiles) {
+    if (step_.through > 0) {
+      end(image, first, count, sums);
+    } else {
       for (int k = 0; k < output_blocks; ++k) {
-        float* const to = output + (std::ptrdiff_t{image} * output_blocks + k) * out_plane();
-        kernels_.finish(sums + (std::ptrdiff_t{at / kTiles} * output_blocks + k) * kRow,
-                        {bias_ + k * kBlock, clamp_, nullptr, {}}, to + std::ptrdiff_t{first + at} * kBlock,
-                        std::min(kTiles, count - at));
+        finish(sums + k * kRow, sum_blocks, {bias_ + k * kBlock, step_.first, nullptr, {}}, image, k, first, count);
       }
     }
   }
 
  private:
+  // The sums of block k of some pixels, as outputs.
+  void finish(const float* sums, int blocks, const Finish& ending, int image, int k, int first, int count) const {
+    const std::ptrdiff_t plane = (std::ptrdiff_t{image} * output_blocks + k) * out_plane();
+    for (int at = 0; at < count; at += kTiles) {
+      Finish here = ending;
+      const std::ptrdiff_t pixel = plane + std::ptrdiff_t{first + at} * kBlock;
+      if (here.residual) here.residual += pixel;
+      kernels_.finish(sums + std::ptrdiff_t{at / kTiles} * blocks * kRow, here, output + pixel,
+                      std::min(kTiles, count - at));
+    }
+  }
+
+  // The 1x1 convolution of finished sums, which become its inputs.
+  void end(int image, int first, int count, float* sums) const {
+    for (int at = 0; at < count; at += kTiles) {
+      for (int k = 0; k < sum_blocks; ++k) {
+        float* const block = sums + (std::ptrdiff_t{at / kTiles} * sum_blocks + k) * kRow;
+        kernels_.finish(block, {bias_ + k * kBlock, step_.first, nullptr, {}}, block, std::min(kTiles, count - at));
+      }
+    }
+    float* const products = sums + cut_.tile_groups * sum_blocks * kRow;
+    Multiply job{};
+    job.inputs = sums;
+    job.input_group = sum_blocks * kRow;
+    job.input_block = kRow;
+    job.weights = end_weights_;
+    job.weight_block = kSquare;
+    job.weight_output = sum_blocks * kSquare;
+    job.products = products;
+    job.product_group = output_blocks * kRow;
+    job.product_output = kRow;
+    job.tiles = count;
+    job.blocks = sum_blocks;
+    job.outputs = output_blocks;
+    kernels_.multiply(job);
+    for (int k = 0; k < output_blocks; ++k) {
+      float bias[kBlock];
+      std::copy_n(end_bias_ + k * kBlock, kBlock, bias);
+      if (residual_is_pixel) {
+        const float* const pixel = residual + (std::ptrdiff_t{image} * output_blocks + k) * kBlock;
+        for (int lane = 0; lane < kBlock; ++lane) bias[lane] += pixel[lane];
+      }
+      // Without a residual the second clamp stands in the place of the first.
+      const Finish finished = residual && !residual_is_pixel ? Finish{bias, {}, residual, step_.second}
+                                                             : Finish{bias, step_.second, nullptr, {}};
+      finish(products + k * kRow, output_blocks, finished, image, k, first, count);
+    }
+  }
+
   std::ptrdiff_t in_plane() const { return std::ptrdiff_t{in.height} * in.width * kBlock; }
   std::ptrdiff_t out_plane() const { return std::ptrdiff_t{out.height} * out.width * kBlock; }
 
@@ -140,22 +193,24 @@ class DeformableRun {
     job.weight_block = kSquare;
     job.weight_output = std::ptrdiff_t{taps_} * input_blocks * kSquare;
     job.products = sums;
-    job.product_group = output_blocks * kRow;
+    job.product_group = sum_blocks * kRow;
     job.product_output = kRow;
     job.tiles = count;
     job.blocks = taps * input_blocks;
-    job.outputs = output_blocks;
+    job.outputs = sum_blocks;
     job.add = tap > 0;
     kernels_.multiply(job);
   }
 
   const Kernels& kernels_;
   const Window& window_;
-  const Clamp clamp_;
+  const Step& step_;
   const Cut& cut_;
   const int taps_;
   const float* const weights_;
   const float* const bias_;
+  const float* const end_weights_;
+  const float* const end_bias_;
 };
 
 }  // namespace
@@ -168,6 +223,12 @@ void Run::convolve_deformable(const Step& step, const Ready& ready) {
   work.out = allocation(step.output).shape;
   work.input_blocks = blocks_of(value(step.inputs[0]).channels);
   work.output_blocks = blocks_of(value(step.output).channels);
+  work.sum_blocks = step.through > 0 ? blocks_of(step.through) : work.output_blocks;
+  if (step.residual >= 0) {
+    const Allocation& added = allocation(resolve(step.residual));
+    work.residual_is_pixel = added.home == Home::view;
+    work.residual = read(work.residual_is_pixel ? plan_.steps[added.at].inputs[0] : step.residual);
+  }
   const std::ptrdiff_t plane = std::ptrdiff_t{work.out.height} * work.out.width * kBlock;
   for (std::size_t i = 1; i < step.inputs.size(); ++i) {
     const int channels = value(step.inputs[i]).channels;

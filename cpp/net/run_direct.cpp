@@ -55,7 +55,9 @@ void Run::convolve_direct(const Step& step, const Ready& ready) {
   const int taps = window.height * window.width;
   const Shape in_shape = allocation(step.inputs[0]).shape;
   const Shape out_shape = allocation(step.output).shape;
-  const int output_blocks = blocks_of(value(step.output).channels);
+  const int channels = value(step.output).channels;
+  const int output_blocks = blocks_of(channels);
+  const bool planar = value(step.output).layout == Layout::planar;  // then there is one block of outputs
   const auto depth = static_cast<std::ptrdiff_t>(depth_of(plan_, step));
   const std::ptrdiff_t weight_block = depth * taps * kBlock;
   const std::ptrdiff_t out_block = std::ptrdiff_t{out_shape.height} * out_shape.width * kBlock;
@@ -71,7 +73,8 @@ void Run::convolve_direct(const Step& step, const Ready& ready) {
     const int y = line % out_shape.height;
     const Taps seen = taps_of(y, in_shape.height, window);
 
-    Span* const spans = scratch<Span>(worker);
+    float* const lanes = scratch<float>(worker);
+    Span* const spans = reinterpret_cast<Span*>(lanes + kRow);
     Direct job{};
     job.spans = spans;
     job.span_count = static_cast<int>(step.inputs.size());
@@ -82,20 +85,30 @@ void Run::convolve_direct(const Step& step, const Ready& ready) {
     job.outputs = std::min(2, output_blocks - k);
     job.out_block = out_block;
     const float* weights = buffers_.weights + step.weights + k * weight_block + seen.first * job.weight_row;
+    const float* const biases = buffers_.weights + step.bias + k * kBlock;
+    const int row_place = y == 0 ? 0 : y + 1 < out_shape.height ? 1 : 2;
     const std::ptrdiff_t line_at =
         (std::ptrdiff_t{image} * output_blocks + k) * out_block + std::ptrdiff_t{y} * out_shape.width * kBlock;
     for (const Segment& segment : ready.segments) {
       fill_spans(step, {image, y, segment.first}, seen, segment.tap, spans);
       const std::ptrdiff_t at = line_at + std::ptrdiff_t{segment.first} * kBlock;
-      job.weights = weights + segment.tap * kBlock;
+      const int column_place = segment.first == 0 ? 0 : segment.first + 1 < out_shape.width ? 1 : 2;
+      const int place = step.edges ? row_place * 3 + column_place : 0;
+      job.weights = weights + segment.tap * kBlock + place * output_blocks * weight_block;
       job.columns = segment.taps;
       job.pixels = segment.count;
-      job.out = out + at;
+      job.out = planar ? lanes : out + at;
       for (int i = 0; i < job.outputs; ++i) {
-        job.finish[i] = {buffers_.weights + step.bias + (k + i) * kBlock, step.first,
+        job.finish[i] = {biases + (place * output_blocks + i) * kBlock, step.first,
                          residual ? residual + at + i * out_block : nullptr, step.second};
       }
       kernels_.direct(job);
+      if (!planar) continue;
+      for (int c = 0; c < channels; ++c) {
+        float* const row =
+            out + ((std::ptrdiff_t{image} * channels + c) * out_shape.height + y) * out_shape.width + segment.first;
+        for (int p = 0; p < segment.count; ++p) row[p] = lanes[p * kBlock + c];
+      }
     }
   });
 }

@@ -68,7 +68,7 @@ class Scheduler {
         same_shapes(step);
         out.height = slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y, false);
         out.width = slid(in.width, w.left, w.right, w.width, w.dilation_x, w.stride_x, false);
-        if (step.residual >= 0 && at(step.residual).shape != out) refuse_sizes("two tensors to add differ in size");
+        if (step.edges && std::min(out.height, out.width) < 2) refuse_sizes("a tensor comes to a side of one pixel");
         break;
       case StepKind::deformable:
         out.height = slid(in.height, w.top, w.bottom, w.height, w.dilation_y, w.stride_y, false);
@@ -95,6 +95,7 @@ class Scheduler {
       default:
         same_shapes(step);
     }
+    if (step.residual >= 0 && at(step.residual).shape != out) refuse_sizes("two tensors to add differ in size");
     // Beyond this an index into the value could overflow.
     const double floats = double{1} * out.batch * padded(value(step.output)) * out.height * out.width;
     if (floats > 1e11) refuse_sizes("a tensor would be too large");
@@ -159,8 +160,13 @@ class Scheduler {
 
   DeformableWorkload deformable_of(const Step& step) {
     const Shape out = at(step.output).shape;
-    return {out.batch, out.height * out.width, blocks_of(value(step.inputs[0]).channels),
-            blocks_of(value(step.output).channels), step.window.height * step.window.width};
+    const int made = blocks_of(value(step.output).channels);
+    return {out.batch,
+            out.height * out.width,
+            blocks_of(value(step.inputs[0]).channels),
+            step.through > 0 ? blocks_of(step.through) : made,
+            step.through > 0 ? made : 0,
+            step.window.height * step.window.width};
   }
 
   void choose_convolution(const Step& step, Ready& ready) {
@@ -179,9 +185,9 @@ class Scheduler {
     job.width = out.width;
     job.dilation = w.dilation_y;
     job.window = w.height;
-    if (value(step.output).layout == Layout::planar) {
+    if (sums_dots(plan_, step)) {
       ready.algorithm = Algorithm::dot;
-    } else if (blocked && (w.height == 3 || w.height == 7) && w.width == w.height && w.stride_y == 1 &&
+    } else if (blocked && !step.edges && (w.height == 3 || w.height == 7) && w.width == w.height && w.stride_y == 1 &&
                w.stride_x == 1 && w.dilation_x == w.dilation_y) {
       job.seen_taps = seen(in.height, out.height, w.top, 1, w.dilation_y, w.height) *
                       seen(in.width, out.width, w.left, 1, w.dilation_x, w.width);
@@ -196,8 +202,8 @@ class Scheduler {
       ready.tiles = tiles(job, kTileSide[ready.winograd]);
       need_scratch(scratch_floats(ready.cut, ready.winograd));
     } else {
-      need_scratch(step.inputs.size() * sizeof(Span) / sizeof(float));
-      ready.segments = segments(in.width, out.width, w);
+      need_scratch(whole_lines(step.inputs.size() * sizeof(Span) / sizeof(float)) + kRow);
+      ready.segments = segments(in.width, out.width, w, step.edges);
     }
   }
 
@@ -231,14 +237,17 @@ class Scheduler {
     return all;
   }
 
-  static std::vector<Segment> segments(int width, int outputs, const Window& w) {
+  // With `edges`, the first and the last pixel are by themselves.
+  static std::vector<Segment> segments(int width, int outputs, const Window& w, bool edges) {
     std::vector<Segment> all;
     for (int x = 0; x < outputs; ++x) {
       const std::int64_t from = std::int64_t{x} * w.stride_x - w.left;
       int tap = 0, end = w.width;
       while (tap < end && from + std::int64_t{tap} * w.dilation_x < 0) ++tap;
       while (end > tap && from + std::int64_t{end - 1} * w.dilation_x >= width) --end;
-      if (!all.empty() && all.back().tap == tap && all.back().taps == end - tap && all.back().count < kTiles) {
+      const bool apart = edges && (x == 1 || x == outputs - 1);
+      if (!apart && !all.empty() && all.back().tap == tap && all.back().taps == end - tap &&
+          all.back().count < kTiles) {
         ++all.back().count;
       } else {
         all.push_back({x, 1, tap, end - tap});
@@ -259,7 +268,8 @@ class Scheduler {
   }
 
   // What need not be done by itself: a resize to the same size, one that only Winograd convolutions read (they sample
-  // it on the way in), and a 2x2 pool of a Winograd convolution's output (done on the way out).
+  // it on the way in) or only ends of deformable ones add, if it is of one pixel, and a 2x2 pool of a Winograd
+  // convolution's output (done on the way out).
   void simplify(std::size_t index) {
     const Step& step = plan_.steps[index];
     Allocation& out = at(step.output);
@@ -276,7 +286,13 @@ class Scheduler {
         const bool sampled = std::all_of(all.begin(), all.end(), [&](std::size_t reader) {
           return result_.steps[reader].algorithm == Algorithm::winograd && plan_.steps[reader].residual != step.output;
         });
-        if (sampled) {
+        const bool added =
+            in.height == 1 && in.width == 1 && std::all_of(all.begin(), all.end(), [&](std::size_t reader) {
+              const Step& other = plan_.steps[reader];
+              return other.kind == StepKind::deformable && other.residual == step.output &&
+                     std::find(other.inputs.begin(), other.inputs.end(), step.output) == other.inputs.end();
+            });
+        if (sampled || added) {
           out.home = Home::view;
           out.at = index;
           result_.steps[index].algorithm = Algorithm::none;

@@ -33,6 +33,11 @@ class BareNetwork {
 
   std::vector<FloatArray> run(const std::vector<FloatArray>& inputs) { return run(inputs, nullptr).outputs; }
 
+  // Bytes that a run works in, beside what each thread needs.
+  std::size_t arena(const std::vector<FloatArray>& inputs) {
+    return network_.schedule(shapes_of(inputs))->arena * sizeof(float);
+  }
+
   // What each step does, how it is cut, and the milliseconds it takes.
   py::list profile(const std::vector<FloatArray>& inputs) {
     Clock clock;
@@ -84,20 +89,25 @@ class BareNetwork {
     std::shared_ptr<const net::Schedule> schedule;
   };
 
-  Ran run(const std::vector<FloatArray>& inputs, const net::Observer* observer) {
+  std::vector<net::Shape> shapes_of(const std::vector<FloatArray>& inputs) const {
     const net::Plan& plan = network_.plan();
     if (inputs.size() != plan.inputs.size()) throw Error(ErrorKind::option, "another number of inputs is needed");
     std::vector<net::Shape> shapes;
-    std::vector<const float*> from;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const FloatArray& input = inputs[i];
       const int channels = plan.values[static_cast<std::size_t>(plan.inputs[i])].channels;
       if (input.ndim() != 4 || input.shape(1) != channels) throw Error(ErrorKind::option, "an input has another shape");
       shapes.push_back(
           {static_cast<int>(input.shape(0)), static_cast<int>(input.shape(2)), static_cast<int>(input.shape(3))});
-      from.push_back(input.data());
     }
-    const std::shared_ptr<const net::Schedule> schedule = network_.schedule(shapes);
+    return shapes;
+  }
+
+  Ran run(const std::vector<FloatArray>& inputs, const net::Observer* observer) {
+    const net::Plan& plan = network_.plan();
+    const std::shared_ptr<const net::Schedule> schedule = network_.schedule(shapes_of(inputs));
+    std::vector<const float*> from;
+    for (const FloatArray& input : inputs) from.push_back(input.data());
     std::vector<FloatArray> outputs;
     std::vector<float*> to;
     for (const int value : plan.outputs) {
@@ -129,6 +139,7 @@ void bind_bare_network(py::module_& m) {
       .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int>(), arg("plan"),
            arg("weights"), arg("tier"), arg("threads"))
       .def("run", py::overload_cast<const std::vector<FloatArray>&>(&BareNetwork::run), arg("inputs"))
+      .def("arena", &BareNetwork::arena, arg("inputs"))
       .def("profile", &BareNetwork::profile, arg("inputs"));
 }
 

@@ -52,6 +52,10 @@ void count_paths(const Plan& plan, const Schedule& schedule, Taken& taken) {
     taken.count[kSampled] += home == Home::view;
     taken.count[kAliased] += home == Home::alias;
     taken.count[kPooled] += ready.pooled >= 0;
+    taken.count[kEdges] += step.edges;
+    taken.count[kEnded] += step.through > 0;
+    taken.count[kPixel] += step.through > 0 && step.residual >= 0 &&
+                           schedule.values[std::size_t(resolve(schedule.values, step.residual))].home == Home::view;
   }
 }
 

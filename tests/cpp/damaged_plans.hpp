@@ -42,8 +42,11 @@ std::vector<std::int64_t> encode(const Plan& plan) {
       put(step.weights, step.bias);
       put_clamp(step.first);
     }
-    if (convolution) put(step.residual);
-    if (convolution || step.kind == StepKind::add) put_clamp(step.second);
+    if (deformable) put(step.through);
+    if (step.through > 0) put(step.end_weights, step.end_bias);
+    if (convolution) put(step.edges);
+    if (convolution || step.through > 0) put(step.residual);
+    if (convolution || step.kind == StepKind::add || step.through > 0) put_clamp(step.second);
     if (step.kind == StepKind::resize) {
       put(step.resize.height, step.resize.width);
       put_real(step.resize.scale_y);
@@ -82,6 +85,7 @@ bool small(const Plan& plan) {
     if (value.channels > 200) return false;
   }
   for (const Step& step : plan.steps) {
+    if (step.through > 200) return false;
     const Window& w = step.window;
     for (const int size :
          {w.height, w.width, w.stride_y, w.stride_x, w.dilation_y, w.dilation_x, w.top, w.left, w.bottom, w.right}) {

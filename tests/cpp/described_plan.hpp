@@ -48,6 +48,8 @@ inline std::string describe(const RandomPlan& made, const Step& step) {
                     {"bottom", w.bottom},
                     {"right", w.right},
                     {"ceil", step.ceil},
+                    {"edges", step.edges},
+                    {"through", step.through},
                     {"to_h", step.resize.height},
                     {"to_w", step.resize.width},
                     {"scale_y", step.resize.scale_y},

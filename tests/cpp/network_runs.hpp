@@ -115,6 +115,9 @@ enum Path {
   kSigmoid,
   kGate,
   kMean,
+  kEdges,
+  kEnded,
+  kPixel,
   kPaths
 };
 constexpr const char* kPathNames[] = {"winograd 4x4",
@@ -132,6 +135,10 @@ constexpr const char* kPathNames[] = {"winograd 4x4",
                                       "deformable",
                                       "sigmoid",
                                       "gate",
-                                      "mean"};
-constexpr double kTolerance[kPaths] = {1e-5, 2e-5, 3e-5, 0, 0, 0, 0, 2e-6, 2e-6, 0, 5e-7, 1e-7, 2e-6, 3e-7, 1e-7, 1e-6};
+                                      "mean",
+                                      "weights of edges",
+                                      "deformable with an end",
+                                      "one pixel added"};
+constexpr double kTolerance[kPaths] = {1e-5, 2e-5, 3e-5, 0,    0,    0,    0, 2e-6, 2e-6, 0,
+                                       5e-7, 1e-7, 2e-6, 3e-7, 1e-7, 1e-6, 0, 0,    0};
 }  // namespace

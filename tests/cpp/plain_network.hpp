@@ -65,15 +65,16 @@ inline void plain_convolution(const Plan& plan, const float* weights, const Step
                               const std::vector<Tensor>& values, Tensor& out, double& scale) {
   const Window& w = step.window;
   const int taps = w.height * w.width;
-  const bool blocked = plan.values[std::size_t(step.output)].layout == Layout::blocked;
+  const bool dots = sums_dots(plan, step);
+  const int width = dots ? out.channels : blocks_of(out.channels) * kBlock;
   int depth = 0;
   for (const int input : step.inputs) depth += padded(plan.values[std::size_t(input)]);
-  const auto weight = [&](int k, int c, int tap) {
-    const std::ptrdiff_t at = blocked ? ((std::ptrdiff_t{k / kBlock} * depth + c) * taps + tap) * kBlock + k % kBlock
-                                      : (std::ptrdiff_t{k} * taps + tap) * depth + c;
-    return double{weights[std::ptrdiff_t(step.weights) + at]};
+  const auto weight = [&](int place, int k, int c, int tap) {
+    const std::ptrdiff_t at = dots ? (std::ptrdiff_t{k} * taps + tap) * depth + c
+                                   : ((std::ptrdiff_t{k / kBlock} * depth + c) * taps + tap) * kBlock + k % kBlock;
+    return double{weights[std::ptrdiff_t(step.weights) + std::ptrdiff_t{place} * width * depth * taps + at]};
   };
-  Tensor sums = out, squares = out;
+  std::vector<Tensor> sums(std::size_t(places_of(step)), out), squares = sums;
   int before = 0;
   for (const int input : step.inputs) {
     const Tensor& in = values[std::size_t(input)];
@@ -81,7 +82,10 @@ inline void plain_convolution(const Plan& plan, const float* weights, const Step
       for (int k = 0; k < out.channels; ++k) {
         for (int c = 0; c < in.channels; ++c) {
           for (int tap = 0; tap < taps; ++tap) {
-            add_tap(w, tap / w.width, tap % w.width, in, c, weight(k, before + c, tap), n, k, sums, squares);
+            for (int place = 0; place < places_of(step); ++place) {
+              add_tap(w, tap / w.width, tap % w.width, in, c, weight(place, k, before + c, tap), n, k,
+                      sums[std::size_t(place)], squares[std::size_t(place)]);
+            }
           }
         }
       }
@@ -89,9 +93,12 @@ inline void plain_convolution(const Plan& plan, const float* weights, const Step
     before += padded(plan.values[std::size_t(input)]);
   }
   for_each(out, [&](int n, int k, int y, int x) {
-    const double sum = sums.at(n, k, y, x);
-    scale = std::max({scale, std::abs(sum), std::sqrt(squares.at(n, k, y, x))});
-    const double value = clamped(sum + double{weights[step.bias + std::size_t(k)]}, step.first);
+    const auto along = [](int at, int size) { return at == 0 ? 0 : at + 1 < size ? 1 : 2; };
+    const auto place = std::size_t(step.edges ? along(y, out.shape.height) * 3 + along(x, out.shape.width) : 0);
+    const double sum = sums[place].at(n, k, y, x);
+    scale = std::max({scale, std::abs(sum), std::sqrt(squares[place].at(n, k, y, x))});
+    const double value =
+        clamped(sum + double{weights[step.bias + place * std::size_t(width) + std::size_t(k)]}, step.first);
     if (step.residual < 0) return value;
     return clamped(value + values[std::size_t(step.residual)].at(n, k, y, x), step.second);
   });
@@ -163,7 +170,7 @@ inline double between(const Tensor& map, int n, int c, double y, double x) {
   return sum;
 }
 
-// ONNX DeformConv. Positions are sums of float32.
+// ONNX DeformConv, `out` without an end. Positions are sums of float32.
 inline void plain_deformable(const Plan& plan, const float* weights, const Step& step,
                              const std::vector<Tensor>& values, Tensor& out, double& scale) {
   const Window& w = step.window;
@@ -195,6 +202,25 @@ inline void plain_deformable(const Plan& plan, const float* weights, const Step&
     }
     scale = std::max({scale, std::abs(sum), std::sqrt(squares)});
     return clamped(sum + double{weights[step.bias + std::size_t(k)]}, step.first);
+  });
+}
+
+// The 1x1 convolution behind a deformable one, its residual and its clamp.
+inline void plain_end(const float* weights, const Step& step, const std::vector<Tensor>& values, const Tensor& in,
+                      Tensor& out, double& scale) {
+  const int depth = blocks_of(step.through) * kBlock;
+  for_each(out, [&](int n, int k, int y, int x) {
+    double sum = 0, squares = 0;
+    for (int c = 0; c < in.channels; ++c) {
+      const std::ptrdiff_t at = (std::ptrdiff_t{k / kBlock} * depth + c) * kBlock + k % kBlock;
+      const double term = in.at(n, c, y, x) * double{weights[std::ptrdiff_t(step.end_weights) + at]};
+      sum += term;
+      squares += term * term;
+    }
+    scale = std::max({scale, std::abs(sum), std::sqrt(squares)});
+    sum += double{weights[step.end_bias + std::size_t(k)]};
+    if (step.residual >= 0) sum += values[std::size_t(step.residual)].at(n, k, y, x);
+    return clamped(sum, step.second);
   });
 }
 
@@ -236,7 +262,13 @@ inline Plain plain_step(const Plan& plan, const float* weights, const Step& step
       out.tensor = input(0);
       break;
     case StepKind::deformable:
-      plain_deformable(plan, weights, step, values, out.tensor, out.scale);
+      if (step.through > 0) {
+        Tensor made(shape, step.through);
+        plain_deformable(plan, weights, step, values, made, out.scale);
+        plain_end(weights, step, values, made, out.tensor, out.scale);
+      } else {
+        plain_deformable(plan, weights, step, values, out.tensor, out.scale);
+      }
       break;
     case StepKind::sigmoid:
       for_each(out.tensor, [&](int n, int c, int y, int x) {

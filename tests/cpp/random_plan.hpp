@@ -9,6 +9,7 @@
 #include "net/plan.hpp"
 #include "net/schedule.hpp"
 #include "network_support.hpp"
+#include "random_weights.hpp"
 #include "random_windows.hpp"
 
 namespace rmbg::net {
@@ -32,7 +33,7 @@ class PlanMaker {
     }
     for (int steps = random_.between(2, 6); steps > 0; --steps) grow();
     finish();
-    made_.weights = Floats(weights_.begin(), weights_.end());
+    made_.weights = weights_.all();
     return std::move(made_);
   }
 
@@ -49,16 +50,19 @@ class PlanMaker {
     made_.shapes.push_back(shape);
     return int(made_.plan.values.size()) - 1;
   }
+  static Step step_of(StepKind kind, std::vector<int> inputs) {
+    Step step{};
+    step.kind = kind;
+    step.inputs = std::move(inputs);
+    return step;
+  }
   int emit(Step step, Value value, Shape shape) {
     step.output = add_value(value, shape);
     made_.plan.steps.push_back(step);
     return step.output;
   }
   int emit(StepKind kind, std::vector<int> inputs, Value value, Shape shape) {
-    Step step{};
-    step.kind = kind;
-    step.inputs = std::move(inputs);
-    return emit(step, value, shape);
+    return emit(step_of(kind, std::move(inputs)), value, shape);
   }
   void watch(int value) {
     made_.plan.outputs.push_back(
@@ -72,7 +76,7 @@ class PlanMaker {
 
   void grow() {
     const int from = random_.pick(open_);
-    switch (random_.between(0, 10)) {
+    switch (random_.between(0, 11)) {
       case 0:
         return show(max_pool(from, random_pool(random_)));
       case 1:
@@ -86,7 +90,7 @@ class PlanMaker {
         return;
       }
       case 4: {  // a larger picture that nobody but convolutions may read
-        const int larger = resize(from, random_.one_in(2) ? twice() : random_resize(from));
+        const int larger = resize(from, random_.one_in(2) ? kTwice : random_resize(from));
         if (larger >= 0) show(convolution(larger, true));
         if (larger >= 0 && random_.one_in(3)) show(convolution(larger, random_.one_in(2)));
         return;
@@ -98,6 +102,8 @@ class PlanMaker {
         return show(emit(StepKind::mean, {from}, value_of(from), {shape_of(from).batch, 1, 1}));
       case 7:
         return gate(from);
+      case 8:
+        return show(between_few(from));
       default:
         show(convolution(from, random_.one_in(2)));
     }
@@ -107,6 +113,8 @@ class PlanMaker {
     const int from = random_.pick(open_);
     const int planes = convolution(from, false, true);
     if (planes >= 0) made_.plan.outputs.push_back(planes);
+    const int fewer = between_few(made_.plan.inputs[0], true);
+    if (fewer >= 0) made_.plan.outputs.push_back(fewer);
     const int plane = planes >= 0 ? planes : made_.plan.inputs[0];
     const int resized = resize(plane, random_resize(plane));
     if (resized >= 0) made_.plan.outputs.push_back(resized);
@@ -120,23 +128,34 @@ class PlanMaker {
   Value value_of(int value) const { return made_.plan.values[std::size_t(value)]; }
 
   int sigmoid(int from) {
-    Step step{};
-    step.kind = StepKind::sigmoid;
-    step.inputs = {from};
+    Step step = step_of(StepKind::sigmoid, {from});
     step.scale = random_.pick({1.0f, 2.0f, -0.5f});
     return emit(step, value_of(from), shape_of(from));
   }
 
   // By the sigmoid of a convolution, as networks have it.
   void gate(int from) {
-    Step step{};
-    step.kind = StepKind::convolution;
-    step.inputs = {from};
+    Step step = step_of(StepKind::convolution, {from});
     step.window = {1, 1, 1, 1, 1, 1, 0, 0, 0, 0};
-    add_weights(step, {Layout::blocked, 1}, padded(value_of(from)));
+    add_weights(step, {Layout::blocked, 1});
     const int factor = sigmoid(emit(step, {Layout::blocked, 1}, shape_of(from)));
     watch(factor);
     show(emit(StepKind::gate, {from, factor}, value_of(from), shape_of(from)));
+  }
+
+  // Two convolutions as one, with weights of its own at the edges; `planar`: to planes. Or -1 where it is too small.
+  int between_few(int from, bool planar = false) {
+    Step step = step_of(StepKind::convolution, {from});
+    step.window = {5, random_.pick({3, 5}), 1, 1, 1, 1, 2, 2, 2, 2};
+    const Shape in = shape_of(from);
+    const Shape out{in.batch, in.height, in.width + 5 - step.window.width};
+    const Value value{planar ? Layout::planar : Layout::blocked, random_.between(1, 4)};
+    step.edges = random_.between(0, 3) > 0 || planar;
+    const int depth = padded(value_of(from));
+    if (std::min(out.height, out.width) < 2 || depth > 48) return -1;
+    step.first = random_.clamp();
+    add_weights(step, value);
+    return emit(step, value, out);
   }
 
   // Offsets of some pixels, by a convolution of the same source and window, and modulators, together or by another.
@@ -155,18 +174,38 @@ class PlanMaker {
     if (double(out.batch) * out.height * out.width * taps * depth * (padded(value) + 64) > budget_) return;
     const std::vector<int> parts = random_.pick<std::vector<int>>({{3 * taps}, {2 * taps, taps}, {2 * taps}});
     for (const int part : parts) {
-      Step around{};
-      around.kind = StepKind::convolution;
-      around.inputs = {from};
+      Step around = step_of(StepKind::convolution, {from});
       around.window = w;
       const Value given{Layout::blocked, part};
-      add_weights(around, given, depth, random_.pick({0.0f, 1.0f, 1.0f, 5.0f}));
+      add_weights(around, given, random_.pick({0.0f, 1.0f, 1.0f, 5.0f}));
       step.inputs.push_back(emit(around, given, out));
       watch(step.inputs.back());
     }
     step.first = random_.clamp();
-    add_weights(step, value, depth);
+    if (random_.one_in(2)) return with_end(step, value.channels, out);
+    add_weights(step, value);
     show(emit(step, value, out));
+  }
+
+  // It with a 1x1 convolution behind it, and perhaps what that adds.
+  void with_end(Step step, int through, const Shape& out) {
+    add_weights(step, {Layout::blocked, through});
+    step.through = through;
+    Value value{Layout::blocked, channels()};
+    if (random_.one_in(2)) step.residual = added(out);
+    if (step.residual >= 0) value.channels = channels_of(step.residual);
+    weights_.add_end(step, value);
+    step.second = random_.clamp();
+    show(emit(step, value, out));
+  }
+
+  // A value of this size, one pixel enlarged to it, or -1.
+  int added(const Shape& out) {
+    const int from = random_.pick(open_);
+    if (shape_of(from) == out && random_.one_in(2)) return from;
+    if (shape_of(from).batch != out.batch) return -1;
+    const int pixel = emit(StepKind::mean, {from}, value_of(from), {out.batch, 1, 1});
+    return resize(pixel, {out.height, out.width, 0, 0, Coordinates::half_pixel, Interpolation::linear});
   }
 
   // `from` and some others of its size, in any order.
@@ -205,37 +244,16 @@ class PlanMaker {
       if (double(out.batch) * out.height * out.width * w.height * w.width * depth * padded(value) > budget_) continue;
       step.first = random_.clamp();
       step.second = random_.clamp();
-      add_weights(step, value, depth);
+      add_weights(step, value);
       return emit(step, value, out);
     }
     return -1;
   }
 
-  // What is padding has weights and bias 0.
-  void add_weights(Step& step, const Value& out, int depth, float times = 1.0f) {
-    std::vector<bool> real;
-    const bool by_taps = step.kind == StepKind::deformable;
-    for (const int input : by_taps ? std::vector<int>{step.inputs[0]} : step.inputs) {
-      const Value& value = made_.plan.values[std::size_t(input)];
-      for (int c = 0; c < padded(value); ++c) real.push_back(c < value.channels);
-    }
-    const int taps = step.window.height * step.window.width;
-    const bool blocked = out.layout == Layout::blocked;
-    const float reach = times * 1.7f / std::sqrt(float(depth * taps));
-    step.weights = weights_.size();
-    for (int i = 0; i < padded(out) * depth * taps; ++i) {
-      const int c = by_taps ? i / kBlock % depth : blocked ? i / (taps * kBlock) % depth : i % depth;
-      const int k = blocked ? i / (taps * kBlock * depth) * kBlock + i % kBlock : 0;
-      weights_.push_back(real[std::size_t(c)] && k < out.channels ? reach * random_.real() : 0.0f);
-    }
-    step.bias = weights_.size();
-    for (int k = 0; k < padded(out); ++k) weights_.push_back(k < out.channels ? 0.3f * random_.real() : 0.0f);
-  }
+  void add_weights(Step& step, const Value& out, float times = 1.0f) { weights_.add(made_.plan, step, out, times); }
 
   int max_pool(int from, const Pool& pool) {
-    Step step{};
-    step.kind = StepKind::max_pool;
-    step.inputs = {from};
+    Step step = step_of(StepKind::max_pool, {from});
     step.window = pool.window;
     step.ceil = pool.ceil;
     const Window& w = step.window;
@@ -245,23 +263,9 @@ class PlanMaker {
     return out.height < 1 || out.width < 1 ? -1 : emit(step, made_.plan.values[std::size_t(from)], out);
   }
 
-  static Resize twice() { return {0, 0, 2, 2, Coordinates::half_pixel, Interpolation::linear}; }
-  Resize random_resize(int from) {
-    Resize r{0, 0, 0, 0, Coordinates(random_.between(0, 3)), Interpolation::linear};
-    if (random_.one_in(2)) r.interpolation = Interpolation(random_.between(0, 4));
-    if (random_.one_in(2)) {
-      r.scale_y = random_.pick({0.4, 1.0, 1.5, 2.0, 3.0});
-      r.scale_x = random_.pick({0.4, 1.0, 1.5, 2.0, 3.0});
-    } else {
-      r.height = random_.one_in(4) ? shape_of(from).height : side();
-      r.width = random_.one_in(4) ? shape_of(from).width : side();
-    }
-    return r;
-  }
+  Resize random_resize(int from) { return net::random_resize(random_, shape_of(from), {1, side(), side()}); }
   int resize(int from, const Resize& r) {
-    Step step{};
-    step.kind = StepKind::resize;
-    step.inputs = {from};
+    Step step = step_of(StepKind::resize, {from});
     step.resize = r;
     const Shape in = shape_of(from);
     const Shape out{in.batch, r.height ? r.height : int(in.height * r.scale_y),
@@ -275,9 +279,7 @@ class PlanMaker {
     for (const int other : open_) {
       if (channels_of(other) == channels_of(from) && shape_of(other) == shape_of(from)) equals.push_back(other);
     }
-    Step step{};
-    step.kind = StepKind::add;
-    step.inputs = {from, random_.pick(equals)};
+    Step step = step_of(StepKind::add, {from, random_.pick(equals)});
     step.second = random_.clamp();
     show(emit(step, made_.plan.values[std::size_t(from)], shape_of(from)));
   }
@@ -287,7 +289,7 @@ class PlanMaker {
   const bool wide_;      // few channels and many pixels: more tiles than one job takes
   const double budget_;  // multiplications of a convolution
   RandomPlan made_;
-  std::vector<float> weights_;
+  RandomWeights weights_{random_};
   std::vector<int> open_;  // blocked values that any step may read
 };
 

@@ -1,9 +1,10 @@
-// Random windows of convolutions and pools, and how many places they are put at.
+// Random windows of convolutions and pools, resizes, and how many places they are put at.
 #pragma once
 
 #include <utility>
 
 #include "net/plan.hpp"
+#include "net/schedule.hpp"
 #include "network_support.hpp"
 
 namespace rmbg::net {
@@ -49,6 +50,22 @@ inline Pool random_pool(Random& random) {
 inline int pooled(int size, int before, int after, int window, int stride, bool ceil) {
   const int whole = slid(size, before, after + (ceil ? stride - 1 : 0), window, 1, stride);
   return whole - (ceil && (whole - 1) * stride >= size + before);
+}
+
+inline constexpr Resize kTwice{0, 0, 2, 2, Coordinates::half_pixel, Interpolation::linear};
+
+// By scale, or to the size of `in` or of `other`.
+inline Resize random_resize(Random& random, const Shape& in, const Shape& other) {
+  Resize r{0, 0, 0, 0, Coordinates(random.between(0, 3)), Interpolation::linear};
+  if (random.one_in(2)) r.interpolation = Interpolation(random.between(0, 4));
+  if (random.one_in(2)) {
+    r.scale_y = random.pick({0.4, 1.0, 1.5, 2.0, 3.0});
+    r.scale_x = random.pick({0.4, 1.0, 1.5, 2.0, 3.0});
+  } else {
+    r.height = random.one_in(4) ? in.height : other.height;
+    r.width = random.one_in(4) ? in.width : other.width;
+  }
+  return r;
 }
 
 }  // namespace rmbg::net

@@ -13,26 +13,9 @@ from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
 from rmbg_fast import errors
+from rmbg_fast.reference import network as reference
 from support.network_graphs import Array, model, node, random
 from support.network_runs import FAST, TIERS, BareNetwork, Compiled, assert_close, compiled
-
-
-def convolve(x: Array, weights: Array, bias: Array, window: dict[str, Any]) -> NDArray[np.float64]:
-    top, left, bottom, right = window["pads"]
-    wide = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (top, bottom), (left, right)))
-    (step_y, step_x), (rate_y, rate_x) = window["strides"], window["dilations"]
-    size_y, size_x = weights.shape[2:]
-    height = (wide.shape[2] - rate_y * (size_y - 1) - 1) // step_y + 1
-    width = (wide.shape[3] - rate_x * (size_x - 1) - 1) // step_x + 1
-    total = np.zeros((x.shape[0], height, width, weights.shape[0]))
-    for j in range(size_y):
-        for i in range(size_x):
-            rows = slice(j * rate_y, j * rate_y + (height - 1) * step_y + 1, step_y)
-            columns = slice(i * rate_x, i * rate_x + (width - 1) * step_x + 1, step_x)
-            seen = np.ascontiguousarray(wide[:, :, rows, columns].transpose(0, 2, 3, 1))
-            total += seen @ weights[:, :, j, i].astype(np.float64).T
-    return total.transpose(0, 3, 1, 2) + bias[:, None, None]
-
 
 ENDS = ["", "relu", "clip", "add", "relu add", "add relu", "clip add relu", "relu add clip"]
 
@@ -102,7 +85,7 @@ class Case:
     def reference(self, feeds: dict[str, Array]) -> tuple[NDArray[np.float64], float]:
         """The result, and the largest value before it was clamped."""
         x = np.concatenate([feeds[f"x{i}"] for i in range(len(self.depths))], axis=1)
-        y = convolve(x, self.weights, self.offsets if self.bias else np.zeros(self.channels, np.float32), self.window)
+        y = reference.convolution(x, self.weights, self.offsets if self.bias else None, **self.window)
         largest = float(np.abs(y).max())
         for step in self.end.split():
             y = y + feeds["r"] if step == "add" else np.maximum(y, 0) if step == "relu" else np.clip(y, -0.25, 0.5)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rmbg_fast import errors
-from rmbg_fast._graphs.network_plan import NO_CLAMP, bits
+from rmbg_fast._graphs.network_plan import NO_CLAMP, VERSION, bits
 from support.network_graphs import SQUARE, Array, conv, model, node, random
 from support.network_runs import FAST, BareNetwork, Compiled, assert_close, by_runtime, compiled
 
@@ -74,7 +74,7 @@ def test_plan_of_another_length_or_version(whole: Compiled) -> None:
     for length in range(len(whole.plan)):
         refused(whole.plan[:length], whole.weights)
     refused([*whole.plan, 0], whole.weights)
-    for version in (0, 1, 3, -1, 2**62):
+    for version in (0, VERSION - 1, VERSION + 1, -1, 2**62):
         refused([version, *whole.plan[1:]], whole.weights)
     refused(whole.plan, whole.weights[:-17])
     refused(whole.plan, whole.weights[:0])
@@ -122,6 +122,6 @@ def test_weights_whose_count_overflows() -> None:
     """16 inputs of 2^20 channels, 2^20 taps and outputs: 2^64 weights are not none."""
     wide, ends = 2**20, [bits(value) for value in NO_CLAMP]
     window = [1024, 1024, 1, 1, 1, 1, 1023, 1023, 0, 0]
-    step = [0, 16, *[1] * 16, 2, *window, 0, 0, *ends, -1, *ends]
-    plan = [1, 4, 0, wide, 1, wide, 1, wide, 0, wide, 1, 0, 1, 3, 3, 4, 1, 0, 1, *step, 5, 1, 2, 3]
+    step = [0, 16, *[1] * 16, 2, *window, 0, 0, *ends, 0, -1, *ends]
+    plan = [VERSION, 4, 0, wide, 1, wide, 1, wide, 0, wide, 1, 0, 1, 3, 3, 4, 1, 0, 1, *step, 5, 1, 2, 3]
     refused(plan, np.zeros(wide, np.float32))

@@ -43,6 +43,10 @@ class Compiled:
         made = BareNetwork(self.plan, self.weights, FAST, 1)
         return [row["algorithm"] for row in made.profile([feeds[name] for name in self.inputs])]
 
+    def arena(self, feeds: dict[str, Array]) -> int:
+        """Bytes that a run works in."""
+        return int(BareNetwork(self.plan, self.weights, FAST, 1).arena([feeds[name] for name in self.inputs]))
+
     def same_everywhere(self, feeds: dict[str, Array]) -> dict[str, Array]:
         """The results, which no tier and no number of threads changes by a bit."""
         wanted = self.run(feeds)

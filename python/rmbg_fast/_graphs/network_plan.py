@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import deferred
+from . import composed, deferred
 from .graph_index import Graph, attributes_of, factor, limits, only_reader, resize_size, text
-from .weights import BLOCKED, PLANAR, Array, Packed, filled, pack_taps, pack_to_blocks, pack_to_planes, up
+from .matching import is_plain
+from .weights import BLOCKED, FEW, PLANAR, Array, Packed, filled, pack_taps, pack_to_blocks, pack_to_planes, up
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-VERSION = 2  # kPlanVersion
-FEW = 4  # channels that stay planes
+VERSION = 3  # kPlanVersion
 _LINE = 16  # floats: where a weight begins
 
 _CONVOLUTION, _MAX_POOL, _RESIZE, _ADD, _PACK, _UNPACK, _DEFORMABLE, _SIGMOID, _GATE, _MEAN = range(10)
@@ -41,6 +41,11 @@ def _window(attributes: dict[str, Any], size: list[int]) -> list[int]:
     """Size, strides, dilations and padding (top, left, bottom, right) of a convolution's or a pool's window."""
     strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
     return [*size, *strides, *dilations, *attributes.get("pads", [0, 0, 0, 0])]
+
+
+def _depth(sources: list[tuple[int, int]]) -> int:
+    """The channels of values of these layouts, those of blocks as whole ones."""
+    return sum(up(channels) if layout == BLOCKED else channels for layout, channels in sources)
 
 
 def bits(value: float) -> int:
@@ -82,9 +87,10 @@ class Compiler:
     # --- what a convolution, an addition or a sigmoid does by itself ---
 
     def _absorbed(self) -> set[int]:
-        """Nodes that are done at the end of another; fills `_ends` with what each such chain comes to."""
+        """Nodes that others do; fills `_ends` with the chain of each of those, `_firsts` with what is done before."""
         self._ends: dict[int, list[int]] = {}
-        absorbed: set[int] = set()
+        self._firsts = composed.pairs(self._graph, self._nodes)
+        absorbed: set[int] = set(self._firsts.values())
         rank = {index: place for place, index in enumerate(self._nodes)}
         for index in self._nodes:
             node = self._graph.nodes[index]
@@ -112,16 +118,28 @@ class Compiler:
             return readers[0] if kinds == ["Sigmoid"] and factor(graph, node) is not None else None
         if node.op_type in ("Relu", "Clip"):
             return None if kinds[-1] in ("Relu", "Clip") else readers[0]
-        if node.op_type == "Add" and kinds[0] == "Conv" and "Add" not in kinds and node.input[0] != node.input[1]:
+        if kinds[0] == "DeformConv" and "Conv" not in kinds:
+            return readers[0] if self._is_end(node) else None
+        adds = kinds[0] == "Conv" or kinds[-1] == "Conv"  # the end of a deformable one has no clamp before
+        if node.op_type == "Add" and adds and "Add" not in kinds and node.input[0] != node.input[1]:
             other = node.input[1] if node.input[0] == name else node.input[0]
             maker = graph.makers.get(other)
-            first = graph.nodes[chain[0]]
-            few = graph.constants[first.input[1]].dims[0] <= FEW
+            convolution = graph.nodes[chain[kinds.index("Conv")]]
+            few = graph.constants[convolution.input[1]].dims[0] <= FEW
             # The other operand must be there when the convolution ends: it is made before it, or comes from outside.
             early = maker is None or maker not in self._inside or self._done(maker, rank) < rank[chain[0]]
             if early and not few and self._is_single(other):
                 return readers[0]
         return None
+
+    def _is_end(self, node: NodeProto) -> bool:
+        """Is it a 1x1 convolution to many channels, which a deformable one before it can do?"""
+        if node.op_type != "Conv":
+            return False
+        outputs, _, *window = self._graph.constants[node.input[1]].dims
+        attributes = attributes_of(node)
+        plain = is_plain(attributes) and set(attributes.get("strides", [1])) == {1}
+        return window == [1, 1] and outputs > FEW and plain
 
     def _done(self, index: int, rank: dict[int, int]) -> int:
         """The place of the step that makes what node `index` makes: that of the chain which absorbed it, or its own."""
@@ -214,10 +232,8 @@ class Compiler:
         assert found is not None
         return found
 
-    def _emit_convolution(self, index: int, node: NodeProto) -> None:
-        import numpy as np
-
-        chain = self._ends[index]
+    def _behind(self, chain: list[int]) -> tuple[tuple[float, float], int, tuple[float, float]]:
+        """What a chain does with the sums of its convolution: clamp, value to add or -1, clamp."""
         first, second, residual = NO_CLAMP, NO_CLAMP, -1
         for before, after in itertools.pairwise(chain):
             follower = self._graph.nodes[after]
@@ -229,30 +245,67 @@ class Compiler:
                 first = self._clamp_of(after)
             else:
                 second = self._clamp_of(after)
+        return first, residual, second
+
+    def _emit_convolution(self, index: int, node: NodeProto) -> None:
+        import numpy as np
+
+        if index in self._firsts:
+            self._emit_pair(index, node)
+            return
+        chain = self._ends[index]
+        first, residual, second = self._behind(chain)
         outputs, _, height, width = self._graph.constants[node.input[1]].dims
         bias = self._bias(node, 2, outputs)
         result = self._graph.nodes[chain[-1]].output[0]
         sources = self._sources(node.input[0])
         few = all(self._values[number] <= (PLANAR, FEW) for number in sources)
-        planar = residual < 0 and not few and self._stays_planar(result)
-        if planar or any(self._values[number][1] > FEW for number in sources):
+        planar = residual < 0 and self._stays_planar(result)
+        if (planar and not few) or any(self._values[number][1] > FEW for number in sources):
             sources = [self._blocked(number) for number in sources]
         depths = [self._values[number] for number in sources]
+        dots = planar and all(layout == BLOCKED for layout, _ in depths)
         output = self._new(PLANAR if planar else BLOCKED, outputs)
         weights = deferred.values_of(self._graph.constants[node.input[1]])
-        depth = sum(up(channels) if blocked else channels for blocked, channels in depths)
 
         def packed() -> Array:
-            return (pack_to_planes if planar else pack_to_blocks)(weights().astype(np.float32), depths)
+            return (pack_to_planes if dots else pack_to_blocks)(weights().astype(np.float32), depths)
 
-        attributes = attributes_of(node)
         self._steps.append(
             [
                 *(_CONVOLUTION, len(sources), *sources, output),
-                *_window(attributes, [height, width]),
-                self._store((outputs if planar else up(outputs)) * depth * height * width, packed),
-                self._store(outputs if planar else up(outputs), lambda: bias if planar else filled(bias)),
-                *(*map(bits, first), residual, *map(bits, second)),
+                *_window(attributes_of(node), [height, width]),
+                self._store((outputs if dots else up(outputs)) * _depth(depths) * height * width, packed),
+                self._store(outputs if dots else up(outputs), lambda: bias if dots else filled(bias)),
+                *(*map(bits, first), 0, residual, *map(bits, second)),
+            ]
+        )
+        self._numbers[result] = [output]
+
+    def _emit_pair(self, index: int, node: NodeProto) -> None:
+        """Two convolutions as one between few channels."""
+        import numpy as np
+
+        before = self._graph.nodes[self._firsts[index]]
+        made = composed.compose(self._graph, before, node)
+        chain = self._ends[index]
+        first, _, second = self._behind(chain)
+        result = self._graph.nodes[chain[-1]].output[0]
+        sources = self._sources(before.input[0])
+        depths = [self._values[number] for number in sources]
+        planar = self._stays_planar(result) and any(layout == PLANAR for layout, _ in depths)
+        outputs, _, height, width = made.weights.shape[1:]
+        output = self._new(PLANAR if planar else BLOCKED, outputs)
+        self._steps.append(
+            [
+                *(_CONVOLUTION, len(sources), *sources, output),
+                *_window({"pads": made.pads}, [height, width]),
+                self._store(
+                    9 * up(outputs) * _depth(depths) * height * width,
+                    lambda: np.stack([pack_to_blocks(each, depths) for each in made.weights]),
+                ),
+                self._store(9 * up(outputs), lambda: filled(made.biases, axis=1)),
+                *(*map(bits, first), 1, -1, *map(bits, second)),
             ]
         )
         self._numbers[result] = [output]
@@ -262,15 +315,21 @@ class Compiler:
 
         source, weight, offset, *_ = node.input
         chain = self._ends[index]
-        clamp = self._clamp_of(chain[1]) if len(chain) > 1 else NO_CLAMP
+        kinds = [self._graph.nodes[each].op_type for each in chain]
+        end = kinds.index("Conv") if "Conv" in kinds else len(chain)
+        clamp, _, _ = self._behind(chain[:end])
         outputs, _, height, width = self._graph.constants[weight].dims
         bias = self._bias(node, 3, outputs)
         sources = [self._single(source)]
         for name in (offset, *node.input[4:5]):
             sources += [self._blocked(number) for number in self._sources(name)] if name else []
-        output = self._new(BLOCKED, outputs)
         depth = self._values[sources[0]]
         weights = deferred.values_of(self._graph.constants[weight])
+        ending = [0]
+        made = outputs
+        if end < len(chain):
+            made, ending = self._end(chain[end:], outputs)
+        output = self._new(BLOCKED, made)
         self._steps.append(
             [
                 *(_DEFORMABLE, len(sources), *sources, output),
@@ -280,10 +339,28 @@ class Compiler:
                     lambda: pack_taps(weights().astype(np.float32), [depth]),
                 ),
                 self._store(up(outputs), lambda: filled(bias)),
-                *map(bits, clamp),
+                *(*map(bits, clamp), *ending),
             ]
         )
         self._numbers[self._graph.nodes[chain[-1]].output[0]] = [output]
+
+    def _end(self, chain: list[int], through: int) -> tuple[int, list[int]]:
+        """The 1x1 convolution that ends a deformable one of `through` channels: its outputs, and what the plan says."""
+        import numpy as np
+
+        node = self._graph.nodes[chain[0]]
+        first, residual, second = self._behind(chain)
+        outputs = self._graph.constants[node.input[1]].dims[0]
+        bias = self._bias(node, 2, outputs)
+        weights = deferred.values_of(self._graph.constants[node.input[1]])
+        stored = [
+            self._store(
+                up(outputs) * up(through),
+                lambda: pack_to_blocks(weights().astype(np.float32), [(BLOCKED, through)]),
+            ),
+            self._store(up(outputs), lambda: filled(bias)),
+        ]
+        return outputs, [through, *stored, residual, *map(bits, first if residual < 0 else second)]
 
     def _bias(self, node: NodeProto, place: int, outputs: int) -> Array:
         import numpy as np

@@ -11,6 +11,7 @@ from ..errors import ModelError
 from . import deferred, graph_index, onnx_graph, regions
 from .deformable import recover_deformable
 from .folding import fold_batch_norm, fold_constants
+from .joined import split_joined
 from .narrow import narrow_input, narrow_to_float16
 from .onnx_graph import FLOAT, Constants, Types
 from .request import Request
@@ -186,6 +187,7 @@ PASSES: list[Pass] = [
     fold_batch_norm,
     narrow_to_float16,
     narrow_input,
+    split_joined,
     move_before_resizes,
     attend_in_windows,
     compile_network,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from . import graph_index, onnx_graph
 from .graph_index import Graph, attributes_of, is_map, only_reader, text
 from .matching import is_plain
-from .network_plan import FEW
 from .request import Request
+from .weights import FEW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,11 +67,11 @@ def _fits(graph: Graph, node: NodeProto, joined: NodeProto) -> bool:
         and attributes_of(joined).get("axis") == 1
         and only_reader(graph, joined.output[0])
         and all(is_map(graph, name) for name in joined.input)
-        and any(_enlarged(graph, name) is not None for name in joined.input)
+        and any(enlarged(graph, name) is not None for name in joined.input)
     )
 
 
-def _enlarged(graph: Graph, name: str) -> NodeProto | None:
+def enlarged(graph: Graph, name: str) -> NodeProto | None:
     """The linear Resize that made the value, if it enlarges a map and nobody else reads what it makes."""
     node = graph.maker(name)
     if node is None or node.op_type != "Resize" or not only_reader(graph, name) or not is_map(graph, node.input[0]):
@@ -104,7 +104,7 @@ def _split(graph: Graph, node: NodeProto, joined: NodeProto, initializers: Any) 
     begin = 0
     for number, name in enumerate(joined.input):
         end = begin + int(graph.shapes[name][1] or 0)
-        resize = _enlarged(graph, name)
+        resize = enlarged(graph, name)
         source = resize.input[0] if resize is not None else name
         part = _Part(source, {}, weights[:, begin:end], np.zeros(len(weights)) + (bias if number == 0 else 0.0))
         part = _merged(graph, part)

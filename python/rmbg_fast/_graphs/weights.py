@@ -18,6 +18,8 @@ BLOCK = 16
 """Channels of a block."""
 PLANAR, BLOCKED = 0, 1
 """The layouts of a value: planes, or blocks of channels."""
+FEW = 4
+"""Channels that stay planes, at most."""
 
 
 @dataclass(frozen=True)
