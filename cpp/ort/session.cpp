@@ -49,7 +49,11 @@ SessionHandle create(const SessionConfig& config, const SessionOptionsHandle& op
 
 SessionHandle create_on_cpu(const SessionConfig& config, const NetworkOp* networks) {
   const SessionOptionsHandle options = common_options(config);
-  if (networks) networks->add_to(options.get());
+  if (networks) {
+    networks->add_to(options.get());
+    // Else the second run takes one more block, as large as all that the first one took piece by piece.
+    check(api().DisableMemPattern(options.get()), ErrorKind::option, "ONNX Runtime refused a session option");
+  }
   return create(config, options, ErrorKind::model_file);
 }
 
