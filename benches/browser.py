@@ -1,10 +1,10 @@
 """The page in headless Chromium: speed and memory beside onnxruntime-web on the same model; how long a visitor waits.
 
-    python benches/browser.py [--model NAME] [--threads N ...] [--rounds N] [--quick]
+    python benches/browser.py [--model NAME] [--threads N ...] [--rounds N] [--photos N] [--quick]
 
 It wants `pip install playwright`, Debian's Chromium, npm (for onnxruntime-web) and the page (scripts/build_web.py). The
 rival runs the model's own ONNX file, with its graph optimizations. They take turns; times are medians, memory is what
-the tab's process holds (Pss) after the runs.
+the tab's process holds (Pss) after the runs. Photos of a visit are of 12 MP, one after another in the page.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ import gzip
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 from tables import table
 
 from rmbg_fast import models
 from rmbg_fast._images import sample
 from rmbg_fast._web import server, site
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from support import browsing
 
 RIVAL = "onnxruntime-web@1.23.2"
 
@@ -74,10 +78,11 @@ def main() -> None:
     parser.add_argument("--model", default="isnet-general-use")
     parser.add_argument("--threads", type=int, nargs="+", default=[2, 1])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--photos", type=int, default=50, help="of the visit whose memory is measured; default: 50")
     parser.add_argument("--quick", action="store_true", help="u2netp, one round, without the rival")
     options = parser.parse_args()
     if options.quick:
-        options.model, options.threads, options.rounds = "u2netp", [1], 1
+        options.model, options.threads, options.rounds, options.photos = "u2netp", [1], 1, 2
     spec = models.get(options.model)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
@@ -98,6 +103,8 @@ def main() -> None:
             print(table(speed(browser, address, calls, options.threads, options.rounds)))
             print("\n## A visit, u2netp\n")
             print(table([visit(browser, address)]))
+            print(f"\n## {options.photos} photos of 12 MP, u2netp\n")
+            print(table([many(browser, address, options.photos)]))
             browser.close()
             running.shutdown()
         print("\n## Transfer, gzipped\n")
@@ -131,24 +138,9 @@ def speed(
                     times[name].append(taken)
         for name, page in pages.items():
             seconds = statistics.median(times[name]) / 1e3
-            rows.append({"what": name, "threads": count, "seconds": f"{seconds:.2f}", "MB": f"{memory(page):.0f}"})
+            rows.append({"what": name, "threads": count, "seconds": f"{seconds:.2f}", "MB": f"{browsing.renderer_memory(page):.0f}"})
             page.context.close()
     return rows
-
-
-def memory(page: Page) -> float:
-    """MB of the process of this page."""
-    title = f"probe-{id(page)}"
-    page.evaluate("(title) => (document.title = title)", title)
-    session = page.context.browser.new_browser_cdp_session()
-    processes = [
-        entry["id"] for entry in session.send("SystemInfo.getProcessInfo")["processInfo"] if entry["type"] == "renderer"
-    ]
-    held = []
-    for process in processes:
-        text = Path(f"/proc/{process}/smaps_rollup").read_text()
-        held.append(sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1e3)
-    return max(held)
 
 
 def visit(browser: Browser, address: str) -> dict[str, Any]:
@@ -170,6 +162,29 @@ def visit(browser: Browser, address: str) -> dict[str, Any]:
     cancel = page.evaluate(CANCEL, "models/u2netp.rmbg")
     page.context.close()
     return {"first PNG, s": f"{first / 1e3:.1f}", "longest task, ms": f"{longest:.0f}", "cancel, ms": f"{cancel:.0f}"}
+
+
+def many(browser: Browser, address: str, count: int) -> dict[str, Any]:
+    """What the tab's process holds as photo after photo is cut out: before the first, after it, at the end, at most."""
+    page = browser.new_context().new_page()
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.jpg"
+        sample.photo().convert("RGB").resize((4000, 3000)).save(photo, quality=90)
+        page.goto(address)
+        page.wait_for_function("document.getElementById('about').textContent")
+        held = [browsing.renderer_memory(page)]
+        page.set_input_files("#files", [str(photo)] * count)
+        most = 0.0
+        for number in range(1, count + 1):
+            while page.locator("#list li", has_text="done").count() < number:
+                most = max(most, browsing.renderer_memory(page))
+                page.wait_for_timeout(50)
+            if number in (1, count):
+                held.append(browsing.renderer_memory(page))
+    page.context.close()
+    return dict(zip(["before, MB", "after the first", "at the end"], (f"{one:.0f}" for one in held), strict=False)) | {
+        "at most": f"{most:.0f}"
+    }
 
 
 def transfer(folder: Path) -> dict[str, Any]:

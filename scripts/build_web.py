@@ -36,7 +36,7 @@ SOURCES = [
     ),
     *("net/tier_wasm", "pipeline/around_network", "pipeline/axis", "pipeline/cutout", "pipeline/mask_range"),
     *("pipeline/mask_resizer", "pipeline/packed_rows", "pipeline/preprocess", "pipeline/recipe", "pipeline/scaling"),
-    *("pipeline/scene", "pipeline/subject_box", "web/exports", "web/memory", "web/pool", "web/session"),
+    *("pipeline/scene", "pipeline/subject_box", "web/exports", "web/input_strips", "web/memory", "web/pool", "web/session"),
 ]
 PLAIN = "generic+simd128+bulk_memory+atomics+sign_ext+nontrapping_fptoint"
 COMPILE = ["-O3", "-std=c++20", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffp-contract=off", "-Icpp"]
@@ -64,7 +64,7 @@ def main() -> None:
             for suffix, options in {"": [], "-threads": SHARED}.items():
                 link(objects, options, target / f"core-{name}{suffix}.wasm")
     for part in ("web/module", "web/page", "python/rmbg_fast/_web/shared"):  # the last: with the service's page
-        shutil.copytree(ROOT / part, target, dirs_exist_ok=True)
+        shutil.copytree(ROOT / part, target, ignore=shutil.ignore_patterns("*.part.html"), dirs_exist_ok=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     package = json.loads((target / "package.json").read_text("utf-8"))
     (target / "package.json").write_text(json.dumps({**package, "version": project["version"]}, indent=2), "utf-8")

@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rmbg_fast import Session, _core, models
+from rmbg_fast._images import sample
+from support import browsing
 
 # Its asserts show their values, as those of test files do.
 pytest.register_assert_rewrite("support.network_runs", "support.kernel_runs", "support.refusals")
@@ -50,6 +53,20 @@ def _present() -> bool:
     except models.ModelError:
         return False
     return True
+
+
+@pytest.fixture(scope="session")
+def cat_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample photo as cat.png."""
+    path = tmp_path_factory.mktemp("photos") / "cat.png"
+    sample.photo().convert("RGB").save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium. RMBG_FAST_BROWSER=1 makes a failure of one that is not there."""
+    yield from browsing.chromium()
 
 
 @pytest.fixture(params=[name for name, runs in _core.tiers().items() if runs])

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "codecs/deflate.hpp"
 #include "core/buffer.hpp"
@@ -28,32 +29,11 @@ void big_endian(u8* to, std::uint32_t value) {
   for (int i = 0; i < 4; ++i) to[i] = static_cast<u8>(value >> (24 - 8 * i));
 }
 
-// How the filtered rows are cut into bands. Sizes in bytes.
-struct Bands {
-  explicit Bands(const ImageView& image)
-      : height(image.height),
-        pixel(static_cast<std::size_t>(image.channels * bytes_of(image.sample))),
-        row(pixel * static_cast<std::size_t>(image.width) + 1),
-        rows(static_cast<std::int32_t>(std::clamp<std::size_t>(kBandBytes / row, 1, static_cast<std::size_t>(height)))),
-        count((height + rows - 1) / rows) {}
-
-  std::int32_t first(std::int32_t band) const { return band * rows; }
-  std::int32_t end(std::int32_t band) const { return std::min(height, first(band) + rows); }
-  std::size_t bytes(std::int32_t band) const { return row * static_cast<std::size_t>(end(band) - first(band)); }
-  // Every band but the last has as much room.
-  std::size_t room() const { return deflated_bound(bytes(0)) + kBandRoom; }
-
-  std::int32_t height;
-  std::size_t pixel;
-  std::size_t row;
-  std::int32_t rows;
-  std::int32_t count;
-};
-
 // Rows as the file has them: packed, 16 bits with the higher byte first.
 class FileRows {
  public:
-  FileRows(const ImageView& image, std::size_t bytes) : image_(image), bytes_(bytes) {
+  // `image` begins with row `top` of the picture.
+  FileRows(const ImageView& image, std::int32_t top, std::size_t bytes) : image_(image), top_(top), bytes_(bytes) {
     as_they_are_ = image.sample == Sample::u8 && is_packed(image);
     memory_.reserve(as_they_are_ ? bytes : 3 * bytes);
     std::memset(memory_.data(), 0, bytes);
@@ -62,7 +42,7 @@ class FileRows {
   const u8* operator()(std::int32_t y) {
     u8* const zeros = static_cast<u8*>(memory_.data());
     if (y < 0) return zeros;
-    const u8* from = static_cast<const u8*>(image_.data) + y * image_.stride;
+    const u8* from = static_cast<const u8*>(image_.data) + (y - top_) * image_.stride;
     if (as_they_are_) return from;
     u8* to = zeros + bytes_ * static_cast<std::size_t>(1 + y % 2);
     const bool wide = image_.sample == Sample::u16;
@@ -77,6 +57,7 @@ class FileRows {
 
  private:
   ImageView image_;
+  std::int32_t top_;
   std::size_t bytes_;
   bool as_they_are_;
   Buffer memory_;
@@ -100,8 +81,9 @@ Filter choose_filter(const CodecTable& table, const FilterRow& row, std::size_t 
 // Rows, filtered one behind the other.
 class RowFilter {
  public:
-  RowFilter(const CodecTable& table, const ImageView& image, const Bands& bands, std::size_t groups)
-      : table_(table), bands_(bands), groups_(groups), rows_(image, bands.row - 1) {}
+  RowFilter(const CodecTable& table, const ImageView& image, std::int32_t top, const PngBands& bands,
+            std::size_t groups)
+      : table_(table), bands_(bands), groups_(groups), rows_(image, top, bands.row - 1) {}
 
   void begin(std::int32_t y) {
     y_ = y;
@@ -119,7 +101,7 @@ class RowFilter {
 
  private:
   const CodecTable& table_;
-  const Bands& bands_;
+  const PngBands& bands_;
   std::size_t groups_;
   FileRows rows_;
   std::int32_t y_ = 0;
@@ -129,8 +111,8 @@ class RowFilter {
 // One thread's memory, for one band after the other.
 class BandEncoder {
  public:
-  BandEncoder(const CodecTable& table, const ImageView& image, const Bands& bands)
-      : bands_(bands), rows_(table, image, bands, kSampledGroups), deflater_(table, bands.bytes(0)) {}
+  BandEncoder(const CodecTable& table, const ImageView& image, std::int32_t top, const PngBands& bands)
+      : bands_(bands), rows_(table, image, top, bands, kSampledGroups), deflater_(table, bands.bytes(0)) {}
 
   // The deflated rows at `to`, with the head of zlib's stream before the first. Gives their end.
   u8* encode(std::int32_t band, u8* to) {
@@ -152,7 +134,7 @@ class BandEncoder {
   std::uint32_t adler() const { return deflater_.adler(); }
 
  private:
-  const Bands& bands_;
+  const PngBands& bands_;
   RowFilter rows_;
   BandDeflater deflater_;
 };
@@ -191,25 +173,35 @@ void write_header(ChunkWriter& out, const ImageView& image) {
   out.chunk("IHDR", header, sizeof header);
 }
 
-// The IDAT chunks, side by side at last. Band k is encoded where `room` a band leaves it its own place, or at once
-// behind the one before it where that is finished: with one thread nothing is moved.
+// The IDAT chunks of bands [first, end), side by side at last. Band k is encoded where `room` a band leaves it its own
+// place, or at once behind the one before it where that is finished: with one thread nothing is moved.
 class ImageData {
  public:
-  ImageData(const CodecTable& table, const Bands& bands, u8* to)
-      : table_(table), bands_(bands), to_(to), end_(to), done_(static_cast<std::size_t>(bands.count)) {}
+  ImageData(const CodecTable& table, const PngBands& bands, std::int32_t first, std::int32_t end, std::uint32_t adler,
+            u8* to)
+      : table_(table),
+        bands_(bands),
+        first_(first),
+        last_(end),
+        to_(to),
+        end_(to),
+        done_(static_cast<std::size_t>(end - first)),
+        moved_(first),
+        adler_(adler) {}
 
   u8* place(std::int32_t band) {
     const std::lock_guard lock(mutex_);
-    return band == moved_ ? end_ : to_ + bands_.room() * static_cast<std::size_t>(band);
+    return band == moved_ ? end_ : to_ + bands_.room() * static_cast<std::size_t>(band - first_);
   }
   void finish(std::int32_t band, u8* at, std::size_t deflated, std::uint32_t adler) {
     std::memcpy(at + 4, "IDAT", 4);
     const std::uint32_t crc = table_.crc32(0, at + 4, deflated + 4);
     const std::lock_guard lock(mutex_);
-    done_[static_cast<std::size_t>(band)] = {at, deflated, crc, adler};
-    for (; moved_ < bands_.count && done_[static_cast<std::size_t>(moved_)].at; ++moved_) append();
+    this->band(band) = {at, deflated, crc, adler};
+    for (; moved_ < last_ && this->band(moved_).at; ++moved_) append();
   }
   u8* end() const { return end_; }
+  std::uint32_t adler() const { return adler_; }
 
  private:
   struct Band {
@@ -219,8 +211,10 @@ class ImageData {
     std::uint32_t adler;
   };
 
+  Band& band(std::int32_t k) { return done_[static_cast<std::size_t>(k - first_)]; }
+
   void append() {
-    const Band& band = done_[static_cast<std::size_t>(moved_)];
+    const Band& band = this->band(moved_);
     std::size_t bytes = band.deflated;
     std::uint32_t crc = band.crc;
     if (band.at != end_) std::memmove(end_ + 4, band.at + 4, bytes + 4);
@@ -236,53 +230,85 @@ class ImageData {
   }
 
   const CodecTable& table_;
-  const Bands& bands_;
+  const PngBands& bands_;
+  const std::int32_t first_;
+  const std::int32_t last_;
   u8* to_;
   u8* end_;
   std::vector<Band> done_;
-  std::int32_t moved_ = 0;  // so many bands lie where they belong
-  std::uint32_t adler_ = 1;
+  std::int32_t moved_;  // the bands before it lie where they belong
+  std::uint32_t adler_;
   Mutex mutex_;
 };
 
+// Of a file, or a piece, with so many rows.
+std::size_t bound_of(const PngBands& bands, const std::vector<PngChunk>& chunks, std::int32_t rows) {
+  std::size_t bytes = sizeof kSignature + 2 * kFrame + kHeaderBytes;
+  for (const PngChunk& chunk : chunks) bytes += kFrame + chunk.bytes;
+  return bytes + bands.room() * static_cast<std::size_t>((rows + bands.rows - 1) / bands.rows);
+}
+
 }  // namespace
 
+PngBands::PngBands(const ImageView& image)
+    : height(image.height),
+      pixel(static_cast<std::size_t>(image.channels * bytes_of(image.sample))),
+      row(pixel * static_cast<std::size_t>(image.width) + 1),
+      rows(static_cast<std::int32_t>(std::clamp<std::size_t>(kBandBytes / row, 1, static_cast<std::size_t>(height)))),
+      count((height + rows - 1) / rows) {}
+
+std::int32_t PngBands::end(std::int32_t band) const { return std::min(height, first(band) + rows); }
+std::size_t PngBands::bytes(std::int32_t band) const { return row * static_cast<std::size_t>(end(band) - first(band)); }
+std::size_t PngBands::room() const { return deflated_bound(bytes(0)) + kBandRoom; }
+
+PngWriter::PngWriter(const CodecTable& table, const ImageView& image, std::vector<PngChunk> chunks)
+    : table_(table), bands_(image), image_(image), chunks_(std::move(chunks)) {}
+
+std::size_t PngWriter::bound(std::int32_t rows) const { return bound_of(bands_, chunks_, rows); }
+
+std::size_t PngWriter::write(const ImageView& rows, int threads, u8* to) {
+  const std::int32_t first = written_;
+  const std::int32_t count = (rows.height + bands_.rows - 1) / bands_.rows;
+  ChunkWriter head(table_, to);
+  if (first == 0) {
+    write_header(head, image_);
+    for (const PngChunk& chunk : chunks_) head.chunk(chunk.type, chunk.data, chunk.bytes);
+  }
+  ImageData data(table_, bands_, first, first + count, adler_, head.at());
+  parallel_items(threads, count, [&](const auto& next) {
+    std::optional<BandEncoder> encoder;  // not where the others have taken all
+    for (std::int32_t k = 0; next(k);) {
+      if (!encoder) encoder.emplace(table_, rows, bands_.first(first), bands_);
+      u8* at = data.place(first + k);
+      u8* end = encoder->encode(first + k, at + 8);
+      data.finish(first + k, at, static_cast<std::size_t>(end - at) - 8, encoder->adler());
+    }
+  });
+  written_ += count;
+  adler_ = data.adler();
+  ChunkWriter tail(table_, data.end());
+  if (written_ == bands_.count) tail.chunk("IEND", nullptr, 0);
+  return static_cast<std::size_t>(tail.at() - to);
+}
+
 std::size_t png_bound(const ImageView& image, const std::vector<PngChunk>& chunks) {
-  const Bands bands(image);
+  const PngBands bands(image);
   const double roughly = static_cast<double>(bands.row + 64) * image.height;
   if (roughly > 0.5 * static_cast<double>(std::numeric_limits<std::ptrdiff_t>::max())) {
     fail(ErrorKind::image_too_large, "the picture is too large for memory");
   }
-  std::size_t bytes = sizeof kSignature + 2 * kFrame + kHeaderBytes;
-  for (const PngChunk& chunk : chunks) bytes += kFrame + chunk.bytes;
-  return bytes + bands.room() * static_cast<std::size_t>(bands.count);
+  return bound_of(bands, chunks, image.height);
 }
 
 std::size_t png_encode(const CodecTable& table, const ImageView& image, const std::vector<PngChunk>& chunks,
-                       int threads, u8* file) {
-  const Bands bands(image);
-  ChunkWriter head(table, file);
-  write_header(head, image);
-  for (const PngChunk& chunk : chunks) head.chunk(chunk.type, chunk.data, chunk.bytes);
-  ImageData data(table, bands, head.at());
-  parallel_items(threads, bands.count, [&](const auto& next) {
-    std::optional<BandEncoder> encoder;  // not where the others have taken all
-    for (std::int32_t band = 0; next(band);) {
-      if (!encoder) encoder.emplace(table, image, bands);
-      u8* at = data.place(band);
-      u8* end = encoder->encode(band, at + 8);
-      data.finish(band, at, static_cast<std::size_t>(end - at) - 8, encoder->adler());
-    }
-  });
-  ChunkWriter tail(table, data.end());
-  tail.chunk("IEND", nullptr, 0);
-  return static_cast<std::size_t>(tail.at() - file);
+                       int threads, std::uint8_t* file) {
+  return PngWriter(table, image, chunks).write(image, threads, file);
 }
 
 void png_filter(const CodecTable& table, const ImageView& image, int threads, std::uint8_t* rows) {
-  const Bands bands(image);
+  const PngBands bands(image);
   parallel_rows(threads, image.height, [&](std::int32_t begin, std::int32_t end) {
-    RowFilter filter(table, image, bands, bands.row);
+    RowFilter filter(table, image, 0, bands, bands.row);
     filter.begin(begin);
     for (std::int32_t y = begin; y < end; ++y) filter.next(rows + bands.row * static_cast<std::size_t>(y));
   });

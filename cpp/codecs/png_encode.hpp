@@ -36,6 +36,45 @@ std::size_t png_bound(const ImageView& image, const std::vector<PngChunk>& chunk
 std::size_t png_encode(const CodecTable& table, const ImageView& image, const std::vector<PngChunk>& chunks,
                        int threads, std::uint8_t* file);
 
+// How the filtered rows of a picture are cut into bands. Sizes in bytes.
+struct PngBands {
+  explicit PngBands(const ImageView& image);
+
+  std::int32_t first(std::int32_t band) const { return band * rows; }
+  std::int32_t end(std::int32_t band) const;
+  std::size_t bytes(std::int32_t band) const;
+  std::size_t room() const;  // of the chunk of any of them
+
+  std::int32_t height;
+  std::size_t pixel;
+  std::size_t row;     // with its filter's byte
+  std::int32_t rows;   // of every band but the last
+  std::int32_t count;  // of bands
+};
+
+// The same file in pieces, as its rows come.
+class PngWriter {
+ public:
+  // The samples of `image` are not looked at.
+  PngWriter(const CodecTable& table, const ImageView& image, std::vector<PngChunk> chunks);
+
+  // Rows of a piece: a multiple of this, but for the last one.
+  std::int32_t band_rows() const { return bands_.rows; }
+  // An upper bound of a piece of so many rows.
+  std::size_t bound(std::int32_t rows) const;
+  // The next `rows`, a picture of their own, as bytes at `to`, of which it gives the number. Above the first row lies the
+  // one before it, where there is one.
+  std::size_t write(const ImageView& rows, int threads, std::uint8_t* to);
+
+ private:
+  const CodecTable& table_;
+  const PngBands bands_;
+  const ImageView image_;
+  const std::vector<PngChunk> chunks_;
+  std::int32_t written_ = 0;  // bands
+  std::uint32_t adler_ = 1;
+};
+
 // The filtered rows alone, each behind the byte of its filter: height x (1 + bytes of a row) at `rows`. Each
 // row's filter is chosen by all of its bytes, for encoders that take their time.
 void png_filter(const CodecTable& table, const ImageView& image, int threads, std::uint8_t* rows);

@@ -74,10 +74,10 @@ kernels::Blend blend_job(const ImageView& image, const BlendOptions& options, co
   return job;
 }
 
-void resize_mask(const MaskResizer& alpha, const Plane& dst, int threads) {
+void resize_mask(const MaskResizer& alpha, const Plane& dst, int threads, std::int32_t top) {
   parallel_rows(threads, dst.height, [&](std::int32_t begin, std::int32_t end) {
     Buffer scratch(alpha.scratch_bytes());
-    alpha.rows(begin, end, static_cast<char*>(dst.data) + begin * dst.stride, dst.stride, scratch.data());
+    alpha.rows(top + begin, top + end, static_cast<char*>(dst.data) + begin * dst.stride, dst.stride, scratch.data());
   });
 }
 

@@ -10,8 +10,8 @@ namespace rmbg {
 // The kernel's job, but for the alpha.
 kernels::Blend blend_job(const ImageView& image, const BlendOptions& options, const MutableImageView& dst);
 
-// The alpha that a scaled resizer makes, of its size and type.
-void resize_mask(const MaskResizer& alpha, const Plane& dst, int threads);
+// The rows of the alpha that a scaled resizer makes, from `top` on, of its width and type.
+void resize_mask(const MaskResizer& alpha, const Plane& dst, int threads, std::int32_t top = 0);
 
 // alpha: the picture's size and sample width. dst: 4 channels, 3 with BlendMode::over.
 void blend(const ImageView& image, const Plane& alpha, const BlendOptions& options, const MutableImageView& dst,

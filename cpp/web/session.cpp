@@ -82,57 +82,78 @@ Session::Session(const Recipe& recipe, net::Plan plan, const float* weights, int
   }
 }
 
-std::uint8_t* Session::picture(std::int32_t width, std::int32_t height) {
-  width_ = width;
-  height_ = height;
-  picture_.reserve(4 * pixels(width, height));
-  return file();
+std::uint8_t* Session::strip(std::int32_t width, std::int32_t rows) {
+  strip_.reserve(4 * pixels(width, rows));
+  return static_cast<std::uint8_t*>(strip_.data());
 }
 
-bool Session::run() {
-  const PlaneSize size = input_size(recipe_, width_, height_);
-  input_.reserve(3 * sizeof(float) * pixels(size.width, size.height));
-  fill_input(recipe_, image(), size, false, tables_, threads_, input_.data());
+void Session::begin(std::int32_t width, std::int32_t height) { input_.emplace(recipe_, width, height, tables_); }
 
+bool Session::run() {
+  const PlaneSize size = input_->size();
   const auto schedule = network_.schedule({net::Shape{1, size.height, size.width}});
   const net::Shape made = schedule->values[static_cast<std::size_t>(network_.plan().outputs[0])].shape;
   mask_.resize(pixels(made.width, made.height));
   size_ = {mask_.data(), made.width, made.height};
-  const auto* input = static_cast<const float*>(input_.data());
+  const float* input = input_->planes();
   float* output = mask_.data();
   Progress progress(network_.plan(), *schedule);
   const net::Observer observer = progress.observer();
   return network_.run(*schedule, &input, &output, {nullptr, &run_parallel, threads_, &cancelled_}, &observer);
 }
 
-void Session::cut(const BlendOptions& options) {
-  output_.reserve(sizeof(float) * mask_.size());
-  auto* const values = static_cast<float*>(output_.data());
+std::int32_t Session::cut(std::int32_t width, std::int32_t height, const BlendOptions& options) {
+  values_.reserve(sizeof(float) * mask_.size());
+  auto* const values = static_cast<float*>(values_.data());
   std::copy(mask_.begin(), mask_.end(), values);
-  const Mask mask{values, size_.width, size_.height};
-  const AlphaSize size{width_, height_, kernels::MaskType::u8};
-  const MaskResizer resizer = finish_mask(recipe_, values, mask, size, false, tables_, threads_, scene_);
-  alpha_.reserve(pixels(width_, height_));
-  const Plane plane{alpha_.data(), width_, height_, width_, kernels::MaskType::u8};
-  resize_mask(resizer, plane, threads_);
-  result_.reserve(4 * pixels(width_, height_));
-  const bool over = options.mode == kernels::BlendMode::over;
-  const std::int32_t channels = over ? 3 : 4;
-  blend(image(), plane, options,
-        {result_.data(), width_, height_, channels, std::ptrdiff_t{width_} * channels, Sample::u8}, threads_);
-  if (over) spread(result(), pixels(width_, height_));
+  const AlphaSize size{width, height, kernels::MaskType::u8};
+  resizer_.emplace(
+      finish_mask(recipe_, values, {values, size_.width, size_.height}, size, false, tables_, threads_, scene_));
+  options_ = options;
+  const auto row = 4 * static_cast<std::size_t>(width);
+  return static_cast<std::int32_t>(std::clamp<std::size_t>(kStripBytes / row, 1, static_cast<std::size_t>(height)));
 }
 
-std::uint8_t* Session::to_write(std::int32_t width, std::int32_t height) {
-  result_.reserve(4 * pixels(width, height));
+void Session::cut_rows(std::int32_t top, std::int32_t rows, std::int32_t channels) {
+  const std::int32_t width = resizer_->width();
+  alpha_.reserve(pixels(width, rows));
+  const Plane plane{alpha_.data(), width, rows, width, kernels::MaskType::u8};
+  resize_mask(*resizer_, plane, threads_, top);
+  make_room(width, channels, rows);
+  const std::int32_t made = options_.mode == kernels::BlendMode::over ? 3 : 4;
+  const ImageView image = packed_view(strip_.data(), width, rows, 4, std::ptrdiff_t{width} * 4, Sample::u8);
+  blend(image, plane, options_, {result(), width, rows, made, std::ptrdiff_t{width} * made, Sample::u8}, threads_);
+  if (made < channels) spread(result(), pixels(width, rows));
+}
+
+void Session::make_room(std::int32_t width, std::int32_t stored, std::int32_t rows) {
+  row_ = static_cast<std::size_t>(width) * static_cast<std::size_t>(stored);
+  room_above_ = (row_ + 63) / 64 * 64;
+  result_.reserve(room_above_ + row_ * static_cast<std::size_t>(rows));
+}
+
+std::int32_t Session::png(std::int32_t width, std::int32_t height, std::int32_t stored, std::int32_t channels) {
+  image_ = packed_view(nullptr, width, height, stored, std::ptrdiff_t{width} * stored, Sample::u8);
+  image_.channels = channels;
+  writer_.emplace(codecs::active(), image_, std::vector<codecs::PngChunk>{});
+  const std::int32_t band = writer_->band_rows();
+  const auto bytes = static_cast<std::size_t>(image_.stride) * static_cast<std::size_t>(band);
+  return band * static_cast<std::int32_t>(std::max<std::size_t>(kStripBytes / bytes, 1));
+}
+
+std::uint8_t* Session::to_write(std::int32_t rows) {
+  make_room(image_.width, static_cast<std::int32_t>(image_.pixel_stride), rows);
   return result();
 }
 
-std::size_t Session::png(std::int32_t width, std::int32_t height, std::int32_t channels) {
-  ImageView view = packed_view(result_.data(), width, height, 4, std::ptrdiff_t{width} * 4, Sample::u8);
-  view.channels = channels;
-  picture_.reserve(codecs::png_bound(view, {}));
-  return codecs::png_encode(codecs::active(), view, {}, threads_, file());
+std::size_t Session::png_rows(std::int32_t rows) {
+  file_.reserve(writer_->bound(rows));
+  ImageView strip = image_;
+  strip.data = result();
+  strip.height = rows;
+  const std::size_t bytes = writer_->write(strip, threads_, file());
+  std::copy_n(result() + row_ * static_cast<std::size_t>(rows - 1), row_, result() - row_);
+  return bytes;
 }
 
 }  // namespace rmbg::web

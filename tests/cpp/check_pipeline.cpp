@@ -1,6 +1,7 @@
 // The pool of threads, and the pipeline as a session drives it: many threads at once, with tables that they share. Every
 // result is that of one thread alone. To be run under the thread sanitizer too.
 //   check_pipeline [ROUNDS]
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -120,6 +121,59 @@ void check_calls(std::uint32_t seed) {
   expect(equal == 3 * kCallers, "a call among others gives another result than alone");
 }
 
+// The tensor of a picture of which only a strip of rows is there at a time, and the rows of its alpha from the middle on.
+void check_strips(std::uint32_t seed) {
+  std::mt19937 engine(seed);
+  const auto between = [&](int lo, int hi) { return std::uniform_int_distribution<std::int32_t>(lo, hi)(engine); };
+  const std::int32_t width = between(1, 400), height = between(1, 400), channels = between(0, 1) ? 4 : 3;
+  std::vector<std::uint8_t> picture(static_cast<std::size_t>(width * height * channels));
+  for (std::uint8_t& byte : picture) byte = static_cast<std::uint8_t>(engine());
+  const ImageView image = packed_view(picture.data(), width, height, channels, channels * width, Sample::u8);
+  Tables tables;
+  for (const Resample resample : {Resample::bilinear, Resample::bilinear_topleft, Resample::triangle,
+                                  Resample::pillow_bilinear, Resample::pillow_bicubic, Resample::pillow_lanczos}) {
+    std::vector<float> wanted(3 * kModelSide * kModelSide), found(wanted.size());
+    kernels::NormalizedPlanes planes{kModelSide,
+                                     kModelSide,
+                                     {1, 2, 3},
+                                     {0, 1, 2},
+                                     between(0, 1) ? kernels::Rounding::none : kernels::Rounding::nearest,
+                                     false,
+                                     wanted.data()};
+    preprocess(image, resample, false, planes, tables, 1);
+    planes.dst = found.data();
+    const std::vector<SourceRows> sources = source_rows(height, kModelSide, resample, tables);
+    for (std::int32_t y = 0, next = 0; y < kModelSide; y = next) {
+      next = std::min(kModelSide, y + between(1, 70));
+      const std::int32_t top = sources[static_cast<std::size_t>(y)].first;
+      std::int32_t end = top;
+      for (std::int32_t i = y; i < next; ++i) {
+        const SourceRows rows = sources[static_cast<std::size_t>(i)];
+        expect(rows.first >= top, "the rows of a picture fall");
+        end = std::max(end, rows.first + rows.count);
+      }
+      expect(end <= height, "rows beyond a picture are wanted");
+      const std::ptrdiff_t stride = image.stride;
+      const std::vector<std::uint8_t> strip(picture.begin() + top * stride, picture.begin() + end * stride);
+      ImageView part = image;
+      part.data = strip.data();
+      preprocess_rows(part, resample, false, planes, {top, y, next}, tables, between(1, 3));
+    }
+    expect(found == wanted, "the tensor of strips is another one");
+  }
+  std::vector<float> values(kMaskSide * kMaskSide);
+  for (float& value : values) value = std::uniform_real_distribution<float>(0, 1)(engine);
+  MaskResizer alpha(tables, {values.data(), kMaskSide, kMaskSide}, MaskResample::bilinear, width, height,
+                    kernels::MaskType::u8);
+  alpha.scale(unit(255.0f), true, 1);
+  std::vector<std::uint8_t> whole(static_cast<std::size_t>(width * height));
+  resize_mask(alpha, {whole.data(), width, height, width, kernels::MaskType::u8}, 1);
+  const std::int32_t top = height / 2;
+  std::vector<std::uint8_t> rest(static_cast<std::size_t>(width * (height - top)));
+  resize_mask(alpha, {rest.data(), width, height - top, width, kernels::MaskType::u8}, 2, top);
+  expect(std::equal(rest.begin(), rest.end(), whole.begin() + width * top), "the alpha's later rows are others");
+}
+
 // Every index once, whoever calls, also from within.
 void check_pool() {
   std::array<std::atomic<int>, 12> seen{};
@@ -182,6 +236,7 @@ int main(int argc, char** argv) {
     check_pool();
     check_exceptions();
     check_calls(static_cast<std::uint32_t>(round));
+    check_strips(static_cast<std::uint32_t>(round));
   }
   check_fork();
   std::printf("%d rounds: the pool, the pipeline on %d threads at once, a forked child\n", rounds, kCallers);

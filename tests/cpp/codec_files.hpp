@@ -64,6 +64,22 @@ Picture random_picture(Random& random, std::int32_t width, std::int32_t height) 
   return picture;
 }
 
+// Written piece by piece, as by whoever never has the whole picture.
+Bytes in_pieces(Random& random, const CodecTable& tier, const ImageView& image, const std::vector<PngChunk>& chunks) {
+  PngWriter writer(tier, image, chunks);
+  Bytes file;
+  for (std::int32_t y = 0, rows = 0; y < image.height; y += rows) {
+    rows = std::min(writer.band_rows() * random.between(1, 3), image.height - y);
+    ImageView strip = image;
+    strip.data = static_cast<const std::uint8_t*>(image.data) + y * image.stride;
+    strip.height = rows;
+    Bytes piece(writer.bound(rows));
+    piece.resize(writer.write(strip, random.between(1, 3), piece.data()));
+    file.insert(file.end(), piece.begin(), piece.end());
+  }
+  return file;
+}
+
 void check_file(Random& random, const Tiers& tiers, std::int32_t width, std::int32_t height) {
   const Picture picture = random_picture(random, width, height);
   const std::uint8_t body[] = {1, 2, 3};
@@ -93,6 +109,8 @@ void check_file(Random& random, const Tiers& tiers, std::int32_t width, std::int
   } catch (const std::runtime_error& error) {
     checking::fail(name, error.what());
   }
+  expect(in_pieces(random, reference_table, picture.view, chunks) == file, reference_table,
+         "another in pieces: " + name);
   for (const CodecTable* tier : tiers) {
     for (const int threads : {1, random.between(2, 5)}) {
       expect(encoded(*tier, threads) == file, *tier, "another file: " + name);
@@ -104,6 +122,8 @@ void check_any_file(Random& random, const Tiers& tiers) {
   if (random.one_in(60)) return check_file(random, tiers, random.between(300, 900), random.between(300, 900));
   if (random.one_in(60)) return check_file(random, tiers, random.between(20000, 300000), random.between(1, 4));
   if (random.one_in(60)) return check_file(random, tiers, random.between(1, 3), random.between(20000, 300000));
+  if (random.one_in(60))
+    return check_file(random, tiers, random.between(2000, 3000), random.between(300, 900));  // bands
   check_file(random, tiers, random.between(1, 140), random.between(1, 140));
 }
 

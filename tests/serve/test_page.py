@@ -1,4 +1,4 @@
-"""The page at /, used as people do. RMBG_FAST_BROWSER=1 makes a failure of a browser that is not there."""
+"""The page at /, used as people do."""
 
 from __future__ import annotations
 
@@ -12,19 +12,9 @@ import pytest
 from PIL import Image
 
 from rmbg_fast import Session
-from rmbg_fast._images import sample
 from support import browsing
+from support.pages import DONE, downloaded
 from support.service import Served, served
-
-DONE = "#download:enabled"
-
-
-@pytest.fixture(scope="module")
-def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photos") / "cat.png"
-    sample.photo().convert("RGB").save(path)
-    return path
-
 
 @pytest.fixture(scope="module")
 def other() -> Session:
@@ -37,21 +27,9 @@ def both(session: Session, other: Session) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    yield from browsing.chromium()
-
-
 @pytest.fixture
 def page(browser: Any, both: Served) -> Iterator[Any]:
     yield from browsing.opened(browser, f"http://127.0.0.1:{both.port}/")
-
-
-def downloaded(page: Any) -> Any:
-    with page.expect_download() as download:
-        page.click("#download")
-    with Image.open(download.value.path()) as image:
-        return np.asarray(image)
 
 
 def wanted(session: Session, path: Path, **options: Any) -> Any:
@@ -59,28 +37,28 @@ def wanted(session: Session, path: Path, **options: Any) -> Any:
         return np.asarray(image)
 
 
-def test_a_picked_photo_gives_what_the_library_gives(page: Any, cat: Path, other: Session) -> None:
-    page.set_input_files("#files", str(cat))
+def test_a_picked_photo_gives_what_the_library_gives(page: Any, cat_file: Path, other: Session) -> None:
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
-    assert np.array_equal(downloaded(page), wanted(other, cat))
+    assert np.array_equal(downloaded(page), wanted(other, cat_file))
     assert "done" in page.inner_text("#status")
     page.check("#coloured")
     page.fill("#colour", "#336699")
-    assert np.array_equal(downloaded(page), wanted(other, cat, background="#336699"))
+    assert np.array_equal(downloaded(page), wanted(other, cat_file, background="#336699"))
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_dropped_and_pasted_photos_are_taken(page: Any, cat: Path, kind: str) -> None:
-    browsing.drop(page, cat, kind)
+def test_dropped_and_pasted_photos_are_taken(page: Any, cat_file: Path, kind: str) -> None:
+    browsing.drop(page, cat_file, kind)
     page.wait_for_selector(DONE)
     assert page.inner_text("#result-title") == "cat.png"
 
 
-def test_another_model(page: Any, cat: Path, session: Session) -> None:
+def test_another_model(page: Any, cat_file: Path, session: Session) -> None:
     page.select_option("#model", session.model.name)
-    page.set_input_files("#files", str(cat))
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
-    assert np.array_equal(downloaded(page), wanted(session, cat))
+    assert np.array_equal(downloaded(page), wanted(session, cat_file))
 
 
 def test_what_is_no_picture_is_said(page: Any, tmp_path: Path) -> None:
@@ -92,9 +70,9 @@ def test_what_is_no_picture_is_said(page: Any, tmp_path: Path) -> None:
     page.wait_for_selector("#alert:has-text('image bytes')")
 
 
-def test_escape_cancels_and_retry_goes_on(page: Any, cat: Path) -> None:
+def test_escape_cancels_and_retry_goes_on(page: Any, cat_file: Path) -> None:
     page.route("**/v1/remove*", lambda route: None)  # never answered
-    page.set_input_files("#files", str(cat))
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector("#cancel", state="visible")
     page.keyboard.press("Escape")
     page.wait_for_selector("#status:has-text('cancelled')")
@@ -103,9 +81,9 @@ def test_escape_cancels_and_retry_goes_on(page: Any, cat: Path) -> None:
     page.wait_for_selector(DONE)
 
 
-def test_all_of_it_by_keyboard_and_on_a_telephone(page: Any, cat: Path) -> None:
+def test_all_of_it_by_keyboard_and_on_a_telephone(page: Any, cat_file: Path) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
-    page.set_input_files("#files", str(cat))
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
     page.focus("#slider")
     page.keyboard.press("ArrowRight")
@@ -117,7 +95,7 @@ def test_all_of_it_by_keyboard_and_on_a_telephone(page: Any, cat: Path) -> None:
 
 
 def test_its_headers(both: Served) -> None:
-    for path in ("/", "/page/page.js", "/page/view.js", "/page/page.css", "/page/icon.svg"):
+    for path in ("/", "/page/page.js", "/page/view.js", "/page/files.js", "/page/page.css", "/page/icon.svg"):
         answer = both.ask(path)
         assert answer.status == 200
         assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")

@@ -62,3 +62,19 @@ def drop(page: Any, path: Path, kind: str) -> None:
         }""",
         [list(path.read_bytes()), path.name, kind],
     )
+
+
+def renderer_memory(page: Any) -> float:
+    """MB that the process of this page holds (Pss): the largest of the browser's renderers."""
+    session = page.context.browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    return max(_held(entry["id"]) for entry in processes if entry["type"] == "renderer")
+
+
+def _held(process: int) -> float:
+    try:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:  # it has ended
+        return 0.0
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1e3

@@ -32,11 +32,6 @@ def address(folder: Path) -> Iterator[str]:
         running.shutdown()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    yield from browsing.chromium()
-
-
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
     yield from browsing.opened(browser, address)

@@ -19,6 +19,7 @@ testing = pytest.importorskip("rmbg_fast._testing", reason="published wheels are
 
 VALUES = """async ([file, width, height, samples]) => {
   const { instantiate, Model } = await import("./core.js");
+  const { openPicture } = await import("./picture.js");
   const answer = await fetch("models/u2netp.rmbg");
   const bytes = new Uint8Array(await answer.arrayBuffer());
   const headBytes = new DataView(bytes.buffer).getUint32(12, true);
@@ -29,8 +30,7 @@ VALUES = """async ([file, width, height, samples]) => {
   core._initialize?.();
   const model = new Model(core, memory);
   model.open({ header, body: bytes.subarray(16 + headBytes) }, undefined, 1, 1 << 19);
-  model.place({ width, height, data: Uint8ClampedArray.from(samples) });
-  model.run();
+  model.mask(await openPicture({ width, height, data: Uint8ClampedArray.from(samples) }));
   const [rows, columns] = header.recipes[header.recipe];
   const values = model.bytes(core.values(), 4 * rows * columns).slice();
   let text = "";

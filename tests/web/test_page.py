@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,40 +10,19 @@ import pytest
 from PIL import Image
 
 import rmbg_fast
-from rmbg_fast._images import sample
 from support import browsing
-
-DONE = "#download:enabled"
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photos") / "cat.png"
-    sample.photo().convert("RGB").save(path)
-    return path
-
+from support.pages import DONE, downloaded, pixels
 
 @pytest.fixture(scope="module")
 def session() -> rmbg_fast.Session:
     return rmbg_fast.Session("u2netp", device="cpu")
 
 
-def pixels(path: Path) -> Any:
-    with Image.open(path) as image:
-        return np.asarray(image)
-
-
-def downloaded(page: Any) -> Any:
-    with page.expect_download() as download:
-        page.click("#download")
-    return pixels(download.value.path())
-
-
-def test_a_picked_photo_is_cut_out_as_the_library_does(page: Any, photo: Path, session: rmbg_fast.Session) -> None:
-    page.set_input_files("#files", str(photo))
+def test_a_picked_photo_is_cut_out_as_the_library_does(page: Any, cat_file: Path, session: rmbg_fast.Session) -> None:
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
     found = downloaded(page)
-    wanted = np.asarray(session.remove(pixels(photo)))
+    wanted = np.asarray(session.remove(pixels(cat_file)))
     assert found.shape == wanted.shape
     apart = np.abs(found[..., 3].astype(int) - wanted[..., 3].astype(int))
     assert apart.max() <= 1
@@ -55,25 +33,25 @@ def test_a_picked_photo_is_cut_out_as_the_library_does(page: Any, photo: Path, s
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_dropped_and_pasted_photos_are_taken(page: Any, photo: Path, kind: str) -> None:
-    browsing.drop(page, photo, kind)
+def test_dropped_and_pasted_photos_are_taken(page: Any, cat_file: Path, kind: str) -> None:
+    browsing.drop(page, cat_file, kind)
     page.wait_for_selector(DONE)
     assert page.inner_text("#result-title") == "cat.png"
 
 
-def test_a_background_colour_makes_an_opaque_picture(page: Any, photo: Path, session: rmbg_fast.Session) -> None:
-    page.set_input_files("#files", str(photo))
+def test_a_background_colour_makes_an_opaque_picture(page: Any, cat_file: Path, session: rmbg_fast.Session) -> None:
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
     page.check("#coloured")
     page.fill("#colour", "#336699")
     found = downloaded(page)
-    wanted = np.asarray(session.remove(pixels(photo), background=(0x33, 0x66, 0x99)))
+    wanted = np.asarray(session.remove(pixels(cat_file), background=(0x33, 0x66, 0x99)))
     assert found.shape == wanted.shape
     assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1
 
 
-def test_copy_puts_a_png_on_the_clipboard(page: Any, photo: Path) -> None:
-    page.set_input_files("#files", str(photo))
+def test_copy_puts_a_png_on_the_clipboard(page: Any, cat_file: Path) -> None:
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
     page.click("#copy")
     page.wait_for_selector("#status:has-text('Copied')")
@@ -81,8 +59,8 @@ def test_copy_puts_a_png_on_the_clipboard(page: Any, photo: Path) -> None:
     assert kinds == ["image/png"]
 
 
-def test_the_slider_answers_to_the_keyboard_and_the_mask_is_shown(page: Any, photo: Path) -> None:
-    page.set_input_files("#files", str(photo))
+def test_the_slider_answers_to_the_keyboard_and_the_mask_is_shown(page: Any, cat_file: Path) -> None:
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
     page.focus("#slider")
     page.keyboard.press("ArrowRight")
@@ -101,19 +79,8 @@ def test_what_is_no_picture_is_said_and_can_be_tried_again(page: Any, tmp_path: 
     page.wait_for_selector("#alert:has-text('no picture')")
 
 
-def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(page: Any, tmp_path: Path) -> None:
-    content = io.BytesIO()
-    Image.new("L", (8, 8)).save(content, "PNG")
-    head = bytearray(content.getvalue())
-    head[16:24] = (20000).to_bytes(4, "big") * 2
-    path = tmp_path / "huge.png"
-    path.write_bytes(head)
-    page.set_input_files("#files", str(path))
-    page.wait_for_selector("#alert:has-text('50 million')")
-
-
-def test_escape_cancels_and_retry_goes_on(page: Any, photo: Path) -> None:
-    page.set_input_files("#files", [str(photo), str(photo)])
+def test_escape_cancels_and_retry_goes_on(page: Any, cat_file: Path) -> None:
+    page.set_input_files("#files", [str(cat_file), str(cat_file)])
     page.wait_for_selector("#cancel", state="visible")
     page.keyboard.press("Escape")
     page.wait_for_selector("#retry", state="visible")
@@ -122,22 +89,22 @@ def test_escape_cancels_and_retry_goes_on(page: Any, photo: Path) -> None:
     page.wait_for_selector("#list li:nth-child(2) >> text=done")
 
 
-def test_a_second_visit_needs_no_connection(page: Any, photo: Path) -> None:
-    page.set_input_files("#files", str(photo))
+def test_a_second_visit_needs_no_connection(page: Any, cat_file: Path) -> None:
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()
-    page.set_input_files("#files", str(photo))
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
     page.context.set_offline(True)
     page.reload()
-    page.set_input_files("#files", str(photo))
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
 
 
-def test_a_turned_photo_is_set_upright(page: Any, photo: Path, tmp_path: Path, session: rmbg_fast.Session) -> None:
+def test_a_turned_photo_is_set_upright(page: Any, cat_file: Path, tmp_path: Path, session: rmbg_fast.Session) -> None:
     path = tmp_path / "turned.jpg"
-    with Image.open(photo) as image:
+    with Image.open(cat_file) as image:
         exif = image.getexif()
         exif[0x0112] = 6
         image.save(path, quality=95, exif=exif)
@@ -152,9 +119,9 @@ def test_a_turned_photo_is_set_upright(page: Any, photo: Path, tmp_path: Path, s
     assert apart.mean() < 0.02
 
 
-def test_colours_under_low_alpha_are_kept(page: Any, photo: Path, tmp_path: Path, session: rmbg_fast.Session) -> None:
+def test_colours_under_low_alpha_are_kept(page: Any, cat_file: Path, tmp_path: Path, session: rmbg_fast.Session) -> None:
     path = tmp_path / "soft.png"
-    cat = pixels(photo)
+    cat = pixels(cat_file)
     soft = np.tile((np.arange(cat.shape[1]) * 255 // cat.shape[1]).astype(np.uint8), (cat.shape[0], 1))
     Image.fromarray(np.dstack([cat, soft])).save(path)
     page.set_input_files("#files", str(path))
@@ -166,13 +133,13 @@ def test_colours_under_low_alpha_are_kept(page: Any, photo: Path, tmp_path: Path
 
 
 def test_a_model_that_cannot_be_fetched_is_said_and_fetched_at_the_next_try(
-    browser: Any, address: str, photo: Path
+    browser: Any, address: str, cat_file: Path
 ) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.route("**/*.rmbg", lambda route: route.abort())
     page.goto(address)
-    page.set_input_files("#files", str(photo))
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector("#alert:has-text('cannot be fetched')")
     page.unroute("**/*.rmbg")
     page.click("#retry")
@@ -180,23 +147,23 @@ def test_a_model_that_cannot_be_fetched_is_said_and_fetched_at_the_next_try(
     context.close()
 
 
-def test_photos_wait_for_their_turn_and_can_be_looked_at_again(page: Any, photo: Path, tmp_path: Path) -> None:
+def test_photos_wait_for_their_turn_and_can_be_looked_at_again(page: Any, cat_file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.png"
-    with Image.open(photo) as image:
+    with Image.open(cat_file) as image:
         image.rotate(180).save(other)
-    page.set_input_files("#files", [str(photo), str(other)])
+    page.set_input_files("#files", [str(cat_file), str(other)])
     page.wait_for_selector("#list li:nth-child(2)[aria-current=true] >> text=done")
     assert page.inner_text("#result-title") == "other.png"
     page.click("#list li:nth-child(1) >> text=Show")
     page.wait_for_selector("#result-title:has-text('cat.png')")
-    assert downloaded(page).shape == (*pixels(photo).shape[:2], 4)
+    assert downloaded(page).shape == (*pixels(cat_file).shape[:2], 4)
     page.click("#list li:nth-child(1) >> text=Remove")
     page.wait_for_selector("#result", state="hidden")
     assert page.locator("#list li").count() == 1
 
 
-def test_nothing_is_wider_than_a_small_telephone(page: Any, photo: Path) -> None:
+def test_nothing_is_wider_than_a_small_telephone(page: Any, cat_file: Path) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
-    page.set_input_files("#files", str(photo))
+    page.set_input_files("#files", str(cat_file))
     page.wait_for_selector(DONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

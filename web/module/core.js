@@ -1,6 +1,7 @@
 // The module of WebAssembly (cpp/web), and how it is called.
 
 import { RmbgError } from "./errors.js";
+import { isOpaque } from "./picture.js";
 
 // (v128) -> f32x4.relaxed_madd, and the same without it: is there a SIMD of either kind?
 const TYPE = [1, 4, 1, 96, 0, 0, 3, 2, 1, 0];
@@ -92,37 +93,76 @@ export class Model {
     return this.core.cancelled();
   }
 
-  /** The picture that `run` and `cut` are about. */
-  place({ data, width, height }) {
-    this.guarded(() => this.bytes(this.core.picture(width, height), data.length).set(data));
+  /** The network, on a picture (picture.js). False: it was cancelled. */
+  mask(picture) {
+    const { width, height } = picture;
+    return this.guarded(() => {
+      for (this.core.begin(width, height); this.core.wanted_rows() > 0; this.core.feed()) {
+        if (this.stopped) return false;
+        this.place(picture, this.core.wanted_top(), this.core.wanted_rows());
+      }
+      return this.core.run() !== 0;
+    });
   }
 
-  /** The network. False: it was cancelled. */
-  run() {
-    return this.guarded(() => this.core.run() !== 0);
-  }
-
-  cut({ width, height }, { background, threshold }) {
+  /**
+   * The picture with the last mask, by strips: calls `take(top, rows)` for each, when `result` and `alpha` have it. With
+   * `png` a background is left without alpha, and `take` is given the next bytes of the file. False: it was cancelled.
+   */
+  cut(picture, { background, threshold, png }, take) {
+    const { width, height } = picture;
     return this.guarded(() => {
       const over = background ? background[0] | (background[1] << 8) | (background[2] << 16) : 0;
-      this.core.cut(background ? 2 : 0, threshold ?? 0, over);
-      const text = this.bytes(this.core.problem(), this.core.problem_bytes()).slice();
-      return {
-        image: new Uint8ClampedArray(this.bytes(this.core.result(), 4 * width * height)),
-        mask: this.bytes(this.core.alpha(), width * height).slice(),
-        problem: new TextDecoder().decode(text),
-        coverage: this.core.coverage(),
-      };
+      let rows = this.core.cut(width, height, background ? 2 : 0, threshold ?? 0, over);
+      const channels = png && background ? 3 : 4;
+      if (png) rows = this.core.png(width, height, channels, channels);
+      return this.strips(height, rows, (top, count) => {
+        this.place(picture, top, count);
+        this.core.cut_rows(top, count, channels);
+        if (png) take(this.bytes(this.core.file(), this.core.png_rows(count)));
+        else take(top, count);
+      });
     });
   }
 
-  /** Takes the memory of the placed picture. The PNG file of straight RGBA samples, without alpha where all are opaque. */
-  png({ data, width, height }) {
+  /** The PNG file of straight RGBA samples, in pieces; without alpha where all are opaque. False: it was cancelled. */
+  png({ data, width, height }, take) {
     return this.guarded(() => {
-      this.bytes(this.core.to_write(width, height), data.length).set(data);
-      const size = this.core.png(width, height, isOpaque(data) ? 3 : 4);
-      return this.bytes(this.core.file(), size).slice();
+      const rows = this.core.png(width, height, 4, isOpaque(data) ? 3 : 4);
+      return this.strips(height, rows, (top, count) => {
+        const strip = data.subarray(4 * width * top, 4 * width * (top + count));
+        this.bytes(this.core.to_write(count), strip.length).set(strip);
+        take(this.bytes(this.core.file(), this.core.png_rows(count)));
+      });
     });
+  }
+
+  result(count) {
+    return this.bytes(this.core.result(), count);
+  }
+
+  alpha(count) {
+    return this.bytes(this.core.alpha(), count);
+  }
+
+  /** What the last mask shows. */
+  scene() {
+    const text = this.bytes(this.core.problem(), this.core.problem_bytes()).slice();
+    return { problem: new TextDecoder().decode(text), coverage: this.core.coverage() };
+  }
+
+  strips(height, rows, work) {
+    for (let top = 0; top < height && !this.stopped; top += rows) work(top, Math.min(rows, height - top));
+    return !this.stopped;
+  }
+
+  place(picture, top, rows) {
+    const strip = picture.rows(top, rows);
+    this.bytes(this.core.strip(picture.width, rows), strip.length).set(strip);
+  }
+
+  get stopped() {
+    return this.bytes(this.core.cancelled(), 1)[0] !== 0;
   }
 
   bytes(at, count) {
@@ -139,9 +179,3 @@ export class Model {
     }
   }
 }
-
-function isOpaque(data) {
-  for (let i = 3; i < data.length; i += 4) if (data[i] !== 255) return false;
-  return true;
-}
-

@@ -29,11 +29,16 @@ export interface RemoveOptions {
   signal?: AbortSignal;
 }
 
-export interface Result {
-  /** The picture's size; RGBA, straight alpha. */
-  image: ImageData;
-  /** The alpha alone: width x height values of 0..255, row by row. */
-  mask: { data: Uint8Array; width: number; height: number };
+export interface PngOptions extends RemoveOptions {
+  /** Called before the file is written; whoever gets the bitmaps closes them. */
+  onPreview?: (preview: { photo: ImageBitmap; result: ImageBitmap }) => void;
+  /** Pixels of the longer side of a preview, at most; default: 1024. */
+  previewSize?: number;
+}
+
+export interface About {
+  width: number;
+  height: number;
   /** Is there something to cut out? */
   subject: boolean;
   /** Why not; "" where there is. */
@@ -42,6 +47,18 @@ export interface Result {
   coverage: number;
   /** Milliseconds. */
   timings: { decode: number; network: number; cut: number };
+}
+
+export interface Result extends Omit<About, "width" | "height"> {
+  /** The picture's size; RGBA, straight alpha. */
+  image: ImageData;
+  /** The alpha alone: width x height values of 0..255, row by row. */
+  mask: { data: Uint8Array; width: number; height: number };
+}
+
+export interface PngResult extends About {
+  /** A PNG file of the picture's size, straight alpha; without alpha over a background. */
+  file: Blob;
 }
 
 export interface ModelInfo {
@@ -64,6 +81,8 @@ export class Session {
    * options does without the network.
    */
   remove(source: Blob | ImageBitmap | ImageData, options?: RemoveOptions): Promise<Result>;
+  /** The same as a PNG file, for far less memory: the picture is worked on in strips. */
+  removeToPng(source: Blob | ImageBitmap | ImageData, options?: PngOptions): Promise<PngResult>;
   /** The picture as a PNG file. A canvas would lose colour where alpha is low. */
   encode(image: ImageData, options?: { signal?: AbortSignal }): Promise<Blob>;
   /** Ends the worker and gives its memory back. */

@@ -44,19 +44,24 @@ export class Session {
 
   remove(source, { background, threshold, onProgress, signal } = {}) {
     checkOptions(background, threshold);
-    return this.#queued(async () => {
-      if (!this.#worker) await this.#start(undefined, signal);
-      const result = await this.#call("remove", { source, file: this.#numberOf(source), background, threshold }, { signal, onRunning: onProgress });
-      const { image, mask, width, height, problem, coverage, timings } = result;
-      return {
-        image: new ImageData(image, width, height),
-        mask: { data: mask, width, height },
-        subject: problem === "",
-        problem,
-        coverage,
-        timings,
-      };
-    }, signal);
+    const options = { source, file: this.#numberOf(source), background, threshold };
+    return this.#asked("remove", options, { signal, onRunning: onProgress }, ({ image, mask, width, height, ...about }) => ({
+      image: new ImageData(image, width, height),
+      mask: { data: mask, width, height },
+      ...about,
+      subject: about.problem === "",
+    }));
+  }
+
+  removeToPng(source, { background, threshold, previewSize = 1024, onPreview, onProgress, signal } = {}) {
+    checkOptions(background, threshold);
+    if (!(Number.isInteger(previewSize) && previewSize > 0)) throw new RmbgError("option", "previewSize must be a whole number from 1 on");
+    const preview = onPreview ? previewSize : 0;
+    const options = { source, file: this.#numberOf(source), background, threshold, preview };
+    return this.#asked("removeToPng", options, { signal, onPreview, onRunning: onProgress }, (result) => ({
+      ...result,
+      subject: result.problem === "",
+    }));
   }
 
   /** 0: of what may change. */
@@ -68,10 +73,15 @@ export class Session {
   #files = new WeakMap();
 
   encode({ data, width, height }, { signal } = {}) {
+    return this.#asked("encode", { image: { data, width, height } }, { signal }, ({ file }) => file);
+  }
+
+  /** A call in its turn; the worker is started anew where one before ended it. */
+  #asked(action, options, listeners, resultOf) {
+    const { signal } = listeners;
     return this.#queued(async () => {
       if (!this.#worker) await this.#start(undefined, signal);
-      const { file } = await this.#call("encode", { image: { data, width, height } }, { signal });
-      return new Blob([file], { type: "image/png" });
+      return resultOf(await this.#call(action, options, listeners));
     }, signal);
   }
 
@@ -107,13 +117,15 @@ export class Session {
   }
 
   /** One call of the worker. What cannot be cancelled in it, or with `ends` must not stay, ends the worker. */
-  #call(action, options, { signal, onLoading, onRunning, ends }) {
+  #call(action, options, { signal, onLoading, onRunning, onPreview, ends }) {
     if (signal?.aborted) return Promise.reject(aborted(signal));
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       const cancel = () => {
         if (ends || !this.#flag) this.#end(aborted(signal));
-        else if (action === "remove") Atomics.store(this.#flag, 0, 1);
+        else Atomics.store(this.#flag, 0, 1);
+        const call = this.#calls.get(id); // it may still be ending
+        if (call) call.onPreview = null;
         reject(aborted(signal));
       };
       const forget = () => {
@@ -124,6 +136,7 @@ export class Session {
         this.#calls.set(id, {
           onLoading,
           onRunning,
+          onPreview,
           resolve: (value) => (forget(), finish(), resolve(value)),
           reject: (error) => (forget(), finish(), reject(error)),
         });
@@ -136,10 +149,12 @@ export class Session {
   }
   #idle = Promise.resolve();
 
-  #hear({ id, result, error, fatal, loading, running }) {
+  #hear({ id, result, error, fatal, loading, running, preview }) {
     const call = this.#calls.get(id);
+    if (preview && !call?.onPreview) return [preview.photo, preview.result].forEach((bitmap) => bitmap.close()); // cancelled
     if (loading) call?.onLoading?.(loading);
     else if (running !== undefined) call?.onRunning?.(running);
+    else if (preview) call.onPreview(preview);
     else if (error) {
       call?.reject(unpacked(error));
       if (fatal) this.#end(unpacked(error)); // its memory is given back; the next call starts anew

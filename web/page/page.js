@@ -1,8 +1,9 @@
 // The page: photos come in, results go out. The work is the session's, in its own worker.
 
+import { isPicture, onFiles, save } from "./files.js";
 import { Models } from "./models.js";
 import { MOST, Queue } from "./queue.js";
-import { View } from "./view.js";
+import { longestSide, View } from "./view.js";
 
 const find = (id) => document.getElementById(id);
 const view = new View();
@@ -39,13 +40,18 @@ async function work(item, signal) {
       progress(share);
       say(`${name}: removing the background, ${percent(share)}`);
     };
-    const result = await session.remove(item.file, { onProgress, signal });
-    await show(item, result.image);
-    say(`${name}: writing the PNG`);
-    item.png = await session.encode(result.image, { signal });
-    item.size = `${result.image.width} × ${result.image.height}`;
+    let preview;
+    const onPreview = ({ photo, result }) => {
+      preview = show(item, photo, result);
+      say(`${name}: writing the PNG`);
+    };
+    const options = { onProgress, onPreview, previewSize: longestSide(), signal };
+    const { file, width, height, subject, problem } = await session.removeToPng(item.file, options);
+    await preview;
+    item.png = file;
+    item.size = `${width} × ${height}`;
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    say(result.subject ? `${name}: done in ${seconds} s` : `${name}: no subject was found: ${result.problem}`);
+    say(subject ? `${name}: done in ${seconds} s` : `${name}: no subject was found: ${problem}`);
   } catch (error) {
     say(error.name === "AbortError" ? `${name}: cancelled` : "");
     if (error.name !== "AbortError") warn(`${name}: ${error.message}`);
@@ -55,10 +61,10 @@ async function work(item, signal) {
   }
 }
 
-async function show(item, result) {
+async function show(item, photo, result) {
   shown = item;
   find("result-title").textContent = item.file.name;
-  await view.show(item.file, result);
+  await view.show(photo, result);
 }
 
 /** The file to hand out: with a background colour it is made anew, without the network where it was the last photo. */
@@ -66,38 +72,16 @@ async function fileOf(item) {
   const { background } = view;
   if (!background) return item.png;
   const session = await models.session();
-  const { image } = await session.remove(item.file, { background });
-  return session.encode(image);
+  return (await session.removeToPng(item.file, { background })).file;
 }
 
 // --- what people do
 
-function take(files) {
-  const photos = [...files].filter(({ type }) => !type || type.startsWith("image/"));
+onFiles((files) => {
+  const photos = files.filter(isPicture);
   if (photos.length < files.length) warn("Only pictures are taken.");
   const left = queue.add(photos);
   if (left) warn(`At most ${MOST} photos are kept at once: ${left} were left out. Remove some from the list first.`);
-}
-
-find("files").addEventListener("change", (event) => {
-  take([...event.target.files]);
-  event.target.value = ""; // the same file may be chosen again
-});
-addEventListener("paste", (event) => {
-  const files = [...(event.clipboardData?.files ?? [])];
-  if (files.length) take(files);
-});
-addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dropping");
-});
-addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dropping");
-});
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  take([...event.dataTransfer.files]);
 });
 
 const cancel = () => queue.busy && queue.cancel();
@@ -121,11 +105,7 @@ async function give(how) {
       say("Copied");
       return;
     }
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await fileOf(item));
-    link.download = `${item.file.name.replace(/\.[^.]*$/, "") || "photo"}-cutout.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    save(await fileOf(item), item.file);
   } catch (error) {
     warn(how === "copy" ? `It cannot be copied: ${error.message}` : error.message);
   }
@@ -172,7 +152,7 @@ function entry(item) {
   };
   if (item.state === "done" && item !== shown) {
     button("Show", async () => {
-      await show(item, item.png);
+      await show(item, item.file, item.png);
       queue.dispatchEvent(new Event("change"));
     });
   }

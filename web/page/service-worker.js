@@ -2,7 +2,7 @@
 
 const CACHE = "rmbg-fast-page-1";
 const FILES = [
-  ...["./", "page.css", "page.js", "models.js", "queue.js", "view.js", "icon.svg", "models.json"],
+  ...["./", "page.css", "page.js", "models.js", "queue.js", "files.js", "view.js", "icon.svg", "models.json"],
   ...["rmbg-fast.js", "core.js", "errors.js", "model.js", "picture.js", "thread.js", "worker.js"],
 ];
 

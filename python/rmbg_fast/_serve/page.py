@@ -9,12 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from .._web.pages import SHARED, assembled
 from .problems import Problem
 
 _OWN = Path(__file__).with_name("page")
-_SHARED = Path(__file__).parents[1] / "_web" / "shared"
-"""What it has in common with the page of `rmbg-fast web`."""
-_FILES = {"index.html": _OWN, "page.js": _OWN, "page.css": _SHARED, "view.js": _SHARED, "icon.svg": _SHARED}
+_FILES = {
+    **dict.fromkeys(("index.html", "page.js"), _OWN),
+    **dict.fromkeys(("page.css", "view.js", "files.js", "icon.svg"), SHARED),
+}
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -42,7 +44,8 @@ async def part(request: Request) -> Response:
 
 @lru_cache
 def _content(name: str) -> bytes:
-    return (_FILES[name] / name).read_bytes()
+    path = _FILES[name] / name
+    return assembled(path) if path.suffix == ".html" else path.read_bytes()
 
 
 def _file(name: str) -> Response:

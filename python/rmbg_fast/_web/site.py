@@ -12,7 +12,7 @@ from typing import Any
 from .._storage import writing
 from ..errors import OutputError, RuntimeNotFoundError
 from ..models import ModelSpec
-from . import model_file
+from . import model_file, pages
 
 PAGE = Path(__file__).with_name("page")
 """What scripts/build_web.py makes; wheels have it."""
@@ -45,6 +45,7 @@ def write(folder: Path, specs: Sequence[ModelSpec]) -> None:
         shutil.copytree(PAGE, folder, dirs_exist_ok=True)
     except (OSError, shutil.Error) as exc:
         raise OutputError(f"{folder}: the page cannot be written: {exc}") from exc
+    writing.write(folder / "index.html", pages.assembled(PAGE / "index.html"))
     writing.write(folder / "models.json", json.dumps(listed, indent=2).encode("utf-8"))
     # As Netlify and Cloudflare Pages read it; the documentation has those of other servers.
     lines = "".join(f"  {name}: {value}\n" for name, value in HEADERS.items())

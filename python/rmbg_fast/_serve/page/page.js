@@ -1,5 +1,6 @@
 // The service's page: one photo goes to the server, its cut-out comes back.
 
+import { isPicture, onFiles, save } from "./files.js";
 import { View } from "./view.js";
 
 const find = (id) => document.getElementById(id);
@@ -92,34 +93,14 @@ async function download() {
   const file = colour ? (await asked({ format: "png", background: colour }))?.response : result;
   if (!file) return;
   if (colour) say(`${last.name}: done`);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file);
-  link.download = `${last.name.replace(/\.[^.]*$/, "")}-cutout.png`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  save(file, last);
 }
 
-function take(files) {
-  const photo = [...files].find(({ type }) => !type || type.startsWith("image/"));
+onFiles((files) => {
+  const photo = files.find(isPicture);
   if (!photo) return warn("Only pictures are taken.");
   last = photo;
   return cutOut();
-}
-
-find("files").addEventListener("change", (event) => {
-  if (event.target.files.length) take(event.target.files);
-  event.target.value = ""; // the same file may be chosen again
-});
-addEventListener("paste", ({ clipboardData }) => clipboardData?.files.length && take(clipboardData.files));
-addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dropping");
-});
-addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  if (event.dataTransfer.files.length) take(event.dataTransfer.files);
 });
 find("cancel").addEventListener("click", () => stop?.abort());
 addEventListener("keydown", ({ key }) => key === "Escape" && stop?.abort());

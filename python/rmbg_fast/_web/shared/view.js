@@ -1,6 +1,11 @@
 // The figure: the photo and its result one over the other, with a slider between them.
 
-const LONGEST = 2048; // pixels of a side: what a screen shows
+const COLUMN = 960; // CSS pixels: as wide as page.css lets it be
+const MOST = 2048;
+
+/** Pixels of a side: what this screen shows. */
+export const longestSide = () => Math.min(MOST, Math.round(COLUMN * Math.max(1, devicePixelRatio)));
+
 const find = (id) => document.getElementById(id);
 
 export class View {
@@ -19,9 +24,10 @@ export class View {
     return [1, 3, 5].map((at) => parseInt(find("colour").value.slice(at, at + 2), 16));
   }
 
-  /** `photo` and `result`: what createImageBitmap takes. */
+  /** `photo` and `result`: what createImageBitmap takes, or bitmaps, which are closed. */
   async show(photo, result) {
-    await Promise.all([draw(find("before"), photo), draw(find("after"), result)]);
+    await draw(find("before"), photo); // one after the other: decoded, each may be large
+    await draw(find("after"), result);
     find("result").hidden = false;
   }
 
@@ -38,8 +44,8 @@ export class View {
 }
 
 async function draw(canvas, source) {
-  const whole = await createImageBitmap(source);
-  const scale = Math.min(1, LONGEST / Math.max(whole.width, whole.height));
+  const whole = source instanceof ImageBitmap ? source : await createImageBitmap(source);
+  const scale = Math.min(1, longestSide() / Math.max(whole.width, whole.height));
   canvas.width = Math.max(1, Math.round(whole.width * scale));
   canvas.height = Math.max(1, Math.round(whole.height * scale));
   const context = canvas.getContext("2d");
