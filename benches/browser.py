@@ -138,7 +138,14 @@ def speed(
                     times[name].append(taken)
         for name, page in pages.items():
             seconds = statistics.median(times[name]) / 1e3
-            rows.append({"what": name, "threads": count, "seconds": f"{seconds:.2f}", "MB": f"{browsing.renderer_memory(page):.0f}"})
+            rows.append(
+                {
+                    "what": name,
+                    "threads": count,
+                    "seconds": f"{seconds:.2f}",
+                    "MB": f"{browsing.renderer_memory(page):.0f}",
+                }
+            )
             page.context.close()
     return rows
 

@@ -36,7 +36,15 @@ SOURCES = [
     ),
     *("net/tier_wasm", "pipeline/around_network", "pipeline/axis", "pipeline/cutout", "pipeline/mask_range"),
     *("pipeline/mask_resizer", "pipeline/packed_rows", "pipeline/preprocess", "pipeline/recipe", "pipeline/scaling"),
-    *("pipeline/scene", "pipeline/subject_box", "web/exports", "web/input_strips", "web/memory", "web/pool", "web/session"),
+    *(
+        "pipeline/scene",
+        "pipeline/subject_box",
+        "web/exports",
+        "web/input_strips",
+        "web/memory",
+        "web/pool",
+        "web/session",
+    ),
 ]
 PLAIN = "generic+simd128+bulk_memory+atomics+sign_ext+nontrapping_fptoint"
 COMPILE = ["-O3", "-std=c++20", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffp-contract=off", "-Icpp"]

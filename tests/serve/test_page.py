@@ -16,6 +16,7 @@ from support import browsing
 from support.pages import DONE, downloaded
 from support.service import Served, served
 
+
 @pytest.fixture(scope="module")
 def other() -> Session:
     return Session("u2netp", device="cpu")

@@ -105,7 +105,9 @@ def test_a_photo_of_51_megapixels_is_cut_out_as_the_library_does(page: Any, cat_
 
 
 @pytest.mark.parametrize(("side", "said"), [(20000, "200 million"), (6000, "too little memory")])
-def test_what_does_not_fit_is_said_with_the_way_round(page: Any, cat_file: Path, tmp_path: Path, side: int, said: str) -> None:
+def test_what_does_not_fit_is_said_with_the_way_round(
+    page: Any, cat_file: Path, tmp_path: Path, side: int, said: str
+) -> None:
     head = bytearray(cat_file.read_bytes()[:100])
     head[16:24] = side.to_bytes(4, "big") * 2
     path = tmp_path / "huge.png"

@@ -13,6 +13,7 @@ import rmbg_fast
 from support import browsing
 from support.pages import DONE, downloaded, pixels
 
+
 @pytest.fixture(scope="module")
 def session() -> rmbg_fast.Session:
     return rmbg_fast.Session("u2netp", device="cpu")
@@ -119,7 +120,9 @@ def test_a_turned_photo_is_set_upright(page: Any, cat_file: Path, tmp_path: Path
     assert apart.mean() < 0.02
 
 
-def test_colours_under_low_alpha_are_kept(page: Any, cat_file: Path, tmp_path: Path, session: rmbg_fast.Session) -> None:
+def test_colours_under_low_alpha_are_kept(
+    page: Any, cat_file: Path, tmp_path: Path, session: rmbg_fast.Session
+) -> None:
     path = tmp_path / "soft.png"
     cat = pixels(cat_file)
     soft = np.tile((np.arange(cat.shape[1]) * 255 // cat.shape[1]).astype(np.uint8), (cat.shape[0], 1))

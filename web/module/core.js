@@ -119,7 +119,7 @@ export class Model {
       return this.strips(height, rows, (top, count) => {
         this.place(picture, top, count);
         this.core.cut_rows(top, count, channels);
-        if (png) take(this.bytes(this.core.file(), this.core.png_rows(count)));
+        if (png) take(this.filePiece(count));
         else take(top, count);
       });
     });
@@ -132,9 +132,14 @@ export class Model {
       return this.strips(height, rows, (top, count) => {
         const strip = data.subarray(4 * width * top, 4 * width * (top + count));
         this.bytes(this.core.to_write(count), strip.length).set(strip);
-        take(this.bytes(this.core.file(), this.core.png_rows(count)));
+        take(this.filePiece(count));
       });
     });
+  }
+
+  filePiece(rows) {
+    const size = this.core.png_rows(rows);
+    return this.bytes(this.core.file(), size);
   }
 
   result(count) {
