@@ -55,7 +55,8 @@ def test_files_bitmaps_and_samples_give_the_same_picture(page: Any) -> None:
         const image = samples(1100, 3001);
         const stored = await session.encode(image);
         const previews = [];
-        const onPreview = ({ photo, result }) => previews.push([photo.width, photo.height, result.width, result.height]);
+        const sizes = ({ photo, result }) => [photo.width, photo.height, result.width, result.height];
+        const onPreview = (preview) => previews.push(sizes(preview));
         const files = [
           (await session.removeToPng(image, { onPreview, previewSize: 300 })).file,
           (await session.removeToPng(stored, { onPreview, previewSize: 300 })).file,
@@ -79,7 +80,8 @@ def test_a_cancelled_picture_of_many_strips_leaves_the_session_usable(page: Any)
         const image = samples(3000, 2500);
         const stop = new AbortController();
         const onPreview = () => stop.abort();
-        const refused = await session.removeToPng(image, { onPreview, signal: stop.signal }).catch((error) => error.name);
+        const options = { onPreview, signal: stop.signal };
+        const refused = await session.removeToPng(image, options).catch((error) => error.name);
         return [refused, (await session.removeToPng(samples(40, 30))).width];
         """,
     )
