@@ -13,9 +13,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def number(value: Any) -> str:
-    """Three digits of a float, and no exponent where it is large; anything else as it is."""
+    """Three digits of a float, and no exponent where it is large; nothing for None; anything else as it is."""
     if not isinstance(value, float):
-        return str(value)
+        return "" if value is None else str(value)
     return f"{value:.0f}" if abs(value) >= 100 or value == 0 else f"{value:#.3g}"
 
 

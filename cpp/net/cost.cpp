@@ -25,6 +25,7 @@ constexpr Cut kShallow{2, 8, 4, 2, true};  // where there are few inputs, all ar
 constexpr int kJobsPerThread = 3;          // so that the last ones end together
 constexpr int kSampledBlocks = 16;  // of inputs, all taps counted, that a deformable convolution samples at a time
 constexpr int kSampledGroups = 16;  // of pixels
+constexpr int kPackedGroups = 16;   // of pixels that a 1x1 convolution packs
 
 double tile_count(const Workload& job, int side) {
   const auto along = [&](int size) {
@@ -95,6 +96,22 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
     set_pass();
   }
   return cut;
+}
+
+Cut cut_for_pixels(const Workload& job, const Machine& machine) {
+  const int pixels = job.height * job.width;
+  Cut cut{};
+  cut.inputs = job.input_blocks;
+  cut.outputs = cut.pass = job.output_blocks;
+  cut.tile_groups = std::min(kPackedGroups, parts(pixels, kTiles));
+  const auto jobs = [&] { return job.images * parts(pixels, cut.tile_groups * kTiles); };
+  const auto fits = [&] { return pixel_floats(cut) * sizeof(float) <= machine.cache / 2; };  // weights too
+  while (cut.tile_groups > 1 && (!fits() || jobs() < kJobsPerThread * machine.threads)) --cut.tile_groups;
+  return cut;
+}
+
+std::size_t pixel_floats(const Cut& cut) {
+  return static_cast<std::size_t>(cut.tile_groups) * static_cast<std::size_t>(cut.inputs) * kRow;
 }
 
 Cut cut_for_deformable(const DeformableWorkload& job, const Machine& machine) {

@@ -27,6 +27,15 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine);
 // Floats that a worker needs for a job: transformed weights (unless shared), inputs and products.
 std::size_t scratch_floats(const Cut& cut, Winograd variant);
 
+// From so many blocks of inputs on it pays to pack the pixels of a 1x1 convolution (docs/convolution.md).
+inline constexpr int kPackedInputs = 6;
+
+// Of a 1x1 convolution: jobs of `tile_groups` times kTiles pixels, each with all inputs and outputs.
+Cut cut_for_pixels(const Workload& job, const Machine& machine);
+
+// Floats that a worker needs for such a job: the packed pixels.
+std::size_t pixel_floats(const Cut& cut);
+
 struct DeformableWorkload {
   int images, pixels;  // of the output
   int input_blocks, output_blocks;

@@ -35,6 +35,7 @@ class Run {
  private:
   void convolve_winograd(const Step& step, const Ready& ready);
   void convolve_direct(const Step& step, const Ready& ready);
+  void convolve_pixels(const Step& step, const Ready& ready);
   void convolve_to_planes(const Step& step, const Ready& ready);
   void fill_spans(const Step& step, const Tile& pixel, Taps rows, int column, Span* spans) const;
   void convolve_deformable(const Step& step, const Ready& ready);

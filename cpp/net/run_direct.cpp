@@ -1,4 +1,8 @@
-// Convolutions tap by tap: any window, stride and padding.
+// Convolutions tap by tap: any window, stride and padding. Those of one tap, 1x1 of stride 1, are a product of matrices: a
+// job packs its pixels first, and then goes through all outputs with them.
+//
+// Layout:
+//   packed   [12-pixel group][input block][12 pixels][16 c]
 #include <algorithm>
 
 #include "net/executor.hpp"
@@ -50,7 +54,68 @@ void Run::fill_spans(const Step& step, const Tile& pixel, Taps rows, int column,
   }
 }
 
+// In the values, the blocks of a pixel lie a whole plane apart, often a power of two of bytes: they would push each other
+// out of the cache, and each pair of output blocks would fetch them anew.
+void Run::convolve_pixels(const Step& step, const Ready& ready) {
+  const Shape shape = allocation(step.output).shape;
+  const std::ptrdiff_t plane = std::ptrdiff_t{shape.height} * shape.width;
+  const int output_blocks = blocks_of(value(step.output).channels);
+  const auto depth = static_cast<std::ptrdiff_t>(depth_of(plan_, step));
+  const std::ptrdiff_t pixels_a_job = std::ptrdiff_t{ready.cut.tile_groups} * kTiles;
+  const auto jobs_an_image = static_cast<std::size_t>((plane + pixels_a_job - 1) / pixels_a_job);
+  float* const out = write(step.output);
+  const float* const residual = step.residual >= 0 ? read(step.residual) : nullptr;
+
+  share(static_cast<std::size_t>(shape.batch) * jobs_an_image, [&](std::size_t index, std::size_t worker) {
+    const auto image = static_cast<std::ptrdiff_t>(index / jobs_an_image);
+    const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(index % jobs_an_image) * pixels_a_job;
+    const std::ptrdiff_t end = std::min(first + pixels_a_job, plane);
+    const auto count_at = [&](std::ptrdiff_t pixel) { return std::min<std::ptrdiff_t>(kTiles, end - pixel); };
+    float* const packed = scratch<float>(worker);
+
+    std::ptrdiff_t block = 0;
+    for (const int input : step.inputs) {
+      const int blocks = blocks_of(value(input).channels);
+      const float* from = read(input) + image * blocks * plane * kBlock;
+      for (int b = 0; b < blocks; ++b, ++block, from += plane * kBlock) {
+        float* to = packed + block * kRow;
+        for (std::ptrdiff_t pixel = first; pixel < end; pixel += kTiles, to += depth * kTiles) {
+          std::copy_n(from + pixel * kBlock, count_at(pixel) * kBlock, to);
+        }
+      }
+    }
+
+    Span span{};
+    span.groups = static_cast<int>(block);
+    span.lanes = kBlock;
+    span.group = kRow;
+    span.lane = 1;
+    span.pixel = kBlock;
+    Direct job{};
+    job.spans = &span;
+    job.span_count = job.rows = job.columns = job.taps = 1;
+    job.weight_block = depth * kBlock;
+    job.out_block = plane * kBlock;
+    for (int k = 0; k < output_blocks; k += 2) {
+      job.outputs = std::min(2, output_blocks - k);
+      job.weights = buffers_.weights + step.weights + k * job.weight_block;
+      span.data = packed;
+      for (std::ptrdiff_t pixel = first; pixel < end; pixel += kTiles, span.data += depth * kTiles) {
+        const std::ptrdiff_t at = (image * output_blocks + k) * job.out_block + pixel * kBlock;
+        job.pixels = static_cast<int>(count_at(pixel));
+        job.out = out + at;
+        for (int i = 0; i < job.outputs; ++i) {
+          job.finish[i] = {buffers_.weights + step.bias + (k + i) * kBlock, step.first,
+                           residual ? residual + at + i * job.out_block : nullptr, step.second};
+        }
+        kernels_.direct(job);
+      }
+    }
+  });
+}
+
 void Run::convolve_direct(const Step& step, const Ready& ready) {
+  if (ready.cut.tile_groups > 0) return convolve_pixels(step, ready);
   const Window& window = step.window;
   const int taps = window.height * window.width;
   const Shape in_shape = allocation(step.inputs[0]).shape;

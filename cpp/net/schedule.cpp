@@ -194,13 +194,18 @@ class Scheduler {
       const Choice choice = cheapest(job);
       ready.algorithm = choice.winograd ? Algorithm::winograd : Algorithm::direct;
       ready.winograd = choice.variant;
-      ready.cut = cut_for(job, choice.variant, machine_);
+      if (choice.winograd) ready.cut = cut_for(job, choice.variant, machine_);
     } else {
       ready.algorithm = Algorithm::direct;
+      const bool one_tap =
+          w.height == 1 && w.width == 1 && w.stride_y == 1 && w.stride_x == 1 && w.top == 0 && w.left == 0 && in == out;
+      if (blocked && one_tap && job.input_blocks >= kPackedInputs) ready.cut = cut_for_pixels(job, machine_);
     }
     if (ready.algorithm == Algorithm::winograd) {
       ready.tiles = tiles(job, kTileSide[ready.winograd]);
       need_scratch(scratch_floats(ready.cut, ready.winograd));
+    } else if (ready.cut.tile_groups > 0) {
+      need_scratch(pixel_floats(ready.cut));
     } else {
       need_scratch(whole_lines(step.inputs.size() * sizeof(Span) / sizeof(float)) + kRow);
       ready.segments = segments(in.width, out.width, w, step.edges);

@@ -36,9 +36,9 @@ struct Tile {
   std::int32_t image, y, x;
 };
 
-// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles (a deformable convolution:
-// pixels) and `outputs` blocks of outputs (all). It goes through the inputs `inputs` blocks at a time and, where that is all of them, through the outputs
-// `pass` at a time; otherwise `pass` is `outputs`.
+// How a Winograd convolution is cut into jobs: each takes `tile_groups` times kTiles tiles (a deformable or a 1x1
+// convolution: pixels) and `outputs` blocks of outputs (all). It goes through the inputs `inputs` blocks at a time and,
+// where that is all of them, through the outputs `pass` at a time; otherwise `pass` is `outputs`.
 struct Cut {
   int tile_groups, outputs, inputs, pass;
   bool shared;  // the transformed weights are made once for all jobs, not by each job anew

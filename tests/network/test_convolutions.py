@@ -162,6 +162,7 @@ def test_every_end_of_a_convolution(end: str, channels: int) -> None:
         (Case([3], 64, 40, 37, strides=(2, 2)), "direct"),
         (Case([2, 1], 18, 21, 17), "direct"),
         (Case([66], 34, 21, 17, kernel=(1, 1), pads=(0, 0, 0, 0)), "direct"),
+        (Case([200, 10], 50, 21, 17, batch=2, kernel=(1, 1), pads=(0, 0, 0, 0), end="add relu"), "direct"),
         (Case([70], 1, 33, 35), "dot"),
         (Case([5, 40], 4, 33, 35, end="clip"), "dot"),
     ],
