@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cstring>
 #include <new>
 #include <thread>
 
@@ -256,6 +257,47 @@ void check_stopped_run(Random& random, const RandomPlan& made) {
   for (std::size_t i = 0; i < again.size(); ++i) expect_same("after a stop", again[i], expected[i]);
 }
 
+// A run whose stop is asked for when the jobs of a step are shared out leaves them out, those of the last step too.
+void check_stopped_step(Random& random, const RandomPlan& made) {
+  const std::vector<Shape> shapes = made.inputs();
+  const std::vector<Floats> inputs = random_inputs(random, made.plan, shapes);
+  constexpr int kThreads = 2;
+  Network network(made.plan, made.weights.data(), *tiers_here().back(), {kThreads, std::size_t{1} << 20});
+  const auto schedule = network.schedule(shapes);
+  struct Asker {
+    Stop stop;
+    std::size_t at, shared = 0;
+  };
+  const auto run_asked = [&](Asker& asker, Buffered& buffers) {
+    const auto ask = [](void* context, void (*work)(void*, std::size_t), void* data, std::size_t count) {
+      Asker& it = *static_cast<Asker*>(context);
+      if (++it.shared == it.at) it.stop.ask(Stop::Reason::late);
+      for (std::size_t i = 0; i < count; ++i) work(data, i);
+    };
+    const Stop::Scope scope(&asker.stop);
+    network.run(*schedule, buffers.inputs.data(), buffers.outputs.data(), {&asker, ask, kThreads});
+  };
+  Asker counter{{}, 0};
+  Buffered whole(network.plan(), *schedule, inputs);
+  run_asked(counter, whole);
+  if (counter.shared == 0) return;  // each step was one job
+  Asker asker{{}, counter.shared};
+  Buffered buffers(network.plan(), *schedule, inputs);
+  bool stopped = false;
+  try {
+    run_asked(asker, buffers);
+  } catch (const Error& error) {
+    stopped = error.kind() == ErrorKind::late;
+  }
+  if (!stopped) fail("stop", "the run does not end in a step");
+  bool left_out = false;
+  for (std::size_t i = 0; i < buffers.results.size(); ++i) {
+    const Floats &got = buffers.results[i], &expected = whole.results[i];
+    left_out = left_out || std::memcmp(got.data(), expected.data(), got.size() * sizeof(float)) != 0;
+  }
+  if (!left_out) fail("stop", "jobs are done that nobody waits for");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -274,6 +316,7 @@ int main(int argc, char** argv) {
     check_cancelled(random, made);
     check_two_at_once(random, made, largest);
     check_stopped_run(random, made);
+    check_stopped_step(random, made);
     check_decode(random, made, refused, decoded);
     check_network_kernels(random, rounds.done);
   }
