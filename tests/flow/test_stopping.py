@@ -14,7 +14,7 @@ import pytest
 
 from rmbg_fast import Session
 from rmbg_fast.errors import DeadlineError
-from support import flow_models
+from support import flow_models, processes
 from support.parallel import in_threads
 
 
@@ -85,7 +85,7 @@ def test_waiting_for_a_task_no_longer_stops_its_run(endless: Session) -> None:
 @pytest.mark.parametrize("waits", [False, True], ids=["runs", "waits"])
 def test_ctrl_c_stops_the_main_thread(waits: bool, tmp_path: Path) -> None:
     script = """
-import signal, sys, threading, time
+import sys, threading, time
 import numpy as np
 from rmbg_fast import ModelSpec, Session
 spec = ModelSpec.for_file(sys.argv[1], like="isnet-general-use", size=(32, 32), input="x", output="y")
@@ -95,7 +95,6 @@ if sys.argv[2] == "True":
     threading.Thread(target=lambda: session.remove(picture), daemon=True).start()
     while not session.stats.running:
         time.sleep(0.01)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored
 threading.Timer(1, lambda: print("now", flush=True)).start()
 try:
     session.remove(picture)
@@ -104,7 +103,7 @@ except KeyboardInterrupt:
 """
     path = Path(str(flow_models.endless(tmp_path).path))
     run = [sys.executable, "-W", "ignore", "-c", script, str(path), str(waits)]
-    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True, preexec_fn=processes.heeds) as process:
         assert process.stdout
         assert process.stdout.readline() == "now\n"
         process.send_signal(signal.SIGINT)

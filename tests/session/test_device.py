@@ -14,14 +14,6 @@ import pytest
 from rmbg_fast import ModelSpec, Session
 from support import stand_in
 from support.parallel import in_threads
-from support.small_network import saved
-
-
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
-    folder = tmp_path_factory.mktemp("device")
-    stand_in.use(folder)
-    return saved(folder)
 
 
 def picture(height: int = 70, width: int = 90) -> np.ndarray:

@@ -13,23 +13,11 @@ import numpy as np
 import pytest
 
 from rmbg_fast import ModelSpec, Session, errors
-from support import small_network, stand_in
+from support import stand_in
 from support.device_arrays import ByDLPack, ByInterface
 
 PHOTO = np.random.default_rng(3).integers(0, 256, (45, 61, 3), np.uint8)
 CALM: dict[str, Any] = {"on_empty": "ignore"}
-
-
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
-    folder = tmp_path_factory.mktemp("refusals")
-    stand_in.use(folder)
-    return small_network.saved(folder)
-
-
-@pytest.fixture(scope="module")
-def gpu(spec: ModelSpec) -> Session:
-    return stand_in.session(spec)
 
 
 @pytest.mark.parametrize("show", [ByDLPack, ByInterface])

@@ -10,25 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from rmbg_fast import DeviceArray, ModelSpec, Session, models
-from support import device_arrays, small_network, stand_in
+from support import device_arrays, stand_in
 from support.device_arrays import ByDLPack, ByInterface, taken
 from support.parallel import in_threads
 
 RANDOM = np.random.default_rng(3)
 PHOTO = RANDOM.integers(0, 256, (45, 61, 3), np.uint8)
 CALM = {"on_empty": "ignore"}
-
-
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
-    folder = tmp_path_factory.mktemp("on-gpu")
-    stand_in.use(folder)
-    return small_network.saved(folder)
-
-
-@pytest.fixture(scope="module")
-def gpu(spec: ModelSpec) -> Session:
-    return stand_in.session(spec)
 
 
 @pytest.fixture(scope="module")
