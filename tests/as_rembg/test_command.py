@@ -89,6 +89,8 @@ def test_streams(session: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         (["b", *MODEL, "0", "4"], 2, "at least 1"),
         (["b", *MODEL, "-o", "same.png", "3", "4"], 2, "no place for the frame's number|takes no number"),
         (["d", "nobody"], 1, "no model of rembg is called"),
+        (["m"], 2, "found where they lie"),
+        (["m", "--dry-run", "--delete-source", "--clean-orphans"], 2, "found where they lie"),
     ],
 )
 def test_wrong_usage_leaves_nothing(

@@ -1,8 +1,8 @@
-"""The OpenAPI document of /v1 and of what is beside it; a test holds it against the service."""
+"""The OpenAPI document of /v1, of rembg's endpoint and of what is beside them; a test holds it against the service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -11,23 +11,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import parameters, problems
+from . import parameters, problems, rembg
 from .accepting import MEDIA_TYPES
 from .parameters import Parameter
 
 _BINARY = {"type": "string", "format": "binary"}
 _REFUSALS = {
     400: "There is no picture in the body.",
+    403: "Nothing is fetched from there.",
     406: "`Accept` takes none of the formats.",
     408: "The upload took too long.",
+    410: "This service fetches no pictures: it was not started with `--allow-urls`.",
     413: "The body has too many bytes, or the picture too many pixels.",
     415: "The body is of another type.",
     422: "An option has a value that is not allowed.",
     429: "Too much is waiting: come again when `Retry-After` says.",
     500: "The service failed; its log says how.",
+    502: "The picture cannot be fetched.",
     503: "The models are being loaded, or the process is about to end.",
     504: "It was not done in time.",
 }
+_OF_UPLOADS = [status for status in _REFUSALS if status not in (403, 410, 502)]
 _HEADERS = {
     "Server-Timing": ("string", "Milliseconds of the stages: upload, queue, decode, preprocess, inference, ..."),
     "X-Rmbg-Coverage": ("string", "Mean alpha of the mask, 0..1."),
@@ -52,6 +56,7 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/remove": {"post": remove},
             "/v1/mask": {"post": mask},
+            "/api/remove": {"post": _as_rembg(), "get": _as_rembg_from_url()},
             "/v1/models": {
                 "get": _gives("Those that may be asked for.", "models", "application/json", _MODELS, ready=True)
             },
@@ -99,13 +104,38 @@ _MODELS = {
 }
 
 
-def _takes_picture(about: str, name: str, options: Iterable[Parameter], media_types: Iterable[str]) -> dict[str, Any]:
+def _as_rembg() -> dict[str, Any]:
+    fields = {field.name: {**field.schema, "description": field.about} for field in _FIELDS_OF_REMBG}
+    about = "Cut the subject out, as rembg's server does."
+    return _takes_picture(about, "rembg", rembg.QUERY.values(), ["image/png"], fields)
+
+
+def _as_rembg_from_url() -> dict[str, Any]:
+    options = [_parameter(option) for option in (*_FIELDS_OF_REMBG, *rembg.QUERY.values())]
+    return {
+        "summary": "The same for a picture from elsewhere; off unless hosts were allowed at the start.",
+        "operationId": "rembg-url",
+        "parameters": [{**_parameter(rembg.URL), "required": True}, *options],
+        "responses": {"200": _picture(["image/png"]), **_refused(*_REFUSALS)},
+    }
+
+
+_FIELDS_OF_REMBG = (parameters.MODEL, *rembg.FIELDS.values())
+
+
+def _takes_picture(
+    about: str,
+    name: str,
+    options: Iterable[Parameter],
+    media_types: Iterable[str],
+    fields: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`fields` are those of a form, besides its `file`."""
     form = {
         "type": "object",
         "required": ["file"],
-        "properties": {"file": {**_BINARY, "description": "The picture's file."}},
+        "properties": {"file": {**_BINARY, "description": "The picture's file."}, **(fields or {})},
     }
-    headers = {key: {"schema": {"type": kind}, "description": says} for key, (kind, says) in _HEADERS.items()}
     return {
         "summary": about,
         "operationId": name,
@@ -120,13 +150,17 @@ def _takes_picture(about: str, name: str, options: Iterable[Parameter], media_ty
             },
         },
         "responses": {
-            "200": {
-                "description": "The file of the result.",
-                "headers": headers,
-                "content": {media_type: {"schema": _BINARY} for media_type in dict.fromkeys(media_types)},
-            },
-            **_refused(*_REFUSALS),
+            "200": _picture(media_types),
+            **_refused(*_OF_UPLOADS),
         },
+    }
+
+
+def _picture(media_types: Iterable[str]) -> dict[str, Any]:
+    return {
+        "description": "The file of the result.",
+        "headers": {key: {"schema": {"type": kind}, "description": says} for key, (kind, says) in _HEADERS.items()},
+        "content": {media_type: {"schema": _BINARY} for media_type in dict.fromkeys(media_types)},
     }
 
 
