@@ -17,9 +17,10 @@ RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[cpu,serve]'
 FROM python:${PYTHON}-slim
 ARG MODEL=isnet-general-use
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 RMBG_FAST_HOME=/opt/rmbg-fast
+# With bytecode, which no container could keep: without it each start would compile all modules anew.
 # hadolint ignore=DL3013 # the wheels of the stage before are the versions
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-compile --no-index --find-links /wheels 'rmbg-fast[cpu,serve]'
+    pip install --no-cache-dir --no-index --find-links /wheels 'rmbg-fast[cpu,serve]'
 # The first load prepares the graph for the CPU: done here, every container starts in milliseconds and shares the file.
 RUN rmbg-fast models pull "$MODEL" && \
     python -c "import sys, rmbg_fast; rmbg_fast.Session(sys.argv[1], device='cpu')" "$MODEL" && \

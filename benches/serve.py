@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -198,6 +199,7 @@ def cold(names: Sequence[str], picture: bytes, rounds: int) -> list[Row]:
         "import sys, rmbg_fast; rmbg_fast.Session(sys.argv[1], device='cpu').remove(open(sys.argv[2], 'rb').read())"
     )
     rows = []
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         file.write(picture)
         file.flush()

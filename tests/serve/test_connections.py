@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from rmbg_fast._serve import listening
+from rmbg_fast._serve import connections, sockets
 from support import flow_models
 from support.service import Served
 
@@ -23,7 +23,7 @@ def connected(here: Served) -> socket.socket:
 
 
 def test_a_thousand_idle_connections(here: Served) -> None:
-    listening.allow_many()
+    sockets.allow_many()
     if os.name == "posix":
         import resource
 
@@ -36,7 +36,7 @@ def test_a_thousand_idle_connections(here: Served) -> None:
 
 
 def test_heads_that_come_slowly_are_given_up(here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "_HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "_HEAD_SECONDS", 0.3)
     with connected(here) as nothing, connected(here) as half, connected(here) as second:
         half.sendall(b"POST /v1/remove HTTP/1.1\r\nHo")
         second.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")

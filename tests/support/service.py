@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rmbg_fast import Session
-from rmbg_fast._serve import listening, server
+from rmbg_fast._serve import server, sockets
 from rmbg_fast._serve.service import Service
 from rmbg_fast._serve.settings import Settings
 
@@ -67,7 +67,7 @@ def served(sessions: Mapping[str, Session], **settings: Any) -> Iterator[Served]
     """The sessions as models of a service."""
     chosen = Settings(models=tuple(sessions), **settings)
     service = Service(chosen, lambda name: sessions[name])
-    listener = listening.bound("127.0.0.1", 0)
+    listener = sockets.bound("127.0.0.1", 0)
     running = server.Server(service)
     port = listener.getsockname()[1]
     running.load()

@@ -103,20 +103,19 @@ def run(args: argparse.Namespace) -> int:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise RmbgError(f"rmbg-fast serve needs {', '.join(missing).replace('_', '-')}: pip install 'rmbg-fast[serve]'")
-    from .._serve import listening
+    from .._serve import sockets
 
     settings = _settings(args)
-    with listening.bound(settings.host, settings.port) as listener:
+    with sockets.bound(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         if settings.workers > 1:
             from .._serve import workers
 
             return workers.run(settings, listener, url, say)
-        from .._serve import server
-        from .._serve.service import Service
+        from .._serve import starting
 
-        return server.run(Service(settings), listener, lambda: say(f"serving {', '.join(settings.models)} at {url}"))
+        return starting.serve(settings, listener, lambda: say(f"serving {', '.join(settings.models)} at {url}"))
 
 
 def _settings(args: argparse.Namespace) -> Settings:

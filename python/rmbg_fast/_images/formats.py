@@ -94,7 +94,9 @@ _PACKAGES = {
 
 def _written(known: Format) -> bool:
     """Whether Pillow can write it. Its plugin for JPEG XL is imported for that, and registers itself with Pillow."""
-    Image.init()
+    Image.preinit()
+    if known.pillow not in Image.SAVE:
+        Image.init()  # all of its plugins, which take a while to be imported
     if known.name == "jxl" and known.pillow not in Image.SAVE:
         with suppress(ImportError):
             import_module("pillow_jxl")

@@ -17,7 +17,7 @@ from .._scene import Scene, Timings
 from ..errors import ImageTooLargeError, QueueFullError
 from . import uploads
 from .buffered import Share
-from .listening import ABORT
+from .connections import ABORT
 from .problems import ClientGone, Problem
 from .service import Service
 from .uploads import Upload

@@ -18,8 +18,9 @@ from PIL import Image
 
 from ..errors import ImageWarning
 from .app import application
-from .listening import BACKLOG, Protocol, allow_many
+from .connections import Protocol
 from .service import Service
+from .sockets import BACKLOG, allow_many
 
 _KEEP_ALIVE = 75  # seconds that a connection may be idle between two requests
 
@@ -76,9 +77,9 @@ def run(
     service: Service,
     listener: socket.socket,
     loaded: Callable[[], None],
-    signals: Iterable[int] = (signal.SIGINT, signal.SIGTERM),
+    signals: Iterable[int],
     *,
-    alone: bool = True,
+    alone: bool,
 ) -> int:
     """Serve on a socket that listens; `loaded` is called once the models are there. One of `signals` ends it when all
     that came is done, a second one at once. Requests that come before the models are told to come later; where it is
@@ -107,6 +108,7 @@ def run(
         threading.Thread(target=server.load, args=(loaded,), name="rmbg-fast loads", daemon=True).start()
     else:
         server.load(loaded)
+    Image.preinit()  # the formats that most pictures have, which the first of them would wait for
     if not server.should_exit:
         server.run([listener])
     if server.failure is not None:

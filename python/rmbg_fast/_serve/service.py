@@ -20,16 +20,16 @@ _SOON = {"Retry-After": "1"}
 
 
 class Service:
-    """The sessions of the models that were named at the start. No request adds another."""
+    """The sessions of the models named at the start, as `open_session` gives them. No request adds another."""
 
-    def __init__(self, settings: Settings, open_session: Callable[[str], Session] | None = None) -> None:
+    def __init__(self, settings: Settings, open_session: Callable[[str], Session]) -> None:
         self.settings = settings
         self.state: State = "loading"
         self.buffered = Buffered(settings.max_buffered)
         self.metrics = Metrics()
         self.sessions: dict[str, Session] = {}
         self._batchers: dict[str, Batcher] = {}
-        self._open = open_session or self._open_session
+        self._open = open_session
         self._seconds = 0.0  # of a call, lately
 
     def load(self) -> None:
@@ -41,19 +41,6 @@ class Service:
             self.sessions = {**self.sessions, session.model.name: session}  # another thread looks at them
         if self.state == "loading":
             self.state = "ready"
-
-    def _open_session(self, name: str) -> Session:
-        from ..rembg import model as rembg_model
-        from ..session import Session
-
-        own = self.settings
-        # While one batch is run, the next is decoded.
-        slots = own.slots if own.slots is not None or own.batch == 1 else 2 * own.batch
-        model = rembg_model(name) if own.rembg else name
-        session = Session(model, device=own.device, threads=own.threads, slots=slots, max_queued_requests=own.queue)
-        if session.provider != "CPUExecutionProvider":  # there the first run takes as long as later ones
-            session.warm_up()
-        return session
 
     def drain(self) -> None:
         """Take no more requests."""

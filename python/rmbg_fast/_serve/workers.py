@@ -21,6 +21,7 @@ from .. import models
 from .._runtime import threads as thread_count
 from ..errors import OptionError, OutputError, RmbgError
 from .settings import Settings
+from .starting import serve
 
 _NO_MODEL = 3  # exit status of a worker that cannot load its models
 _SHORT = 10.0  # seconds: a worker that lives no longer waits before it is replaced
@@ -134,8 +135,6 @@ def _work(settings: Settings, listener: socket.socket, threads: int, say: Callab
     """A worker: it ends with the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C its parent tells it
     os.environ["RMBG_FAST_THREADS"] = str(threads)
-    from . import server
-    from .service import Service
 
     def follow() -> None:
         parent = parent_process()
@@ -145,8 +144,8 @@ def _work(settings: Settings, listener: socket.socket, threads: int, say: Callab
 
     threading.Thread(target=follow, name="rmbg-fast follows", daemon=True).start()
     try:
-        service = Service(replace(settings, threads=threads))
-        code = server.run(service, listener, lambda: None, [signal.SIGTERM], alone=False)
+        own = replace(settings, threads=threads)
+        code = serve(own, listener, lambda: None, [signal.SIGTERM], alone=False)
     except RmbgError as exc:
         say(str(exc))
         code = _NO_MODEL
