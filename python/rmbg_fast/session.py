@@ -30,7 +30,7 @@ from ._runtime import gpu, library
 from ._runtime import threads as thread_count
 from ._scene import Result, Scene, Timings, doubt
 from .errors import DeviceError, OptionError, SessionClosedError
-from .flow import OnError, Outcome, Priority, Stats, admission, bytes_of, mapped
+from .flow import OnError, Outcome, Priority, Stats, admission, mapped
 from .flow import lanes as gate_lanes
 from .models import ModelSpec
 
@@ -366,8 +366,8 @@ class Session:
         writing.Output(options.get("format"), options.get("compress", "fast"))  # is it right?
         calls: set[_core.Call] = set()
 
-        def work(item: Any) -> Any:
-            with self._turn(pixels_of(item), calls):
+        def work(item: Any, pixels: int | None) -> Any:
+            with self._turn(pixels, calls):
                 result, scene, _ = self._cut(item, **options, as_file=as_file)
             self._tell(scene, options.get("on_empty", "warn"))
             return result
@@ -377,9 +377,7 @@ class Session:
                 call.cancel()
 
         count = self._ready().gate.slots if lanes is None else lanes
-        return mapped(
-            items, work, lanes=count, ahead=ahead, ordered=ordered, on_error=on_error, size=bytes_of, cancel=cancel
-        )
+        return mapped(items, work, lanes=count, ahead=ahead, ordered=ordered, on_error=on_error, cancel=cancel)
 
     def mask(
         self,

@@ -76,7 +76,7 @@ def test_output_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert main.main(["remove", "a.jpg", "b.jpg", "-o", "b.jpg/out"]) == 1
     real = storage.write
 
-    def full(target: Any, data: bytes) -> None:
+    def full(target: Any, data: bytes, **_: object) -> None:
         if "a-cutout" in str(target):
             raise OSError(28, "No space left on device")
         real(target, data)

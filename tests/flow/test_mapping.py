@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rmbg_fast import Session
 from rmbg_fast.errors import ImageError, OptionError
-from rmbg_fast.flow import mapped
+from rmbg_fast.flow import bytes_of_pixels, mapped
 from support import flow_models
 
 
@@ -57,7 +57,7 @@ def test_errors_come_with_their_item(session: Session) -> None:
 
 def test_endless_source_and_slow_consumer_take_no_more_than_is_allowed() -> None:
     taken = itertools.count()
-    outcomes = mapped(taken, lambda item: item, lanes=2, ahead=3)
+    outcomes = mapped(taken, lambda item, _: item, lanes=2, ahead=3)
     assert [next(outcomes).get() for _ in range(50)] == list(range(50))
     assert next(taken) <= 50 + 2 + 3
 
@@ -73,22 +73,35 @@ def test_bytes_are_bounded() -> None:
                 most = max(most, under_way)
             yield size
 
-    for outcome in mapped(items(), lambda size: size, lanes=4, ahead=8, size=lambda size: size, budget=100):
+    budget = bytes_of_pixels(100)
+    for outcome in mapped(items(), lambda size, _: size, lanes=4, ahead=8, pixels=lambda size: size, budget=budget):
         with guard:
             under_way -= outcome.get()
     assert under_way == 0
     assert most <= 100 + 200  # the next item, which waits for room, included
 
 
+def test_pixels_are_counted_once_and_handed_to_the_work() -> None:
+    counted: list[int] = []
+
+    def pixels(item: int) -> int:
+        counted.append(item)
+        return 1000 * item
+
+    outcomes = mapped(range(1, 6), lambda item, known: (item, known), lanes=3, ahead=1, pixels=pixels, budget=1)
+    assert [outcome.get() for outcome in outcomes] == [(item, 1000 * item) for item in range(1, 6)]
+    assert counted == [1, 2, 3, 4, 5]
+
+
 def test_without_order_what_is_done_comes_first() -> None:
     gate = threading.Event()
 
-    def work(item: int) -> int:
+    def work(item: int, _: object) -> int:
         if item == 0:
             assert gate.wait(60)
         return item
 
-    outcomes = mapped(range(4), work, lanes=2, ahead=2, ordered=False, size=lambda _: 1)
+    outcomes = mapped(range(4), work, lanes=2, ahead=2, ordered=False, pixels=lambda _: 1)
     first = [next(outcomes).item for _ in range(3)]
     gate.set()
     assert (first, [outcome.item for outcome in outcomes]) == ([1, 2, 3], [0])
@@ -100,7 +113,7 @@ def test_error_of_the_source_comes_after_what_came_before() -> None:
         yield 2
         raise LookupError("the disk is gone")
 
-    outcomes = mapped(items(), lambda item: item, lanes=1, size=lambda _: 1)
+    outcomes = mapped(items(), lambda item, _: item, lanes=1, pixels=lambda _: 1)
     assert [next(outcomes).get(), next(outcomes).get()] == [1, 2]
     with pytest.raises(LookupError, match="disk"):
         next(outcomes)

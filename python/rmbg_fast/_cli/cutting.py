@@ -13,7 +13,6 @@ from .._images.depth import binary
 from .._images.metadata import Metadata
 from .._images.sizes import pixels_of
 from .._storage import writing as storage
-from ..flow import bytes_of_pixels
 from . import jobs, streams
 
 if TYPE_CHECKING:
@@ -23,11 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Task:
-    """An image to be done; `pixels` is how many it has, once that is known."""
+    """An image to be done."""
 
     job: jobs.Job
     format: formats.Format
-    pixels: int | None = None
+
+    def pixels(self) -> int | None:
+        """How many it has, by its file's header; None: nobody knows yet."""
+        return None if self.job.source is None else pixels_of(self.job.source)
 
 
 @dataclass
@@ -51,21 +53,16 @@ class Cutter:
         # A warning would not name the image.
         self._on_empty: Literal["raise", "ignore"] = "raise" if args.on_empty == "raise" else "ignore"
 
-    def bytes_of(self, task: Task) -> int:
-        """What the image takes while it is worked on."""
-        task.pixels = None if task.job.source is None else pixels_of(task.job.source)
-        return bytes_of_pixels(task.pixels)
-
     def stop(self) -> None:
         """Stops what is under way."""
         for call in tuple(self._under_way):
             call.cancel()
 
-    def cut(self, task: Task) -> Done:
+    def cut(self, task: Task, pixels: int | None) -> Done:
         """Whatever is wrong with the image is in what it returns: the others shall be done. Raises BrokenPipeError."""
         done = Done(task.job)
         try:
-            with self._session._turn(task.pixels, self._under_way):
+            with self._session._turn(pixels, self._under_way):
                 data = self._result(task, done)
             start = time.perf_counter()
             _write(task.job, data)
@@ -122,6 +119,4 @@ def _write(job: jobs.Job, data: bytes) -> None:
     if job.target is None:
         streams.write_bytes(data)
         return
-    if job.makes_folder:
-        storage.make_folder(job.target.parent)
-    storage.write(job.target, data)
+    storage.write(job.target, data, makes_folder=job.makes_folder)

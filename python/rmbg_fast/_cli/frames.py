@@ -16,7 +16,7 @@ from .._images.metadata import Metadata
 from .._images.reading import Source
 from .._storage import writing as storage
 from ..errors import ImageError, OptionError
-from ..flow import bytes_of, mapped
+from ..flow import mapped
 from . import streams
 from .interrupts import Interrupts
 from .options import format_name, ground, number, running
@@ -67,12 +67,12 @@ class Frames:
     def cut(self, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         """The result of each frame: RGBA, RGB over a background, or grey. Raises the first error."""
         lanes = self._args.jobs or self._session.stats.slots
-        outcomes = mapped(frames, self._one, lanes=lanes, on_error="raise", size=bytes_of, cancel=self._stop)
+        outcomes = mapped(frames, self._one, lanes=lanes, on_error="raise", cancel=self._stop)
         return (outcome.get() for outcome in outcomes)
 
-    def _one(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _one(self, frame: NDArray[np.uint8], pixels: int | None) -> NDArray[np.uint8]:
         args, session = self._args, self._session
-        with session._turn(frame.shape[0] * frame.shape[1], self._under_way):
+        with session._turn(pixels, self._under_way):
             if not args.mask:
                 behind = None if args.background is None else args.background.under(Source(frame, "array"))
                 return session.remove(frame, background=behind, threshold=args.threshold, on_empty="ignore")
@@ -97,8 +97,7 @@ def _frames(args: argparse.Namespace) -> int:
                 streams.write_bytes(np.ascontiguousarray(result).data)
             else:
                 target = Path(args.output, f"{index:06}{known.suffixes[0]}")
-                storage.make_folder(target.parent)
-                storage.write(target, writing.encode(result, Metadata(), known))
+                storage.write(target, writing.encode(result, Metadata(), known), makes_folder=True)
         return interrupts.code
 
 

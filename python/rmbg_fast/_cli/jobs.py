@@ -94,7 +94,8 @@ def listed(
         yield from lines
         found = found or bool(images or lines)
         lines.clear()
-        jobs = _separate([_named(image, base / image.relative_to(source).parent, "", suffix) for image in images])
+        into = base / images[0].parent.relative_to(source) if images else base
+        jobs = _separate([_named(image, into, "", suffix) for image in images])
         _protect_sources(jobs, background)
         protect_linked(jobs, os.path.realpath(source))
         yield from jobs
@@ -239,8 +240,8 @@ def _separate(jobs: list[Job]) -> list[Job]:
     """Give jobs whose results would land on one file their full names: a.jpg.png and a.png.png."""
     while True:
         places: defaultdict[str, list[int]] = defaultdict(list)
-        for index, job in enumerate(jobs):
-            places[landing(job.target)].append(index)
+        for index, landed in enumerate(_landings([job.target for job in jobs])):
+            places[landed].append(index)
         clashes = [
             indices
             for indices in places.values()
@@ -260,7 +261,20 @@ def _separate(jobs: list[Job]) -> list[Job]:
 
 def landing(target: Path | None) -> str:
     """One text for all spellings of a file on any file system: links followed, case and Unicode form ignored."""
-    return unicodedata.normalize("NFC", os.path.realpath(target or "")).casefold()
+    return next(_landings([target]))
+
+
+def _landings(targets: Iterable[Path | None]) -> Iterator[str]:
+    """`landing` of each. The links on the way to a folder are followed once."""
+    folders: dict[str, str] = {}
+    for target in targets:
+        folder, name = os.path.split(target or "")
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        path = os.path.join(folders[folder], name)
+        if name in ("", ".", "..") or os.path.islink(path):
+            path = os.path.realpath(path)
+        yield unicodedata.normalize("NFC", path).casefold()
 
 
 def _may_stay(jobs: Sequence[Job]) -> bool:

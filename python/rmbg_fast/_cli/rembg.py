@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._storage import writing as storage
 from ..errors import OptionError, RmbgError
-from ..flow import bytes_of, mapped
+from ..flow import mapped
 from . import frames, jobs, rembg_folder, serve, streams
 from .interrupts import Interrupts
 from .options import number, say
@@ -76,6 +76,11 @@ def add(commands: Any) -> None:
     server.add_argument("-m", "--model", action="append", default=[], metavar="NAME", help="default: bria-rmbg")
     server.add_argument("--allow-urls", nargs="+", default=[], metavar="HOST", help="as that of rmbg-fast serve")
     server.set_defaults(run=_serve)
+
+    move = kinds.add_parser("m", help="not there: models in rembg's older folder are found where they lie")
+    for option in ("--dry-run", "--delete-source", "--clean-orphans"):
+        move.add_argument(option, action="store_true", help=argparse.SUPPRESS)
+    move.set_defaults(run=_move)
 
     models = kinds.add_parser("d", help="download models: all of them, or those that are named")
     models.add_argument("models", nargs="*", metavar="MODEL", help="by rembg's name")
@@ -175,7 +180,7 @@ def _frames(args: argparse.Namespace) -> int:
     cutter = Cutter(args)
     with Interrupts("the frames under way are finished; Ctrl-C again stops them") as interrupts:
         source: Iterator[NDArray[np.uint8]] = frames.read(args.image_width, args.image_height, interrupts)
-        outcomes = mapped(source, cutter.cut, lanes=cutter.lanes, on_error="raise", size=bytes_of)
+        outcomes = mapped(source, lambda frame, _: cutter.cut(frame), lanes=cutter.lanes, on_error="raise")
         for outcome in outcomes:
             if name is None:
                 streams.write_bytes(outcome.get())
@@ -199,6 +204,10 @@ def _read(path: Any) -> bytes:
             return file.read()
     except OSError as exc:
         raise ImageError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+
+
+def _move(_: argparse.Namespace) -> int:
+    raise OptionError("m is not there, and not needed: models in rembg's older folder are found where they lie")
 
 
 def _serve(args: argparse.Namespace) -> int:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._images.sizes import pixels_of
 from .._storage import writing as storage
 from ..errors import OptionError, OutputError
-from ..flow import bytes_of, mapped
+from ..flow import mapped
 from . import jobs
 from .cutting import Done
 from .interrupts import Interrupts
@@ -66,7 +67,7 @@ class _Work:
     cut: Callable[[Path], bytes]
     delete: bool
 
-    def __call__(self, job: jobs.Job) -> Done:
+    def __call__(self, job: jobs.Job, _: object) -> Done:
         """Whatever is wrong with the image is in what it returns: the others shall be done."""
         assert job.source is not None
         assert job.target is not None
@@ -74,8 +75,7 @@ class _Work:
         start = time.perf_counter()
         try:
             result = self.cut(job.source)
-            storage.make_folder(job.target.parent)
-            storage.write(job.target, result)
+            storage.write(job.target, result, makes_folder=True)
             if self.delete:
                 _delete(job.source)
             done.seconds["in all"] = time.perf_counter() - start
@@ -104,7 +104,7 @@ def run(
                 reporter.problem(line)
             problems.clear()
             waiting = (job for job in planned if not interrupts.asked)
-            for outcome in mapped(waiting, work, lanes=lanes, size=lambda job: bytes_of(job.source)):
+            for outcome in mapped(waiting, work, lanes=lanes, pixels=lambda job: pixels_of(job.source)):
                 reporter.tell(outcome.get())
             if interrupts.asked or not watch:
                 break

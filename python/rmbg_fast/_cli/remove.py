@@ -108,7 +108,8 @@ def _remove(args: argparse.Namespace) -> int:
         reporter.start(_total(args))
         cutter = cutting.Cutter(session, args)
         lanes = args.jobs or session.stats.slots + _WRITERS
-        for outcome in mapped(chain([first], tasks), cutter.cut, lanes=lanes, size=cutter.bytes_of, cancel=cutter.stop):
+        every = chain([first], tasks)
+        for outcome in mapped(every, cutter.cut, lanes=lanes, pixels=cutting.Task.pixels, cancel=cutter.stop):
             reporter.tell(outcome.get())
         return interrupts.code or reporter.end(resumed=args.resume)
 

@@ -12,21 +12,26 @@ from typing import BinaryIO
 from ..errors import OutputError
 
 
-def write(target: str | os.PathLike[str], data: bytes) -> None:
+def write(target: str | os.PathLike[str], data: bytes, *, makes_folder: bool = False) -> None:
     """Write `data` to `target` whole or not at all; an older file stays untouched until the new one is complete.
 
     The bytes go to a temporary file in the same folder, to the disk, and are then renamed. New files get the mode that
-    the umask gives, existing ones keep theirs; a link is written through. Raises OutputError.
+    the umask gives, existing ones keep theirs; a link is written through. `makes_folder` says that the folder is made
+    where it is missing. Raises OutputError.
     """
-    path = Path(target)
+    path = os.fspath(target)
     try:
-        mode = _mode(path)
-        if mode is not None and not stat.S_ISREG(mode):
-            path.write_bytes(data)  # a device or a pipe, which a rename would replace by a file
-        else:
-            replace(Path(os.path.realpath(path)) if path.is_symlink() else path, data)
+        try:
+            _write(path, data)
+        except (FileNotFoundError, NotADirectoryError):
+            if not makes_folder:
+                raise
+            make_folder(Path(path).parent)
+            _write(path, data)
+    except OutputError:
+        raise
     except FileNotFoundError as exc:
-        raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}") from exc
+        raise OutputError(f"{path}: cannot be written: there is no folder {Path(path).parent}") from exc
     except (OSError, ValueError) as exc:
         raise OutputError(f"{path}: cannot be written: {getattr(exc, 'strerror', None) or exc}") from exc
 
@@ -39,14 +44,23 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: the folder cannot be made: {exc.strerror or exc}") from exc
 
 
-def replace(path: Path, data: bytes | memoryview) -> None:
+def _write(path: str, data: bytes) -> None:
+    mode = _mode(path)
+    if mode is None or stat.S_ISREG(mode):
+        replace(os.path.realpath(path) if os.path.islink(path) else path, data)
+        return
+    with open(path, "wb") as file:  # a device or a pipe, which a rename would replace by a file
+        file.write(data)
+
+
+def replace(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
     """Write `data` to `path` whole or not at all, on the disk before it has its name. Raises OSError."""
     with replaced(path) as file:
         file.write(data)
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """What is written to the stream becomes the file `path` at the end, and nothing does where that is not reached.
 
     It is on the disk before it has its name. Raises OSError.
@@ -54,25 +68,25 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     mode = _mode(path)
     if mode is not None and not os.access(path, os.W_OK):
         raise PermissionError("it is write-protected")
-    temporary = path.with_name(f".rmbg-fast-{os.urandom(6).hex()}.tmp")
+    temporary = os.path.join(os.path.dirname(path), f".rmbg-fast-{os.urandom(6).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
             if mode is not None:
                 with suppress(OSError):
-                    temporary.chmod(stat.S_IMODE(mode))
+                    os.chmod(temporary, stat.S_IMODE(mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)
         raise
 
 
-def _mode(path: Path) -> int | None:
+def _mode(path: str | os.PathLike[str]) -> int | None:
     """None where there is no such file."""
     try:
-        return path.stat().st_mode
+        return os.stat(path).st_mode
     except FileNotFoundError:
         return None

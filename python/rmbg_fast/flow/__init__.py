@@ -2,6 +2,6 @@
 
 from .admission import Priority, Stats
 from .batcher import Batcher, BatchStats
-from .mapping import OnError, Outcome, bytes_of, bytes_of_pixels, mapped
+from .mapping import OnError, Outcome, bytes_of_pixels, mapped
 
-__all__ = ["BatchStats", "Batcher", "OnError", "Outcome", "Priority", "Stats", "bytes_of", "bytes_of_pixels", "mapped"]
+__all__ = ["BatchStats", "Batcher", "OnError", "Outcome", "Priority", "Stats", "bytes_of_pixels", "mapped"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from .._images.sizes import pixels_of
@@ -40,11 +41,6 @@ class Outcome(Generic[Item, Result]):
         return self.result  # type: ignore[return-value]
 
 
-def bytes_of(image: object) -> int:
-    """What a picture takes while it is worked on, by its header or shape."""
-    return bytes_of_pixels(pixels_of(image))
-
-
 def bytes_of_pixels(pixels: int | None) -> int:
     """What a picture of so many pixels takes while it is worked on; None: nobody knows how many."""
     return _BYTES_A_PIXEL * (pixels or _UNKNOWN)
@@ -52,23 +48,23 @@ def bytes_of_pixels(pixels: int | None) -> int:
 
 def mapped(
     items: Iterable[Item],
-    work: Callable[[Item], Result],
+    work: Callable[[Item, int | None], Result],
     *,
     lanes: int,
     ahead: int | None = None,
     ordered: bool = True,
     on_error: OnError = "yield",
-    size: Callable[[Item], int] = bytes_of,
+    pixels: Callable[[Item], int | None] = pixels_of,
     budget: int = BUDGET,
     cancel: Callable[[], None] = lambda: None,
 ) -> Iterator[Outcome[Item, Result]]:
-    """The outcome of `work(item)` for each item, in their order or, not `ordered`, as they end.
+    """The outcome of `work(item, pixels(item))` for each item, in their order or, not `ordered`, as they end.
 
     `lanes` threads work. Items are taken in the thread that iterates, and no more than `ahead` (None: a lane's worth
-    each) beyond those that the lanes work on, nor more than `budget` bytes, as `size` says of each. So neither an
-    endless source nor a slow consumer fills the memory. An error comes as an outcome, or is raised with
-    `on_error="raise"`; one of `items` itself is raised once all that came before is done. Who stops iterating drops
-    what waits, and has `cancel` called, which stops what is under way. Raises OptionError.
+    each) beyond those that the lanes work on, nor more than `budget` bytes, by the pixels of each, which are asked for
+    once, in that thread. So neither an endless source nor a slow consumer fills the memory. An error comes as an
+    outcome, or is raised with `on_error="raise"`; one of `items` itself is raised once all that came before is done.
+    Who stops iterating drops what waits, and has `cancel` called, which stops what is under way. Raises OptionError.
     """
     if on_error not in ("yield", "raise"):
         raise OptionError(f"on_error must be 'yield' or 'raise', not {on_error!r}")
@@ -76,7 +72,7 @@ def mapped(
     room = count + (count if ahead is None else ahead)
     if room < count:
         raise OptionError(f"ahead must be at least 0, not {ahead}")
-    return _outcomes(iter(items), _Lanes(work, count), room, ordered, on_error, size, budget, cancel)
+    return _outcomes(iter(items), _Lanes(work, count), room, ordered, on_error, pixels, budget, cancel)
 
 
 def _outcomes(
@@ -85,11 +81,11 @@ def _outcomes(
     room: int,
     ordered: bool,
     on_error: OnError,
-    size: Callable[[Item], int],
+    pixels: Callable[[Item], int | None],
     budget: int,
     cancel: Callable[[], None],
 ) -> Iterator[Outcome[Item, Result]]:
-    held: list[tuple[Item, int]] = []  # the next item, where the budget has no room for it yet
+    held: list[tuple[Item, int | None]] = []  # the next item, where the budget has no room for it yet
     failure: Exception | None = None
     more, finished = True, False
     try:
@@ -104,8 +100,8 @@ def _outcomes(
                     except Exception as exc:
                         failure, more = exc, False
                         break
-                    held.append((item, size(item)))
-                if lanes.items and lanes.bytes + held[0][1] > budget:
+                    held.append((item, pixels(item)))
+                if lanes.items and lanes.bytes + bytes_of_pixels(held[0][1]) > budget:
                     break
                 lanes.put(*held.pop())
             if not lanes.items:
@@ -128,48 +124,46 @@ def _outcomes(
 class _Lanes(Generic[Item, Result]):
     """The threads of one `mapped`, which end with it. `items` and `bytes` are those put in and not taken out."""
 
-    def __init__(self, work: Callable[[Item], Result], count: int) -> None:
+    def __init__(self, work: Callable[[Item, int | None], Result], count: int) -> None:
         self.items = 0
         self.bytes = 0
         self._work, self._count = work, count
-        self._change = threading.Condition()
-        self._waiting: deque[tuple[int, Item]] = deque()
-        self._done: dict[int, Outcome[Item, Result]] = {}
+        self._waiting: SimpleQueue[tuple[int, Item, int | None] | None] = SimpleQueue()  # None: a lane's end
+        self._ended: SimpleQueue[Outcome[Item, Result] | BaseException] = SimpleQueue()
+        self._done: dict[int, Outcome[Item, Result]] = {}  # ended, but not taken
         self._sizes: dict[int, int] = {}
         self._put = self._taken = 0
         self._threads: list[threading.Thread] = []
-        self._ended = False
-        self._end: BaseException | None = None
 
-    def put(self, item: Item, size: int) -> None:
-        with self._change:
-            self._waiting.append((self._put, item))
-            self._sizes[self._put] = size
-            self._put += 1
-            self.items += 1
-            self.bytes += size
-            self._change.notify_all()
+    def put(self, item: Item, pixels: int | None) -> None:
+        size = self._sizes[self._put] = bytes_of_pixels(pixels)
+        self._waiting.put((self._put, item, pixels))
+        self._put += 1
+        self.items += 1
+        self.bytes += size
         if len(self._threads) < min(self._count, self._put):
             name = f"rmbg-fast map {len(self._threads)}"
             self._threads.append(threading.Thread(target=self._lane, name=name, daemon=True))
             self._threads[-1].start()
 
     def take(self, ordered: bool) -> Outcome[Item, Result]:
-        with self._change:
-            self._change.wait_for(lambda: self._end or (self._taken in self._done if ordered else self._done))
-            if self._end is not None:
-                raise self._end
-            outcome = self._done.pop(self._taken if ordered else next(iter(self._done)))
-            self._taken += 1
-            self.items -= 1
-            self.bytes -= self._sizes.pop(outcome.index)
-            return outcome
+        while not (self._taken in self._done if ordered else self._done):
+            ended = self._ended.get()
+            if isinstance(ended, BaseException):
+                raise ended
+            self._done[ended.index] = ended
+        outcome = self._done.pop(self._taken if ordered else next(iter(self._done)))
+        self._taken += 1
+        self.items -= 1
+        self.bytes -= self._sizes.pop(outcome.index)
+        return outcome
 
     def end(self) -> None:
-        with self._change:
-            self._ended = True
-            self._waiting.clear()
-            self._change.notify_all()
+        with suppress(Empty):
+            while True:
+                self._waiting.get_nowait()
+        for _ in self._threads:
+            self._waiting.put(None)
 
     def join(self) -> None:
         """Waits until nothing is under way, unless the interpreter ends."""
@@ -178,23 +172,15 @@ class _Lanes(Generic[Item, Result]):
                 thread.join(_PATIENCE)
 
     def _lane(self) -> None:
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._ended or self._waiting)
-                if not self._waiting:
-                    return
-                index, item = self._waiting.popleft()
+        while (waiting := self._waiting.get()) is not None:
+            index, item, pixels = waiting
             outcome: Outcome[Item, Result]
             try:
-                outcome = Outcome(index, item, self._work(item))
+                outcome = Outcome(index, item, self._work(item, pixels))
             except Exception as exc:
                 outcome = Outcome(index, item, None, exc)
             except BaseException as exc:  # SystemExit and its like: the end of the whole
-                with self._change:
-                    self._end = exc
-                    self._change.notify_all()
+                self._ended.put(exc)
                 return
-            with self._change:
-                self._done[index] = outcome
-                self._change.notify_all()
-            del item, outcome  # they may be large, and this lane may wait
+            self._ended.put(outcome)
+            del waiting, item, outcome  # they may be large, and this lane may wait
