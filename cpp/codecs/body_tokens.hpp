@@ -8,6 +8,7 @@
 
 #include "codecs/deflate_symbols.hpp"
 #include "codecs/kernels.hpp"
+#include "codecs/near_literals.hpp"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -93,6 +94,33 @@ inline void count_literals(const std::uint8_t* p, std::size_t n, Histogram& h) {
   for (; i < n; ++i) ++h.literals[i & 3][p[i]];
 }
 
+// Counts the literals of a call.
+class LiteralCounter {
+ public:
+  explicit LiteralCounter(Histogram& histogram) : histogram_(histogram) {}
+
+  void add(const std::uint8_t* p, std::size_t n) {
+    std::size_t i = 0;
+#if defined(__AVX2__)
+    for (; i + kNearGroup <= n; i += kNearGroup) {
+      if (!near_.add(p + i, histogram_)) count_literals(p + i, kNearGroup, histogram_);
+    }
+#endif
+    count_literals(p + i, n - i, histogram_);
+  }
+  void finish() {
+#if defined(__AVX2__)
+    near_.empty_into(histogram_);
+#endif
+  }
+
+ private:
+  Histogram& histogram_;
+#if defined(__AVX2__)
+  NearCounter near_;
+#endif
+};
+
 // `last` is one behind the match.
 inline void count_match(const std::uint8_t* last, std::uint32_t length, std::uint32_t distance_symbol, Histogram& h) {
   const rmbg::codecs::Split parts = rmbg::codecs::split(length);
@@ -108,24 +136,26 @@ inline void count_match(const std::uint8_t* last, std::uint32_t length, std::uin
 
 std::size_t runs(const Tokenize& job) {
   Histogram& h = *job.histogram;
+  LiteralCounter counter(h);
   Token* out = job.tokens;
   for (std::size_t i = job.begin; i < job.end;) {
     const std::uint8_t* p = job.data + i;
     const std::size_t rest = job.end - i;
     std::size_t literals = next_run(p, rest);
     if (literals == rest) {
-      count_literals(p, literals, h);
+      counter.add(p, literals);
       *out++ = {static_cast<std::uint32_t>(literals), 0, 0};
       break;
     }
     const std::size_t run = zeros(p + literals, rest - literals);
     ++literals;  // the first zero
-    count_literals(p, literals, h);
+    counter.add(p, literals);
     const auto length = static_cast<std::uint32_t>(run - 1);
     count_match(p + literals + length, length, 0, h);
     *out++ = {static_cast<std::uint32_t>(literals), length, 1};
     i += literals + length;
   }
+  counter.finish();
   return static_cast<std::size_t>(out - job.tokens);
 }
 

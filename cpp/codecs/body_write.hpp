@@ -8,6 +8,7 @@
 #include "codecs/bits.hpp"
 #include "codecs/deflate_symbols.hpp"
 #include "codecs/kernels.hpp"
+#include "codecs/near_literals.hpp"
 
 namespace {
 
@@ -33,32 +34,57 @@ inline void put_four(Bits& bits, const LiteralCode* codes, std::uint32_t four) {
   put(bits, low | high << half, half + c.bits + d.bits);
 }
 
-inline void put_literals(Bits& bits, const LiteralCode* codes, const std::uint8_t* p, std::size_t n) {
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    std::uint64_t eight;
-    std::memcpy(&eight, p + i, sizeof eight);
-    put_four(bits, codes, static_cast<std::uint32_t>(eight));
-    flush(bits);
-    put_four(bits, codes, static_cast<std::uint32_t>(eight >> 32));
-    flush(bits);
-  }
-  for (; i < n; ++i) {
-    put(bits, codes[p[i]].code, codes[p[i]].bits);
-    flush(bits);
-  }
+inline void put_eight(Bits& bits, const LiteralCode* codes, const std::uint8_t* p) {
+  std::uint64_t eight;
+  std::memcpy(&eight, p, sizeof eight);
+  put_four(bits, codes, static_cast<std::uint32_t>(eight));
+  flush(bits);
+  put_four(bits, codes, static_cast<std::uint32_t>(eight >> 32));
+  flush(bits);
 }
+
+// Writes the literals of a block.
+class LiteralWriter {
+ public:
+  explicit LiteralWriter(const rmbg::codecs::Codes& codes)
+#if defined(__AVX2__)
+      : near_(codes)
+#endif
+  {
+    for (int i = 0; i < 256; ++i) codes_[i] = {codes.literals[i] & 0xffffff, codes.literals[i] >> 24};
+  }
+
+  void put(Bits& bits, const std::uint8_t* p, std::size_t n) const {
+    std::size_t i = 0;
+#if defined(__AVX2__)
+    for (; i + kNearGroup <= n; i += kNearGroup) {
+      if (near_.put(p + i, bits)) continue;
+      for (std::size_t k = 0; k < kNearGroup; k += 8) put_eight(bits, codes_, p + i + k);
+    }
+#endif
+    for (; i + 8 <= n; i += 8) put_eight(bits, codes_, p + i);
+    for (; i < n; ++i) {
+      rmbg::codecs::put(bits, codes_[p[i]].code, codes_[p[i]].bits);
+      flush(bits);
+    }
+  }
+
+ private:
+  LiteralCode codes_[256];
+#if defined(__AVX2__)
+  NearWriter near_;
+#endif
+};
 
 Bits write(const WriteTokens& job, Bits bits) {
   using rmbg::codecs::kLengths;
   using rmbg::codecs::kLongest;
-  LiteralCode codes[256];
-  for (int i = 0; i < 256; ++i) codes[i] = {job.codes->literals[i] & 0xffffff, job.codes->literals[i] >> 24};
+  const LiteralWriter literals(*job.codes);
   const std::uint32_t longest = job.codes->literals[257 + 28];
   const std::uint8_t* p = job.data;
   for (std::size_t t = 0; t < job.count; ++t) {
     const rmbg::codecs::Token token = job.tokens[t];
-    put_literals(bits, codes, p, token.literals);
+    literals.put(bits, p, token.literals);
     p += token.literals;
     if (token.length == 0) continue;
     const rmbg::codecs::DistanceSymbol distance = rmbg::codecs::distance_symbol(token.distance);
@@ -81,7 +107,7 @@ Bits write(const WriteTokens& job, Bits bits) {
       put(bits, way, way_bits);
       flush(bits);
     } else {
-      put_literals(bits, codes, p, parts.rest);
+      literals.put(bits, p, parts.rest);
     }
     p += parts.rest;
   }

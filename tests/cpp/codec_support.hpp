@@ -23,7 +23,7 @@ void expect(bool right, const CodecTable& tier, const std::string& what) {
 
 // Bytes like those of pictures and of their residuals: noise, constants, slopes, runs, repeats, words from a few.
 void fill(Random& random, std::uint8_t* data, std::size_t bytes) {
-  const std::int32_t kind = random.between(0, 7);
+  const std::int32_t kind = random.between(0, 8);
   const std::uint8_t constant = random.pick<std::uint8_t>({0, 0, 1, 128, 255});
   const std::int32_t rare = random.pick({2, 9, 40, 300});
   const std::int32_t period = random.between(1, random.pick({4, 16, 300, 40000}));
@@ -53,6 +53,11 @@ void fill(Random& random, std::uint8_t* data, std::size_t bytes) {
         break;
       case 6:
         data[i] = static_cast<std::uint8_t>(random.between(0, range));
+        break;
+      case 7:  // residuals of a smooth picture
+        data[i] = random.one_in(10 * rare)
+                      ? random.byte()
+                      : static_cast<std::uint8_t>(random.between(-range, range) >> random.between(0, 4));
         break;
       default:
         data[i] = random.one_in(rare) ? constant : static_cast<std::uint8_t>(random.between(-1, 1));
