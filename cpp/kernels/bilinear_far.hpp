@@ -67,8 +67,10 @@ class BilinearFar {
     for (int c = 0; c < 3; ++c)
       gain_[c] = rounds_ ? job.out.scale[c] : job.out.scale[c] * (1.0f / static_cast<float>(dx));
     const std::int32_t last = job.src.width * job.src.channels - 8;  // byte that can be loaded from
-    eights_ = job.out.width & ~7;
-    while (eights_ > 0 && job.columns.first[eights_ - 1] * job.src.channels > last) eights_ -= 8;
+    eights_ = inside_ = job.out.width & ~7;
+    while (inside_ > 0 && job.columns.first[inside_ - 1] * job.src.channels > last) inside_ -= 8;
+    if (inside_ == eights_) return;
+    if (!RowEnd::fits((job.src.width - job.columns.first[inside_]) * job.src.channels)) eights_ = inside_;
   }
 
   // Writes output row y; source rows from `next` on (none: -1) are fetched meanwhile.
@@ -92,8 +94,15 @@ class BilinearFar {
     const __m256 fractions = _mm256_set1_ps(fraction);
     const __m256i row_weights = _mm256_set1_epi32(weight), halves = _mm256_set1_epi32(half_);
     const __m128i up_by = _mm_cvtsi32_si128(row_shift_), down_by = _mm_cvtsi32_si128(shift_);
+    RowEnd upper_end, lower_end;
     std::int32_t x = 0;
     for (std::int32_t fetched = 0; x < eights_; x += 8) {
+      if (x == inside_) {  // from here on, of copies of the rows' ends
+        const std::ptrdiff_t from = std::ptrdiff_t{job_.columns.first[x]} * kChannels;
+        const std::ptrdiff_t end = std::ptrdiff_t{job_.src.width} * kChannels;
+        p = upper_end.copy(p, from, end);
+        q = lower_end.copy(q, from, end);
+      }
       if (next >= 0) fetched = fetch(next, (job_.columns.first[x + 7] + 2) * kChannels, fetched);
       const BilinearWeights8 weights(job_, x);
       __m256i upper[3], lower[3];
@@ -146,6 +155,7 @@ class BilinearFar {
   float gain_[3];
   std::int32_t shift_ = 0, row_shift_ = 0, half_ = 0;
   std::int32_t eights_ = 0;  // columns that are done by eights
+  std::int32_t inside_ = 0;  // and those that read no byte beyond their row
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 // output rows share it, then pairs of such rows are mixed, normalised and written.
 #pragma once
 
+#include <cstring>
+
 #include "kernels/bilinear_far.hpp"
 #include "kernels/gather.hpp"
 #include "kernels/rows.hpp"
@@ -46,14 +48,29 @@ inline void bilinear_columns_gathered(const ResizeBilinear& job, std::int32_t ro
 #endif
 
 #ifdef __AVX2__
-// Eight output columns of a grey row from x on. Four bytes are loaded for each.
+// The two taps of eight columns of a grey row, as words of a lane each. Up to ratios of four and more, what four
+// neighbours read lies within 16 bytes.
+inline __m256i bilinear_grey_taps8(const std::int32_t* first, const std::uint8_t* p, std::int32_t width) {
+  if (first[3] - first[0] <= 14 && first[7] - first[4] <= 14 && first[4] + 16 <= width) {
+    const __m256i columns = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
+    const __m256i from = _mm256_sub_epi32(columns, _mm256_shuffle_epi32(columns, 0x00));
+    // bytes d, zero, d + 1, zero for a column that is d bytes from the first of four
+    const __m256i order = _mm256_add_epi32(_mm256_or_si256(from, _mm256_slli_epi32(from, 16)),
+                                           _mm256_set1_epi32(static_cast<std::int32_t>(0x80018000)));
+    return _mm256_shuffle_epi8(two_lanes(p + first[0], p + first[4]), order);
+  }
+  const auto pair = [&](int i) {
+    std::int16_t bytes;
+    std::memcpy(&bytes, p + first[i], sizeof(bytes));
+    return bytes;
+  };
+  return _mm256_cvtepu8_epi16(_mm_setr_epi16(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7)));
+}
+
+// Eight output columns of a grey row from x on.
 inline void bilinear_grey8(const ResizeBilinear& job, const std::uint8_t* p, std::int32_t x, float* dst) {
-  constexpr char z = -1;
-  const __m256i spread = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, z, 1, z, 4, z, 5, z, 8, z, 9, z, 12, z, 13, z));
-  const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(job.columns.first + x));
-  const __m256i bytes = _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), first, 1);
-  const __m256i sums = _mm256_madd_epi16(_mm256_shuffle_epi8(bytes, spread), bilinear_weights8(job, x));
-  _mm256_storeu_ps(dst + x, _mm256_cvtepi32_ps(sums));
+  const __m256i taps = bilinear_grey_taps8(job.columns.first + x, p, job.src.width);
+  _mm256_storeu_ps(dst + x, _mm256_cvtepi32_ps(_mm256_madd_epi16(taps, bilinear_weights8(job, x))));
 }
 
 template <int kChannels>
@@ -89,9 +106,17 @@ inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, [[mayb
   const std::ptrdiff_t plane = padded_width(job.out.width);
   std::int32_t x = 0;
 #ifdef __AVX2__
-  const std::int32_t last = job.src.width * channels - (channels == 1 ? 4 : 8);  // byte that can be loaded from
+  const std::int32_t end = job.src.width * channels;
+  const std::int32_t last = end - (channels == 1 ? 2 : 8);  // byte that can be loaded from
   [[maybe_unused]] std::int32_t fetched = 0;
-  while (x + 8 <= job.out.width && job.columns.first[x + 7] * channels <= last) {
+  RowEnd row_end;
+  for (bool inside = true; x + 8 <= job.out.width; x += 8) {
+    if (inside && job.columns.first[x + 7] * channels > last) {
+      const std::int32_t from = job.columns.first[x] * channels;
+      if (!RowEnd::fits(end - from)) break;
+      p = row_end.copy(p, from, end);
+      inside = false;
+    }
     if constexpr (kFetch) fetched = bilinear_fetch(job, job.src.data + ahead * job.src.stride, x + 7, fetched);
     if (channels == 1) {
       bilinear_grey8(job, p, x, dst);
@@ -100,7 +125,6 @@ inline void bilinear_columns(const ResizeBilinear& job, std::int32_t row, [[mayb
     } else {
       bilinear_columns8<4>(job, p, x, dst, plane);
     }
-    x += 8;
   }
 #endif
   for (; x < job.out.width; ++x) {

@@ -63,10 +63,19 @@ inline void mask_columns_bilinear(const ResizeMask& job, const float* p, float* 
     _mm256_storeu_ps(dst + x, _mm256_add_ps(a, step));
   }
   for (; x + 8 <= job.width && first[x + 7] + 2 <= job.src_width; x += 8) {
-    const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + x));
-    const __m256 a = _mm256_i32gather_ps(p, at, 4);
-    const __m256 b = _mm256_i32gather_ps(p + 1, at, 4);
-    const __m256 step = _mm256_mul_ps(_mm256_sub_ps(b, a), _mm256_loadu_ps(fraction + x));
+    // Both neighbours of a column at once, in 64 bits: as many loads as columns, where two gathers are twice that.
+    const auto one = [&](std::int32_t i) {
+      return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + first[x + i]));
+    };
+    const auto two = [&](std::int32_t i) { return _mm_unpacklo_epi64(one(i), one(i + 1)); };
+    const auto four = [&](std::int32_t i) {
+      return _mm256_castsi256_ps(_mm256_inserti128_si256(_mm256_castsi128_si256(two(i)), two(i + 4), 1));
+    };
+    const __m256 even = four(0);  // columns 0 1 4 5
+    const __m256 odd = four(2);   // 2 3 6 7
+    const __m256 a = _mm256_shuffle_ps(even, odd, 0x88);
+    const __m256 step =
+        _mm256_mul_ps(_mm256_sub_ps(_mm256_shuffle_ps(even, odd, 0xdd), a), _mm256_loadu_ps(fraction + x));
     _mm256_storeu_ps(dst + x, _mm256_add_ps(a, step));
   }
 #endif

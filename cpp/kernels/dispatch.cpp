@@ -76,7 +76,7 @@ std::size_t scratch_bytes(const ResizeTriangle& job) {
   const auto plane = static_cast<std::size_t>(padded_width(job.out.width));
   const std::size_t sums = 3 * sizeof(std::int32_t) * plane;
   const std::size_t row = sizeof(std::int16_t) * static_cast<std::size_t>(triangle_row_words(job));
-  if (!triangle_columns_first(job)) return sums + row + triangle_part_bytes(job);
+  if (!triangle_columns_first(job)) return sums + row + std::max(triangle_part_bytes(job), triangle_plan_bytes(job));
   const std::size_t ring = static_cast<std::size_t>(job.rows.stride) * 3 * sizeof(std::int16_t) * plane;
   return sums + ring + kPlannedColumnBytes * plane + row;
 }

@@ -19,9 +19,10 @@ inline std::uint32_t divide_by_top(std::uint32_t product) {
 }
 
 #ifdef __AVX2__
+// (t + (t >> 8)) >> 8 is t * 257 >> 16: what is cut off within the sum is less than its last bit.
 inline __m256i divide_by_255(__m256i products) {
   const __m256i t = _mm256_add_epi16(products, _mm256_set1_epi16(128));
-  return _mm256_srli_epi16(_mm256_add_epi16(t, _mm256_srli_epi16(t, 8)), 8);
+  return _mm256_mulhi_epu16(t, _mm256_set1_epi16(257));
 }
 
 // 32-bit numbers in two words.

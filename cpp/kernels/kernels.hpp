@@ -267,10 +267,18 @@ inline std::size_t triangle_part_bytes(const ResizeTriangle& job) {
   return 2 * (static_cast<std::size_t>(job.rows.stride) + 4);
 }
 
-// Words of one row on its way, with what a filter that starts at the last pixel, or a full register, may touch beyond
-// it.
+// Words of one row on its way, or of one of its channels, with what a filter that starts at the last pixel, or a full
+// register, may touch beyond it.
+inline std::int32_t triangle_plane_words(const ResizeTriangle& job) { return job.src.width + job.columns.stride + 24; }
 inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
-  return (job.src.width + job.columns.stride) * job.src.channels + 64;
+  return (triangle_plane_words(job) * job.src.channels + 95) / 32 * 32;
+}
+
+// Bytes of a plan of the columns where many taps make one: their first taps, and weights in eights.
+inline std::size_t triangle_plan_bytes(const ResizeTriangle& job) {
+  const auto weights = static_cast<std::size_t>((job.columns.stride + 7) / 8 * 8);
+  return static_cast<std::size_t>(padded_width(job.out.width)) *
+         (sizeof(std::int32_t) + sizeof(std::int16_t) * weights);
 }
 
 // Pictures are gone through in strips of that many columns, with so many at either side that boxes reach.

@@ -6,9 +6,17 @@
 
 #include "core/half.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/row_end.hpp"
 
 #ifdef __AVX2__
 #include <immintrin.h>
+#endif
+
+// The AVX2 tier; the AVX-512 tier has both instruction sets, and mostly other ways.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#define RMBG_FAST_ONLY_AVX2 1
+#else
+#define RMBG_FAST_ONLY_AVX2 0
 #endif
 
 namespace {

@@ -13,6 +13,13 @@
 #define RMBG_FAST_STREAMS 0
 #endif
 
+// Of a loop's body that is called in several places, and must not load its constants again at each call.
+#if defined(__GNUC__)
+#define RMBG_FAST_INLINE __attribute__((always_inline))
+#else
+#define RMBG_FAST_INLINE
+#endif
+
 namespace {
 
 constexpr std::int32_t kLineBytes = 64;

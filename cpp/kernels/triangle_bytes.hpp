@@ -55,17 +55,18 @@ class TriangleBytes {
 
   bool fits() const { return fits_; }
 
-  // Words of the row from 0 on, 32 a step; gives how far it came.
-  std::int32_t sum(const ResizeTriangle& job, const TriangleRows& rows, std::int32_t n, std::int16_t* dst) const {
+  // Words [begin, end) of the row, 32 a step, to dst; gives how far it came.
+  std::int32_t sum(const ResizeTriangle& job, const TriangleRows& rows, std::int32_t begin, std::int32_t end,
+                   std::int16_t* dst) const {
     switch (pairs_) {
       case 1:
-        return sum_of<1>(job, rows, n, dst);
+        return sum_of<1>(job, rows, begin, end, dst);
       case 2:
-        return sum_of<2>(job, rows, n, dst);
+        return sum_of<2>(job, rows, begin, end, dst);
       case 3:
-        return sum_of<3>(job, rows, n, dst);
+        return sum_of<3>(job, rows, begin, end, dst);
       default:
-        return sum_of<4>(job, rows, n, dst);
+        return sum_of<4>(job, rows, begin, end, dst);
     }
   }
 
@@ -73,9 +74,10 @@ class TriangleBytes {
   static constexpr std::int32_t kPairs = 4;
 
   template <std::int32_t kCount>
-  std::int32_t sum_of(const ResizeTriangle& job, const TriangleRows& rows, std::int32_t n, std::int16_t* dst) const {
-    std::int32_t x = 0;
-    for (; x + 32 <= n; x += 32) {
+  std::int32_t sum_of(const ResizeTriangle& job, const TriangleRows& rows, std::int32_t begin, std::int32_t end,
+                      std::int16_t* dst) const {
+    std::int32_t x = begin;
+    for (; x + 32 <= end; x += 32, dst += 32) {
       if (x % 64 == 0) triangle_fetch(job, rows, x);
       __m256i whole[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
       __m256i part[2][2] = {{start_[0], start_[0]}, {start_[1], start_[1]}};
@@ -101,8 +103,8 @@ class TriangleBytes {
       // unpacking works within lanes
       const __m256i first = _mm256_permute2x128_si256(words[0], words[1], 0x20);
       const __m256i last = _mm256_permute2x128_si256(words[0], words[1], 0x31);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x), first);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x + 16), last);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), first);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + 16), last);
     }
     return x;
   }

@@ -2,8 +2,12 @@
 // they are, which is then filtered sideways; only the finished sums are brought into planes.
 #pragma once
 
+#include <optional>
+
 #include "kernels/triangle_bytes.hpp"
+#include "kernels/triangle_planes.hpp"
 #include "kernels/triangle_words.hpp"
+#include "kernels/triangle_write.hpp"
 
 namespace {
 
@@ -57,13 +61,15 @@ inline void triangle_sum_rows(const ResizeTriangle& job, const TriangleRows& row
   }
 }
 #else
-inline void triangle_sum_rows([[maybe_unused]] const ResizeTriangle& job, const TriangleRows& rows, std::int32_t n,
-                              std::uint8_t*, std::int16_t* __restrict dst) {
-  std::int32_t x = 0;
+// Words [begin, end) of the row, begin being a multiple of 64.
+template <typename Bytes>
+inline void triangle_sum_rows([[maybe_unused]] const ResizeTriangle& job, const TriangleRows& rows,
+                              [[maybe_unused]] const Bytes& bytes, std::int32_t begin, std::int32_t end,
+                              std::int16_t* __restrict dst) {
+  std::int32_t x = begin;
 #ifdef __AVX2__
-  const TriangleBytes bytes(rows);
-  if (bytes.fits()) x = bytes.sum(job, rows, n, dst);
-  for (; x + 16 <= n; x += 16) {
+  if (bytes.fits()) x = bytes.sum(job, rows, begin, end, dst);
+  for (; x + 16 <= end; x += 16) {
     if (x % 64 == 0) triangle_fetch(job, rows, x);
     __m256i low = _mm256_set1_epi32(64);
     __m256i high = low;
@@ -79,19 +85,19 @@ inline void triangle_sum_rows([[maybe_unused]] const ResizeTriangle& job, const 
     }
     // unpack and pack both work within lanes: the order is the source's again
     const __m256i words = _mm256_packs_epi32(_mm256_srai_epi32(low, 7), _mm256_srai_epi32(high, 7));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x), words);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + (x - begin)), words);
   }
 #endif
   constexpr std::int32_t kBlock = 64;
-  for (; x < n; x += kBlock) {
-    const std::int32_t m = n - x < kBlock ? n - x : kBlock;
+  for (; x < end; x += kBlock) {
+    const std::int32_t m = end - x < kBlock ? end - x : kBlock;
     std::int32_t sums[kBlock] = {};
     for (std::int32_t t = 0; t < rows.count; ++t) {
       const std::uint8_t* __restrict p = rows.top + t * rows.stride + x;
       const std::int32_t w = rows.weights[t];
       for (std::int32_t i = 0; i < m; ++i) sums[i] += w * p[i];
     }
-    for (std::int32_t i = 0; i < m; ++i) dst[x + i] = static_cast<std::int16_t>((sums[i] + 64) >> 7);
+    for (std::int32_t i = 0; i < m; ++i) dst[x - begin + i] = static_cast<std::int16_t>((sums[i] + 64) >> 7);
   }
 }
 #endif
@@ -101,12 +107,15 @@ class TriangleRowsFirst {
   TriangleRowsFirst(const ResizeTriangle& job, void* scratch) : job_(job) {
     sums_ = static_cast<std::int32_t*>(scratch);
     words_ = reinterpret_cast<std::int16_t*>(sums_ + 3 * static_cast<std::ptrdiff_t>(padded_width(job.out.width)));
-    parts_ = reinterpret_cast<std::uint8_t*>(words_ + triangle_row_words(job));
+    std::int16_t* const rest = words_ + triangle_row_words(job);
+    parts_ = reinterpret_cast<std::uint8_t*>(rest);
+#if RMBG_FAST_ONLY_AVX2
+    if (job.src.channels != 4) columns_.emplace(job, rest);
+#endif
   }
 
-  // The three planes of sums of output row y, each padded.
-  const std::int32_t* row(std::int32_t y) {
-    const std::int32_t n = job_.src.width * job_.src.channels;
+  // Writes output row y.
+  void row(std::int32_t y) {
     const FilterAxis& axis = job_.rows;
     const std::int32_t seen = axis.first[y] + axis.count[y];
     const std::int32_t next = y + 1 < job_.out.height ? axis.first[y + 1] + axis.count[y + 1] : seen;
@@ -115,16 +124,54 @@ class TriangleRowsFirst {
                             axis.count[y],
                             axis.weights + static_cast<std::ptrdiff_t>(y) * axis.stride,
                             {seen, next}};
+#if RMBG_FAST_ONLY_AVX2
+    sum_rows(rows);
+    if (columns_) {
+      triangle_write(job_, y, sums_,
+                     [&](std::int32_t plane, std::int32_t x) { return columns_->sums(words_, plane, x); });
+    } else {
+      triangle_words(job_, words_, sums_);
+      const std::ptrdiff_t planes = padded_width(job_.out.width);
+      triangle_write(job_, y, sums_,
+                     [&](std::int32_t plane, std::int32_t x) { return load_sums(sums_ + plane * planes + x); });
+    }
+#else
+    const std::int32_t n = job_.src.width * job_.src.channels;
+#ifdef __AVX512F__
     triangle_sum_rows(job_, rows, n, parts_, words_);
+#else
+    triangle_sum_rows(job_, rows, nullptr, 0, n, words_);
+#endif
     triangle_words(job_, words_, sums_);
-    return sums_;
+    triangle_write(job_, y, sums_);
+#endif
   }
 
  private:
+#if RMBG_FAST_ONLY_AVX2
+  // Into words_: as they are, or of RGB in planes, by blocks that stay in the first-level cache.
+  void sum_rows(const TriangleRows& rows) const {
+    const std::int32_t n = job_.src.width * job_.src.channels;
+    const TriangleBytes bytes(rows);
+    if (job_.src.channels != 3) return triangle_sum_rows(job_, rows, bytes, 0, n, words_);
+    constexpr std::int32_t kBlock = 3 * 512;
+    std::int16_t block[kBlock + 48];
+    const std::ptrdiff_t plane = triangle_plane_words(job_);
+    for (std::int32_t x = 0; x < n; x += kBlock) {
+      const std::int32_t end = n - x < kBlock ? n : x + kBlock;
+      triangle_sum_rows(job_, rows, bytes, x, end, block);
+      part_rgb_words(block, (end - x) / 3, words_ + x / 3, plane);
+    }
+  }
+#endif
+
   const ResizeTriangle& job_;
   std::int32_t* sums_;
   std::int16_t* words_;
   std::uint8_t* parts_;  // of the weights of one output row
+#if RMBG_FAST_ONLY_AVX2
+  std::optional<TriangleColumns> columns_;
+#endif
 };
 
 }  // namespace

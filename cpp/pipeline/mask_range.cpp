@@ -10,13 +10,14 @@
 namespace rmbg {
 namespace {
 
-// row(at, count) sees to `count` values from `at` on.
+// row(at, count) sees to `count` values from `at` on. From the last row to the first: whoever resizes the mask next
+// begins at the top, which the caches then hold.
 template <typename Row>
 MaskRange range_by_rows(const Mask& mask, int threads, const Row& row) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   MaskRange range{std::vector<kernels::MinMax>(static_cast<std::size_t>(mask.height)), {kInfinity, -kInfinity}};
   parallel_rows(threads, mask.height, [&](std::int32_t begin, std::int32_t end) {
-    for (std::int32_t y = begin; y < end; ++y) {
+    for (std::int32_t y = end - 1; y >= begin; --y) {
       const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * mask.width;
       range.rows[static_cast<std::size_t>(y)] = row(at, static_cast<std::size_t>(mask.width));
     }
