@@ -4,7 +4,7 @@
 The tool chain is one package: pip install ziglang==0.17.1. The first build takes minutes, for it builds the C++ library
 too. Nothing of the result is in git; a wheel carries it where it is there when the wheel is built.
 
-    scripts/build_web.py [FOLDER]
+    scripts/build_web.py [FOLDER [relaxed|plain]]
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def main() -> None:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as workers:
-        for name, cpu in {"relaxed": f"{PLAIN}+relaxed_simd", "plain": PLAIN}.items():
+        cpus = {"relaxed": f"{PLAIN}+relaxed_simd", "plain": PLAIN}
+        for name, cpu in cpus.items() if len(sys.argv) < 3 else [(sys.argv[2], cpus[sys.argv[2]])]:
             objects = list(workers.map(partial(compile_one, cpu, Path(folder) / name), SOURCES))
             for suffix, options in {"": [], "-threads": SHARED}.items():
                 link(objects, options, target / f"core-{name}{suffix}.wasm")
