@@ -76,11 +76,14 @@ class Run:
 
     def save(self, name: str | None) -> None:
         """Where `name` is None, nothing."""
+        if name is None:
+            print(f"\n{caption(self.document())}")
+            return
+        self.write(RESULTS / name / f"{self.subject}.json")
+
+    def write(self, target: Path) -> None:
         document = self.document()
         print(f"\n{caption(document)}")
-        if name is None:
-            return
-        target = RESULTS / name / f"{self.subject}.json"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         print(f"saved: {target}; `python scripts/make_tables.py` writes it into README and docs")

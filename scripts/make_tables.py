@@ -1,4 +1,4 @@
-"""Writes the measured tables of README and docs from the results in `benches/results`.
+"""Writes the measured tables of README and docs from the results in `benches/results` and in the package.
 
     python scripts/make_tables.py [--check]      --check: write nothing, fail where a page says something else
 
@@ -30,6 +30,8 @@ from caption import caption  # noqa: E402
 from tables import number, table  # noqa: E402
 
 RESULTS = ROOT / "benches" / "results"
+SHIPPED = {"models/costs": ROOT / "python" / "rmbg_fast" / "models" / "costs.json"}
+"""Results that are a part of the package, which shows them too."""
 BLOCK = re.compile(r"(?P<head><!-- (?P<kind>table|about): (?P<what>[^>]*?) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 FIGURE = re.compile(r"(?P<head><!-- figure: (?P<what>[^>]*?) -->)[^|\n]*?(?P<end> *(?=\||\n|$))")
 
@@ -50,7 +52,8 @@ def made(text: str) -> str:
 
 
 def document(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    path = SHIPPED.get(name, RESULTS / f"{name}.json")
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 
 
@@ -63,7 +66,7 @@ def rows_of(what: str) -> list[dict[str, Any]]:
 def made_table(what: str) -> str:
     source, *columns = (part.strip() for part in what.split(";"))
     rows = rows_of(source)
-    return table([{column: row[column] for column in columns or row} for row in rows])
+    return table([{column: row[column] for column in columns or row if column in row} for row in rows])
 
 
 def figure(what: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -20,12 +21,30 @@ pytestmark = pytest.mark.usefixtures("session")
 def test_models_list(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RMBG_FAST_HOME", str(tmp_path / "home"))
     assert main.main(["models", "list"]) == 0
-    table = capsys.readouterr().out.splitlines()
-    assert table[0].split()[:2] == ["NAME", "LICENCE"]
-    rows = {line.split()[0]: line for line in table[1:]}
-    assert "Apache-2.0" in rows["isnet-general-use"]
-    assert rows["isnet-general-use"].endswith(" no")
+    table, about = capsys.readouterr().out.split("\n\n")
+    head, *lines_of = table.splitlines()
+    assert head.split()[:2] == ["NAME", "LICENCE"]
+    assert head.endswith("PROCESSOR TIME  MEMORY")
+    rows = {line.split()[0]: line for line in lines_of}
+    assert re.fullmatch(r".* Apache-2\.0 +yes +88 MB +no +[0-9.]+ s +[0-9.]+ GB", rows["isnet-general-use"])
+    assert rows["birefnet-dynamic"].endswith(" -")  # nobody's file: nothing is known
     assert set(rows) >= {"rmbg-1.4", "rmbg-2.0", "u2netp"}
+    assert "cores" in about
+
+
+def test_models_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["models", "list", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    found = {model["name"]: model for model in printed["models"]}
+    assert found["isnet-general-use"]["license"] == "Apache-2.0"
+    assert found["isnet-general-use"]["commercial"] is True
+    assert found["rmbg-1.4"]["cost"] == found["isnet-general-use"]["cost"]  # the same network
+    for name in ("isnet-general-use", "u2netp", "birefnet-general-lite"):
+        cost = found[name]["cost"]
+        assert cost["processor_seconds"] > 0, name
+        assert cost["megabytes"] > 10, name
+    assert found["birefnet-dynamic"]["cost"] is None
+    assert printed["measured_on"]
 
 
 def test_models_pull_and_path(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

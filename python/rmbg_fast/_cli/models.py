@@ -14,7 +14,9 @@ def add(commands: Any) -> None:
     """Add `models` to the subcommands of rmbg-fast."""
     parser: argparse.ArgumentParser = commands.add_parser("models", help="list, download and find models")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    actions.add_parser("list", help="names, licences, sizes").set_defaults(run=_models_list)
+    every = actions.add_parser("list", help="names, licences, sizes, and what a photo takes on a CPU")
+    every.add_argument("--json", action="store_true", help="as JSON, with what rembg takes beside")
+    every.set_defaults(run=_models_list)
     for action, run, text in (("pull", _models_pull, "download"), ("path", _models_path, "print where the file lies")):
         command = actions.add_parser(action, help=text)
         command.add_argument("names", nargs="+", metavar="NAME", help="as `rmbg-fast models list` prints it")
@@ -26,22 +28,53 @@ def add(commands: Any) -> None:
 
 def _models_list(args: argparse.Namespace) -> int:
     from .. import models
+    from ..models import costs
 
-    rows = []
+    found: list[dict[str, Any]] = []
     for name in models.names():
         spec = models.get(name)
-        size = spec.files[0].bytes if spec.files else None
-        rows.append(
-            (
-                name,
-                spec.license,
-                "yes" if spec.commercial else "no",
-                f"{size / 1e6:.0f} MB" if size else "-",
-                "yes" if _is_here(name) else "no",
-            )
+        found.append(
+            {
+                "name": name,
+                "license": spec.license,
+                "commercial": spec.commercial,
+                "bytes": spec.files[0].bytes if spec.files else None,
+                "here": _is_here(name),
+                "cost": costs.of(name),
+            }
         )
-    print_table(("NAME", "LICENCE", "COMMERCIAL USE", "SIZE", "HERE"), rows)
+    if args.json:
+        import json
+
+        print(json.dumps({"measured_on": costs.machine(), "models": found}, indent=2))
+        return 0
+    rows = [
+        (
+            model["name"],
+            model["license"],
+            _yes(model["commercial"]),
+            f"{model['bytes'] / 1e6:.0f} MB" if model["bytes"] else "-",
+            _yes(model["here"]),
+            *_cost(model["cost"]),
+        )
+        for model in found
+    ]
+    print_table(("NAME", "LICENCE", "COMMERCIAL USE", "SIZE", "HERE", "PROCESSOR TIME", "MEMORY"), rows)
+    about = (
+        "Processor time of a photo with a loaded model, shared by as many cores as there are, and memory of the process"
+    )
+    print(f"\n{about}; measured on: {costs.machine()}")
     return 0
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def _cost(cost: dict[str, float] | None) -> tuple[str, str]:
+    if cost is None:
+        return "-", "-"
+    return f"{cost['processor_seconds']:.2g} s", f"{cost['megabytes'] / 1e3:.1f} GB"
 
 
 def _is_here(name: str) -> bool:
