@@ -109,7 +109,8 @@ inline std::int32_t blend_eights(const Blend& job, const std::uint8_t* src, cons
   const std::int32_t last = (end - 8 < job.width - kReach) ? end - 8 : job.width - kReach;  // where a step may begin
   std::int32_t x = begin;
   if constexpr (kOut == 4) {
-    const auto put = [&](std::int32_t at) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + at * 4), eight(at)); };
+    const auto put = [&](std::int32_t at)
+                         RMBG_FAST_INLINE { _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + at * 4), eight(at)); };
 #if RMBG_FAST_STREAMS
     constexpr std::int32_t kFetch = 768;  // bytes of the picture ahead
     const std::int32_t head = bytes_to_line(dst + begin * 4);
