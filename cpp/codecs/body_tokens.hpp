@@ -249,17 +249,18 @@ std::size_t matches(const Tokenize& job) {
 
 rmbg::codecs::Repeats repeats(const std::uint8_t* data, std::size_t bytes, std::uint16_t* heads) {
   std::memset(heads, 0, sizeof(std::uint16_t) << rmbg::codecs::kRepeatBits);
+  using rmbg::codecs::kRepeatBytes;
   rmbg::codecs::Repeats all{};
   const auto look = [&](std::size_t i) {
     ++all.places;
     const std::uint64_t word = load64(data + i);
     std::uint16_t& place = heads[(word * rmbg::codecs::kRepeatHash) >> (64 - rmbg::codecs::kRepeatBits)];
-    all.seen += place != 0 && load64(data + place) == word && load64(data + place + 8) == load64(data + i + 8);
+    all.seen += place != 0 && std::memcmp(data + place, data + i, kRepeatBytes) == 0;
     place = static_cast<std::uint16_t>(i);
   };
   std::size_t i = 1;
 #if defined(__AVX2__)
-  for (; i + 32 + 16 <= bytes; i += 32) {
+  for (; i + 32 + kRepeatBytes <= bytes; i += 32) {
     const auto zeros_from = [data](std::size_t k) {
       const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + k));
       return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_setzero_si256())));
@@ -270,7 +271,7 @@ rmbg::codecs::Repeats repeats(const std::uint8_t* data, std::size_t bytes, std::
     }
   }
 #endif
-  for (; i + 16 <= bytes && all.places < rmbg::codecs::kMostPlaces; ++i) {
+  for (; i + kRepeatBytes <= bytes && all.places < rmbg::codecs::kMostPlaces; ++i) {
     if (data[i - 1] == 0 && data[i] != 0) look(i);
   }
   return all;

@@ -82,8 +82,8 @@ constexpr std::size_t kSlack = 64;
 constexpr int kHashBits = 13;
 constexpr std::size_t kEntered = 24;
 
-// repeats: of the places in `bytes` bytes, at most kPieceBytes, where one that is not 0 follows a 0 and 16 bytes lie
-// from there on, the first kMostPlaces: how many there are, and how often those 16 are the ones at the last such place
+// repeats: of the places in `bytes` bytes, at most kPieceBytes, where one that is not 0 follows a 0 and kRepeatBytes lie
+// from there on, the first kMostPlaces: how many there are, and how often those bytes are the ones at the last such place
 // with the same hash, (load64 * kRepeatHash) >> (64 - kRepeatBits). `heads` is scratch, 1 << kRepeatBits. At least
 // kSlack bytes lie behind.
 struct Repeats {
@@ -91,6 +91,7 @@ struct Repeats {
   std::uint32_t seen;
 };
 constexpr std::uint32_t kMostPlaces = 1024;
+constexpr std::size_t kRepeatBytes = 24;  // of 16, smooth photos repeat as many by chance as drawings do
 constexpr int kRepeatBits = 10;
 constexpr std::uint64_t kRepeatHash = 0x9E3779B97F4A7C15;
 

@@ -1,5 +1,5 @@
-// Literals near 0, which the residuals of smooth pictures are: counted and written 32 at a time in AVX2, where a byte at
-// a time takes longer than all other steps of the encoder together.
+// Literals near 0, as most residuals of photos are: counted and written 32 at a time in AVX2. One at a time these two take
+// longer than all other steps of the encoder together.
 #pragma once
 
 #if defined(__AVX2__)

@@ -137,13 +137,13 @@ std::size_t matches(const Tokenize& job) {
 Repeats repeats(const u8* data, std::size_t bytes, std::uint16_t* heads) {
   std::fill_n(heads, std::size_t{1} << kRepeatBits, std::uint16_t{0});
   Repeats all{};
-  for (std::size_t i = 1; i + 16 <= bytes && all.places < kMostPlaces; ++i) {
+  for (std::size_t i = 1; i + kRepeatBytes <= bytes && all.places < kMostPlaces; ++i) {
     if (data[i - 1] != 0 || data[i] == 0) continue;
     ++all.places;
     std::uint64_t word = 0;
     for (std::size_t k = 0; k < 8; ++k) word |= std::uint64_t{data[i + k]} << (8 * k);
     std::uint16_t& place = heads[(word * kRepeatHash) >> (64 - kRepeatBits)];
-    if (place && std::equal(data + place, data + place + 16, data + i)) ++all.seen;
+    if (place && std::equal(data + place, data + place + kRepeatBytes, data + i)) ++all.seen;
     place = static_cast<std::uint16_t>(i);
   }
   return all;
