@@ -4,17 +4,13 @@
 //   check_network 5 1 12
 // Round r of seed s is round 0 of seed s + r: a failure names the seed that begins with it.
 #include <array>
-#include <atomic>
-#include <bit>
-#include <cstring>
-#include <new>
 #include <thread>
 
 #include "checking.hpp"
 #include "core/error.hpp"
-#include "core/stop.hpp"
 #include "damaged_plans.hpp"
 #include "net/network.hpp"
+#include "network_ends.hpp"
 #include "network_kernels.hpp"
 #include "network_runs.hpp"
 #include "plain_network.hpp"
@@ -167,36 +163,6 @@ std::vector<Shape> other_shapes(Random& random, Network& network, const std::vec
   return shapes;
 }
 
-// A run that is cancelled says so, at the first step or where an observer asks for it; the next is as if it had not been.
-void check_cancelled(Random& random, const RandomPlan& made) {
-  const std::vector<Shape> shapes = made.inputs();
-  const std::vector<Floats> inputs = random_inputs(random, made.plan, shapes);
-  const Machine machine = random_machine(random);
-  Network network(made.plan, made.weights.data(), *tiers_here().back(), machine);
-  const auto schedule = network.schedule(shapes);
-  const Outputs expected = run(network, shapes, inputs, machine.threads);
-  struct Canceller {
-    std::atomic<bool> cancelled;
-    std::size_t last;
-    std::size_t seen = 0;
-  };
-  for (const std::size_t last : {std::size_t{0}, made.plan.steps.size() / 2}) {
-    Canceller canceller{{last == 0}, last};
-    const auto done = [](void* context, std::size_t) {
-      auto& self = *static_cast<Canceller*>(context);
-      if (++self.seen == self.last) self.cancelled = true;
-    };
-    const Observer observer{&canceller, done};
-    Parallel parallel = on_threads(machine.threads);
-    parallel.cancelled = &canceller.cancelled;
-    Buffered buffers(network.plan(), *schedule, inputs);
-    const bool whole = network.run(*schedule, buffers.inputs.data(), buffers.outputs.data(), parallel, &observer);
-    if (whole || canceller.seen != last) fail("cancelled", "a run goes on");
-  }
-  const Outputs again = run(network, shapes, inputs, machine.threads);
-  for (std::size_t i = 0; i < again.size(); ++i) expect_same("after a cancelled run", again[i], expected[i]);
-}
-
 void check_two_at_once(Random& random, const RandomPlan& made, int largest) {
   const Kernels& kernels = *tiers_here().back();
   const Machine machine = random_machine(random);
@@ -224,78 +190,6 @@ void check_two_at_once(Random& random, const RandomPlan& made, int largest) {
     for (std::size_t i = 0; i < caller.got.size(); ++i)
       expect_same(name(kernels, machine) + ", two at once", caller.got[i], caller.expected[i]);
   }
-}
-
-// A run whose stop is asked for during a step ends before the next, and the network runs on as before.
-void check_stopped_run(Random& random, const RandomPlan& made) {
-  const Kernels& kernels = *tiers_here().back();
-  const std::vector<Shape> shapes = made.inputs();
-  const std::vector<Floats> inputs = random_inputs(random, made.plan, shapes);
-  Network network(made.plan, made.weights.data(), kernels, {1, std::size_t{1} << 20});
-  const Outputs expected = run(network, shapes, inputs, 1);
-  struct Asker {
-    Stop stop;
-    std::size_t at, seen = 0;
-  } asker{{}, std::size_t(random.between(0, std::int32_t(made.plan.steps.size()) - 1))};
-  const Observer observer{&asker, [](void* context, std::size_t step) {
-                            Asker& it = *static_cast<Asker*>(context);
-                            it.seen = step;
-                            if (step == it.at) it.stop.ask(Stop::Reason::cancelled);
-                          }};
-  const auto schedule = network.schedule(shapes);
-  Buffered buffers(network.plan(), *schedule, inputs);
-  bool stopped = false;
-  try {
-    const Stop::Scope scope(&asker.stop);
-    network.run(*schedule, buffers.inputs.data(), buffers.outputs.data(), on_threads(1), &observer);
-  } catch (const Error& error) {
-    stopped = error.kind() == ErrorKind::cancelled;
-  }
-  const bool last = asker.at + 1 == made.plan.steps.size();  // nothing is left to be stopped
-  if (stopped == last || asker.seen != asker.at) fail("stop", "the run does not end before the next step");
-  const Outputs again = run(network, shapes, inputs, 1);
-  for (std::size_t i = 0; i < again.size(); ++i) expect_same("after a stop", again[i], expected[i]);
-}
-
-// A run whose stop is asked for when the jobs of a step are shared out leaves them out, those of the last step too.
-void check_stopped_step(Random& random, const RandomPlan& made) {
-  const std::vector<Shape> shapes = made.inputs();
-  const std::vector<Floats> inputs = random_inputs(random, made.plan, shapes);
-  constexpr int kThreads = 2;
-  Network network(made.plan, made.weights.data(), *tiers_here().back(), {kThreads, std::size_t{1} << 20});
-  const auto schedule = network.schedule(shapes);
-  struct Asker {
-    Stop stop;
-    std::size_t at, shared = 0;
-  };
-  const auto run_asked = [&](Asker& asker, Buffered& buffers) {
-    const auto ask = [](void* context, void (*work)(void*, std::size_t), void* data, std::size_t count) {
-      Asker& it = *static_cast<Asker*>(context);
-      if (++it.shared == it.at) it.stop.ask(Stop::Reason::late);
-      for (std::size_t i = 0; i < count; ++i) work(data, i);
-    };
-    const Stop::Scope scope(&asker.stop);
-    network.run(*schedule, buffers.inputs.data(), buffers.outputs.data(), {&asker, ask, kThreads});
-  };
-  Asker counter{{}, 0};
-  Buffered whole(network.plan(), *schedule, inputs);
-  run_asked(counter, whole);
-  if (counter.shared == 0) return;  // each step was one job
-  Asker asker{{}, counter.shared};
-  Buffered buffers(network.plan(), *schedule, inputs);
-  bool stopped = false;
-  try {
-    run_asked(asker, buffers);
-  } catch (const Error& error) {
-    stopped = error.kind() == ErrorKind::late;
-  }
-  if (!stopped) fail("stop", "the run does not end in a step");
-  bool left_out = false;
-  for (std::size_t i = 0; i < buffers.results.size(); ++i) {
-    const Floats &got = buffers.results[i], &expected = whole.results[i];
-    left_out = left_out || std::memcmp(got.data(), expected.data(), got.size() * sizeof(float)) != 0;
-  }
-  if (!left_out) fail("stop", "jobs are done that nobody waits for");
 }
 
 }  // namespace
