@@ -276,7 +276,7 @@ inline std::int32_t triangle_row_words(const ResizeTriangle& job) {
 
 // Bytes of a plan of the columns where many taps make one: their first taps, and weights in eights.
 inline std::size_t triangle_plan_bytes(const ResizeTriangle& job) {
-  const auto weights = static_cast<std::size_t>((job.columns.stride + 7) / 8 * 8);
+  const auto weights = static_cast<std::size_t>(job.columns.stride + 7) / 8 * 8;
   return static_cast<std::size_t>(padded_width(job.out.width)) *
          (sizeof(std::int32_t) + sizeof(std::int16_t) * weights);
 }

@@ -122,7 +122,7 @@ void check_weights(const Plan& plan, const Step& step, std::size_t weight_count)
   check(window.height * std::int64_t{window.width} <= kMost, "a window");
   const std::size_t taps = static_cast<std::size_t>(window.height) * static_cast<std::size_t>(window.width);
   const Value& out = plan.values[static_cast<std::size_t>(step.output)];
-  const auto whole = [](int channels) { return static_cast<std::size_t>(blocks_of(channels) * kBlock); };
+  const auto whole = [](int channels) { return static_cast<std::size_t>(blocks_of(channels)) * kBlock; };
   const std::size_t width = sums_dots(plan, step) ? static_cast<std::size_t>(out.channels)
                                                   : whole(step.through > 0 ? step.through : out.channels);
   check_weights(width * static_cast<std::size_t>(places_of(step)), depth_of(plan, step), taps, step.weights, step.bias,

@@ -107,6 +107,7 @@ class BareNetwork {
     const net::Plan& plan = network_.plan();
     const std::shared_ptr<const net::Schedule> schedule = network_.schedule(shapes_of(inputs));
     std::vector<const float*> from;
+    from.reserve(inputs.size());
     for (const FloatArray& input : inputs) from.push_back(input.data());
     std::vector<FloatArray> outputs;
     std::vector<float*> to;
