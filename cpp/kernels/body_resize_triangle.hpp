@@ -12,7 +12,7 @@ void resize_triangle(const ResizeTriangle& job, std::int32_t row_begin, std::int
     for (std::int32_t y = row_begin; y < row_end; ++y) passes.row(y);
   } else {
     TriangleRowsFirst passes(job, scratch);
-    for (std::int32_t y = row_begin; y < row_end; ++y) passes.row(y);
+    for (std::int32_t y = row_begin; y < row_end; ++y) passes.row(y, row_end);
   }
 }
 

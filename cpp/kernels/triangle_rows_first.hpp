@@ -114,11 +114,11 @@ class TriangleRowsFirst {
 #endif
   }
 
-  // Writes output row y.
-  void row(std::int32_t y) {
+  // Writes output row y; the rows from `end` on are not this call's, and nothing of theirs is read.
+  void row(std::int32_t y, std::int32_t end) {
     const FilterAxis& axis = job_.rows;
     const std::int32_t seen = axis.first[y] + axis.count[y];
-    const std::int32_t next = y + 1 < job_.out.height ? axis.first[y + 1] + axis.count[y + 1] : seen;
+    const std::int32_t next = y + 1 < end ? axis.first[y + 1] + axis.count[y + 1] : seen;
     const TriangleRows rows{job_.src.data + axis.first[y] * job_.src.stride,
                             job_.src.stride,
                             axis.count[y],
