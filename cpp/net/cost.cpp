@@ -42,6 +42,14 @@ double tile_count(const Workload& job, int side) {
 
 int parts(double whole, int part) { return static_cast<int>((whole + part - 1) / part); }
 
+// Groups of pixels a job, until floats() leave half of the cache to weights and each thread has jobs enough.
+template <typename Floats>
+void take_fewer(Cut& cut, int images, int pixels, const Machine& machine, const Floats& floats) {
+  const auto jobs = [&] { return images * parts(pixels, cut.tile_groups * kTiles); };
+  const auto fits = [&] { return floats() * sizeof(float) <= machine.cache / 2; };
+  while (cut.tile_groups > 1 && (!fits() || jobs() < kJobsPerThread * machine.threads)) --cut.tile_groups;
+}
+
 }  // namespace
 
 std::size_t scratch_floats(const Cut& cut, Winograd variant) {
@@ -104,9 +112,7 @@ Cut cut_for_pixels(const Workload& job, const Machine& machine) {
   cut.inputs = job.input_blocks;
   cut.outputs = cut.pass = job.output_blocks;
   cut.tile_groups = std::min(kPackedGroups, parts(pixels, kTiles));
-  const auto jobs = [&] { return job.images * parts(pixels, cut.tile_groups * kTiles); };
-  const auto fits = [&] { return pixel_floats(cut) * sizeof(float) <= machine.cache / 2; };  // weights too
-  while (cut.tile_groups > 1 && (!fits() || jobs() < kJobsPerThread * machine.threads)) --cut.tile_groups;
+  take_fewer(cut, job.images, pixels, machine, [&] { return pixel_floats(cut); });
   return cut;
 }
 
@@ -120,9 +126,7 @@ Cut cut_for_deformable(const DeformableWorkload& job, const Machine& machine) {
   cut.pass = std::clamp(kSampledBlocks / job.input_blocks, 1, job.taps);
   cut.inputs = cut.pass * job.input_blocks;
   cut.tile_groups = std::min(kSampledGroups, parts(job.pixels, kTiles));
-  const auto jobs = [&] { return job.images * parts(job.pixels, cut.tile_groups * kTiles); };
-  const auto fits = [&] { return scratch_floats(cut, job) * sizeof(float) <= machine.cache / 2; };  // weights too
-  while (cut.tile_groups > 1 && (!fits() || jobs() < kJobsPerThread * machine.threads)) --cut.tile_groups;
+  take_fewer(cut, job.images, job.pixels, machine, [&] { return scratch_floats(cut, job); });
   return cut;
 }
 

@@ -91,32 +91,28 @@ def changed(model: ModelProto, name: str, change: Callable[[Any], Any]) -> None:
     tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor)), name))
 
 
+def halve(model: ModelProto, node: NodeProto, operand: int) -> None:
+    """The node reads half of what it read."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0.5, np.float32), "half"))
+    place = list(model.graph.node).index(node)
+    model.graph.node.insert(place, helper.make_node("Mul", [node.input[operand], "half"], ["halved"]))
+    node.input[operand] = "halved"
+
+
 def scale_behind_the_bias(model: ModelProto) -> None:
     (softmax,) = nodes(model, "Softmax")
-    place = list(model.graph.node).index(softmax)
-    model.graph.initializer.append(numpy_helper.from_array(np.array(0.5, np.float32), "half"))
-    model.graph.node.insert(place, helper.make_node("Mul", [softmax.input[0], "half"], ["halved"]))
-    softmax.input[0] = "halved"
+    halve(model, softmax, 0)
 
 
 def read_the_weights_elsewhere(model: ModelProto) -> None:
     (softmax,) = nodes(model, "Softmax")
-    last = model.graph.node[-1]
+    model.graph.node[-1].output[0] = "before"
     model.graph.node.append(helper.make_node("ReduceMax", [softmax.output[0]], ["most"], keepdims=0))
-    model.graph.node.append(helper.make_node("Add", [last.output[0], "most"], ["z"]))
-    model.graph.output[0].name = "z"
-    last.output[0] = "before"
-    model.graph.node[-1].input[0] = "before"
-    model.graph.node[-1].output[0] = "y"
-    model.graph.output[0].name = "y"
+    model.graph.node.append(helper.make_node("Add", ["before", "most"], ["y"]))
 
 
 def scale_the_values(model: ModelProto) -> None:
-    product = nodes(model, "MatMul")[-2]
-    place = list(model.graph.node).index(product)
-    model.graph.initializer.append(numpy_helper.from_array(np.array(0.5, np.float32), "half"))
-    model.graph.node.insert(place, helper.make_node("Mul", [product.input[1], "half"], ["halved"]))
-    product.input[1] = "halved"
+    halve(model, nodes(model, "MatMul")[-2], 1)
 
 
 def softmax_over_queries(model: ModelProto) -> None:
