@@ -13,7 +13,7 @@ from timing import Call, floor, medians
 
 Row = dict[str, Any]
 SIZES = [(512, 512), (1080, 1920), (3000, 4000), (6000, 8000)]
-OURS, FRESH, FLOOR = "ours", "ours, fresh", "floor"
+OURS, FRESH, FLOOR = "rmbg-fast", "rmbg-fast, fresh", "floor"
 
 
 def measure(*, quick: bool) -> list[Row]:
@@ -57,7 +57,7 @@ def measured(case: Case, rounds: int) -> list[Row]:
 
 ABOUT = (
     "RGB uint8 pictures of noise, a network of 1024 x 1024, float32; ms, and in brackets how many times as long "
-    "as ours. Our result goes to a buffer that is reused (`out=`), or with `fresh` to a new one at each call, as "
+    "as rmbg-fast. Its result goes to a buffer that is reused (`out=`), or with `fresh` to a new one at each call, as "
     "the rivals' does but for fast_image_resize (the resize alone). torch resizes uint8, as it is fastest at. "
     "Pillow and NumPy have one thread; NumPy is `rmbg_fast.reference`, with equal bits. The floor is memcpy of "
     "what is read and of what is written."
@@ -84,10 +84,10 @@ def beside(row: Row) -> dict[str, Any]:
     ms = row["ms"]
     line = {
         "picture": picture(row["picture"]),
-        "floor": ms[FLOOR],
-        "ours": ms[OURS],
+        FLOOR: ms[FLOOR],
+        OURS: ms[OURS],
         "times the floor": f"{ms[OURS] / ms[FLOOR]:.2f}",
-        "ours, fresh": ms[FRESH],
+        FRESH: ms[FRESH],
     }
     others = [name for name in ms if name not in line]
     return line | {name: f"{number(ms[name])} ({number(ms[name] / ms[OURS])}x)" for name in others}
@@ -97,6 +97,6 @@ def gain(row: Row) -> dict[str, Any]:
     return {
         "kernel": row["kernel"],
         "picture": picture(row["picture"]),
-        "ours": f"{row['gain'][OURS]:.2f}x",
+        OURS: f"{row['gain'][OURS]:.2f}x",
         "the memory allows": f"{row['gain'][FLOOR]:.2f}x",
     }
