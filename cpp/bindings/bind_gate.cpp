@@ -12,10 +12,10 @@ namespace {
 
 using GatePointer = std::shared_ptr<Gate>;
 
-std::unique_ptr<Call> join(const GatePointer& gate, int weight, bool bulk, bool for_lane, std::optional<double> timeout,
-                           bool signals) {
+std::unique_ptr<Call> join(const GatePointer& gate, int weight, bool bulk, bool for_lane, double head_start,
+                           std::optional<double> timeout, bool signals) {
   const auto rank = bulk ? Gate::Rank::bulk : Gate::Rank::interactive;
-  return std::make_unique<Call>(gate, weight, rank, for_lane, timeout, signals);
+  return std::make_unique<Call>(gate, weight, rank, for_lane, head_start, timeout, signals);
 }
 
 // A forked child finds its parent's gate as it was at that moment: locked, perhaps, with threads in it that are not here.
@@ -60,7 +60,8 @@ void bind_gate(py::module_& m) {
            }),
            arg("slots"), arg("queue"))
       .def_property_readonly("slots", &Gate::slots)
-      .def("join", &join, arg("weight"), arg("bulk"), arg("for_lane"), arg("timeout").none(true), arg("signals"))
+      .def("join", &join, arg("weight"), arg("bulk"), arg("for_lane"), arg("head_start"), arg("timeout").none(true),
+           arg("signals"))
       .def("next",
            [](Gate& gate) {
              std::optional<std::uint64_t> number;

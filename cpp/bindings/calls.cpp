@@ -20,6 +20,12 @@ thread_local Call* current_call = nullptr;
 
 constexpr auto kBetweenLooks = std::chrono::milliseconds(50);  // Ctrl-C shall end a run within 200
 
+Gate::Clock::duration duration_of(double seconds) {
+  constexpr double kLongest = 1e9;  // a time_point holds no more than some 290 years
+  return std::chrono::duration_cast<Gate::Clock::duration>(
+      std::chrono::duration<double>(std::clamp(seconds, 0.0, kLongest)));
+}
+
 // Work on a thread of its own, which has ended when this is destroyed.
 class Aside {
  public:
@@ -58,15 +64,11 @@ class Aside {
 
 }  // namespace
 
-Call::Call(std::shared_ptr<Gate> gate, int weight, Gate::Rank rank, bool for_lane, std::optional<double> timeout,
-           bool signals)
+Call::Call(std::shared_ptr<Gate> gate, int weight, Gate::Rank rank, bool for_lane, double head_start,
+           std::optional<double> timeout, bool signals)
     : gate_(std::move(gate)), signals_(signals) {
-  constexpr double kLongest = 1e9;  // seconds; a time_point holds no more than some 290 years
-  if (timeout) {
-    const auto seconds = std::chrono::duration<double>(std::clamp(*timeout, 0.0, kLongest));
-    deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(seconds);
-  }
-  ticket_ = gate_->join(weight, rank, for_lane);
+  if (timeout) deadline_ = Clock::now() + duration_of(*timeout);
+  ticket_ = gate_->join(weight, rank, for_lane, duration_of(head_start));
 }
 
 Call::~Call() {

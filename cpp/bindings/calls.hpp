@@ -14,9 +14,9 @@ namespace rmbg::bindings {
 class Call {
  public:
   // Joins the queue. `timeout`: seconds until it must be done. `signals`: it is the main thread's, which handles the
-  // process's signals (Ctrl-C) while it waits. Throws Error(queue_full).
-  Call(std::shared_ptr<Gate> gate, int weight, Gate::Rank rank, bool for_lane, std::optional<double> timeout,
-       bool signals);
+  // process's signals (Ctrl-C) while it waits. `head_start`, seconds: see Gate. Throws Error(queue_full).
+  Call(std::shared_ptr<Gate> gate, int weight, Gate::Rank rank, bool for_lane, double head_start,
+       std::optional<double> timeout, bool signals);
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;

@@ -8,14 +8,17 @@
 
 namespace rmbg {
 
-std::shared_ptr<Gate::Ticket> Gate::join(int weight, Rank rank, bool for_lane) {
+std::shared_ptr<Gate::Ticket> Gate::join(int weight, Rank rank, bool for_lane, Clock::duration head_start) {
   const std::lock_guard lock(guard_);
-  auto ticket = std::make_shared<Ticket>(numbers_++, std::clamp(weight, 1, slots_), rank, for_lane);
-  queue_of(*ticket).push_back(ticket);
+  const auto came = Clock::now() - head_start;
+  auto ticket = std::make_shared<Ticket>(numbers_++, std::clamp(weight, 1, slots_), rank, for_lane, came);
+  auto& queue = queue_of(*ticket);
+  const auto later = [](Clock::time_point moment, const auto& other) { return moment < other->came_; };
+  queue.insert(std::upper_bound(queue.begin(), queue.end(), came, later), ticket);
   admit();
   if (ticket->state_ != Ticket::State::waiting) return ticket;
   if (rank == Rank::interactive && queue_ >= 0 && interactive_.size() > static_cast<std::size_t>(queue_)) {
-    interactive_.pop_back();
+    std::erase(interactive_, ticket);
     ++counts_.refused;
     throw Error(ErrorKind::queue_full, std::to_string(queue_) + " calls wait already, as many as max_queued_requests");
   }

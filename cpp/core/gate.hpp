@@ -1,4 +1,8 @@
 // Who may work, and in what order: so many calls at a time, the others wait in a queue. Safe to use from many threads.
+//
+// The order is that in which calls came, each set back by its head start: what it takes longer than others once it is
+// inside. So calls end about in the order in which they came, and nobody is overtaken by one that came later than the
+// longest head start after him. The sum of all times does not change by it (Little's law); the longest become shorter.
 #pragma once
 
 #include <chrono>
@@ -22,8 +26,8 @@ class Gate {
   // A call's place: in the queue, then inside, then given back. Its `stop` ends the waiting too.
   class Ticket {
    public:
-    Ticket(std::uint64_t place, int weight, Rank rank, bool for_lane)
-        : number(place), weight_(weight), rank_(rank), for_lane_(for_lane) {}
+    Ticket(std::uint64_t place, int weight, Rank rank, bool for_lane, Clock::time_point came)
+        : number(place), weight_(weight), rank_(rank), for_lane_(for_lane), came_(came) {}
     const std::uint64_t number;  // of this gate's
     Stop stop;
 
@@ -33,6 +37,7 @@ class Gate {
     const int weight_;
     const Rank rank_;
     const bool for_lane_;
+    const Clock::time_point came_;  // less its head start
     State state_ = State::waiting;
     std::condition_variable admitted_;
   };
@@ -50,9 +55,10 @@ class Gate {
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  // A place behind all that wait, or inside where there is room and nobody waits. It takes `weight` slots, at most all.
-  // `for_lane`: nobody waits for it; it is given to next() when it is admitted. Throws Error(queue_full).
-  std::shared_ptr<Ticket> join(int weight, Rank rank, bool for_lane);
+  // A place behind all that came before it, by its head start, or inside where there is room and nobody waits. It takes
+  // `weight` slots, at most all. `for_lane`: nobody waits for it; it is given to next() when it is admitted. Throws
+  // Error(queue_full).
+  std::shared_ptr<Ticket> join(int weight, Rank rank, bool for_lane, Clock::duration head_start = {});
 
   // Whether it is inside, which is waited for until then. Throws as Stop::check.
   bool wait(Ticket& ticket, Clock::time_point until);

@@ -94,6 +94,26 @@ void check_order() {
   expect(gate.counts().running == 0 && gate.counts().most_waiting == 3, "counts are wrong");
 }
 
+// Calls end in the order in which they came: what takes longer begins earlier, by so much and no more.
+void check_head_starts() {
+  Gate gate(1, 3);
+  const auto first = gate.join(1, Rank::interactive, false, 1h);
+  const auto quick = gate.join(1, Rank::interactive, false);
+  std::this_thread::sleep_for(2ms);
+  const auto slow = gate.join(1, Rank::interactive, false, 1h);
+  const auto slower = gate.join(1, Rank::interactive, false, 2h);
+  expect(kind_of([&] { gate.join(1, Rank::interactive, false, 3h); }) == ErrorKind::queue_full,
+         "a full queue takes a call that would not be its last");
+  const auto inside = [&](const auto& ticket) { return gate.wait(*ticket, Gate::Clock::now()); };
+  gate.leave(*first);
+  expect(inside(slower) && !inside(slow), "the slowest does not begin first");
+  gate.leave(*slower);
+  expect(inside(slow) && !inside(quick), "a slow call does not begin before a quick one");
+  const auto late = gate.join(1, Rank::interactive, false, 1ms);
+  gate.leave(*slow);
+  expect(inside(quick) && !inside(late), "a call is overtaken by one that came too late for that");
+}
+
 void check_stops() {
   Gate gate(1, -1);
   const auto first = gate.join(1, Rank::interactive, false);
@@ -218,6 +238,7 @@ void check_shares() {
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 20;
   check_order();
+  check_head_starts();
   check_shares();
   for (int round = 0; round < rounds; ++round) {
     check_slots(static_cast<std::uint32_t>(round));

@@ -17,6 +17,9 @@ Priority: TypeAlias = Literal["interactive", "bulk"]
 
 PIXELS_A_SLOT = 25_000_000
 """A larger picture takes more slots: at 25 megapixels, pixels, mask and result come to some 200 MB."""
+SECONDS_A_PIXEL = 15e-9
+"""Of one core, decoding, cutting and encoding: so much earlier is it a picture's turn."""
+_MOST_EARLIER = 0.5  # seconds
 _LARGE = 512 * 512  # a network's input; a run of one that is larger takes hundreds of megabytes
 _LARGE_AT_ONCE = 2
 _LONGEST = 1e9  # seconds
@@ -69,8 +72,9 @@ class Admission:
     def join(self, pixels: int | None, *, timeout: float | None, priority: Priority, for_lane: bool) -> _core.Call:
         """A place for a picture of so many pixels. Raises QueueFullError and OptionError."""
         here = not for_lane and threading.current_thread() is threading.main_thread()
-        weight = 1 + ((pixels or 1) - 1) // PIXELS_A_SLOT
-        return self.gate.join(min(weight, self.gate.slots), bulk_of(priority), for_lane, seconds_of(timeout), here)
+        weight = min(1 + ((pixels or 1) - 1) // PIXELS_A_SLOT, self.gate.slots)
+        earlier = min((pixels or 0) * SECONDS_A_PIXEL, _MOST_EARLIER)
+        return self.gate.join(weight, bulk_of(priority), for_lane, earlier, seconds_of(timeout), here)
 
     def admitted(self, image: Any, timeout: float | None, priority: Priority) -> AbstractContextManager[None]:
         """`held` for a picture of any kind."""
