@@ -1,8 +1,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#if defined(__GLIBC__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -16,6 +21,7 @@
 #include "codecs/png_encode.hpp"
 #include "codecs/png_unfilter.hpp"
 #include "core/error.hpp"
+#include "core/result_pool.hpp"
 
 namespace rmbg::bindings {
 namespace {
@@ -37,6 +43,26 @@ std::vector<codecs::PngChunk> chunks_of(const std::vector<std::pair<py::bytes, p
   return chunks;
 }
 
+// Bytes of at least so many, of any content, for a large file that will be cut to its size. glibc maps a block of more
+// than 32 MiB for itself, whatever its thresholds have grown to, and gives it back when it dies; smaller ones stay in the
+// arena of the thread that took them, one such in each thread of a server. Only what is written takes memory.
+PyObject* file_of(std::size_t bytes) {
+#if defined(__GLIBC__)
+  constexpr std::size_t kMapped = (std::size_t{32} << 20) + 1;
+  const bool large = bytes >= kPooledBytes;
+  PyObject* const file =
+      PyBytes_FromStringAndSize(nullptr, static_cast<py::ssize_t>(large ? std::max(bytes, kMapped) : bytes));
+  if (file != nullptr && large) {
+    const auto begin =
+        (reinterpret_cast<std::uintptr_t>(PyBytes_AS_STRING(file)) + kLargePage - 1) / kLargePage * kLargePage;
+    madvise(reinterpret_cast<void*>(begin), bytes, MADV_HUGEPAGE);
+  }
+  return file;
+#else
+  return PyBytes_FromStringAndSize(nullptr, static_cast<py::ssize_t>(bytes));
+#endif
+}
+
 // The file is written into the object itself, which is made as large as it might become and then cut.
 py::bytes png_encode_array(const py::array& pixels, const std::vector<std::pair<py::bytes, py::bytes>>& chunk_pairs,
                            int threads) {
@@ -44,7 +70,7 @@ py::bytes png_encode_array(const py::array& pixels, const std::vector<std::pair<
   const ImageInput input = image_input(pixels, true);
   const std::vector<codecs::PngChunk> chunks = chunks_of(chunk_pairs);
   const std::size_t bound = codecs::png_bound(input.view, chunks);
-  PyObject* file = PyBytes_FromStringAndSize(nullptr, static_cast<py::ssize_t>(bound));
+  PyObject* file = file_of(bound);
   if (!file) throw py::error_already_set();
   std::size_t size = 0;
   try {

@@ -79,6 +79,7 @@ class Call:
             seen["empty"] += f"; the model is {self._graph}"
         scene = Scene(**seen)
         if pixels is not None:
+            self.source = replace(self.source, pixels=pixels)  # the photo's memory may go
             result = writing.finish(self.source, self.trimmed(pixels, scene.box), self._output)
             timings["encode"] = (time.perf_counter() - start) * 1e3
         self._last.scene, self._last.timings = scene, timings

@@ -80,6 +80,22 @@ def test_idle_memory_is_bounded() -> None:
     assert _core.idle_bytes() == 0
 
 
+def test_idle_memory_adds_no_more_than_an_eighth_to_what_was_in_use() -> None:
+    large = [_core.new_array("uint8", (40, PAGE)) for _ in range(2)]
+    places = {place(array) for array in large}
+    large.clear()
+    kept = [_core.new_array("uint8", (20, PAGE))]  # 80 are idle: no more than 90 shall there be
+    assert place(kept[0]) in places
+    for _ in range(2):
+        kept.append(_core.new_array("uint8", (4, PAGE)))
+        assert place(kept[-1]) not in places  # which are more than eight times as large
+        assert _core.idle_bytes() == 40 * PAGE
+    kept.append(_core.new_array("uint8", (4, PAGE)))
+    assert _core.idle_bytes() == 0
+    kept.clear()
+    assert rmbg_fast.trim() == 52 * PAGE
+
+
 @pytest.mark.parametrize("shape", [(2**40, 2**40), (-1, 4), (2**62,)])
 def test_impossible_shapes(shape: tuple[int, ...]) -> None:
     with pytest.raises((rmbg_fast.RmbgError, MemoryError)):

@@ -111,7 +111,8 @@ def read(
     if view is not None and view.ndim > 1:
         return _from_array(arrays.check(array_of(view, "the memory")), how)
     if view is not None:
-        return _from_file(io.BytesIO(view), "bytes", "the image bytes", how)
+        own = image if isinstance(image, bytes) else view  # bytes are not copied
+        return _from_file(io.BytesIO(own), "bytes", "the image bytes", how)
     raise ImageError(
         f"{type(image).__module__}.{type(image).__qualname__} is no image: give a path, image bytes, "
         "a binary file object, a PIL image or an array (NumPy, torch, DLPack) of uint8 or uint16"
