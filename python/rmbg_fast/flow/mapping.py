@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 BUDGET = 1 << 29
 """Bytes that the items under way, and the results that nobody has taken, may come to; one item always goes."""
 _BYTES_A_PIXEL = 11  # decoded, the mask, and the cut-out
+_AHEAD = 4
 _PATIENCE = 10  # seconds for what cannot be stopped, such as Pillow's decoding
 _UNKNOWN = 12_000_000  # pixels of a picture whose header says nothing
 
@@ -60,16 +61,17 @@ def mapped(
 ) -> Iterator[Outcome[Item, Result]]:
     """The outcome of `work(item, pixels(item))` for each item, in their order or, not `ordered`, as they end.
 
-    `lanes` threads work. Items are taken in the thread that iterates, and no more than `ahead` (None: a lane's worth
-    each) beyond those that the lanes work on, nor more than `budget` bytes, by the pixels of each, which are asked for
-    once, in that thread. So neither an endless source nor a slow consumer fills the memory. An error comes as an
+    `lanes` threads work. Items are taken in the thread that iterates, and no more than `ahead` (None: four for each
+    lane, so that one large picture does not hold up those behind it) beyond those that the lanes work on, nor more than
+    `budget` bytes, by the pixels of each, which are asked for once, in that thread. So neither an endless source nor a
+    slow consumer fills the memory. An error comes as an
     outcome, or is raised with `on_error="raise"`; one of `items` itself is raised once all that came before is done.
     Who stops iterating drops what waits, and has `cancel` called, which stops what is under way. Raises OptionError.
     """
     if on_error not in ("yield", "raise"):
         raise OptionError(f"on_error must be 'yield' or 'raise', not {on_error!r}")
     count = count_of(lanes, "lanes")
-    room = count + (count if ahead is None else ahead)
+    room = count + (_AHEAD * count if ahead is None else ahead)
     if room < count:
         raise OptionError(f"ahead must be at least 0, not {ahead}")
     return _outcomes(iter(items), _Lanes(work, count), room, ordered, on_error, pixels, budget, cancel)
