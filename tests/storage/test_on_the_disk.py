@@ -32,10 +32,26 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return done
 
 
-def test_written_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, steps: list[tuple[str, int]]) -> None:
-    writing.write(tmp_path / "out.png", b"content")
-    number = (tmp_path / "out.png").stat().st_ino
+def test_model_is_on_the_disk_before_it_has_its_name(tmp_path: Path, steps: list[tuple[str, int]]) -> None:
+    writing.write(tmp_path / "model.onnx", b"content", to_the_disk=True)
+    number = (tmp_path / "model.onnx").stat().st_ino
     assert steps == [("fsync", number), ("rename", number)]
+
+
+def test_result_does_not_wait_for_the_disk_but_is_whole_when_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]
+) -> None:
+    sizes: list[int] = []
+    real = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        sizes.append(os.stat(source).st_size)
+        real(source, target)
+
+    monkeypatch.setattr(writing.os, "replace", replace)
+    writing.write(tmp_path / "out.png", b"content")
+    assert steps == [("rename", (tmp_path / "out.png").stat().st_ino)]
+    assert sizes == [7]
 
 
 def test_prepared_files_too_and_their_manifest_last(

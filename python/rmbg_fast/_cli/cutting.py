@@ -91,13 +91,14 @@ class Cutter:
             decode = clock() - start
             pixels = self._cutout(source)
         computed = clock()
+        height, width = source.full or source.pixels.shape[:2]
         kept = Metadata(dpi=source.metadata.dpi) if args.mask else source.metadata
+        del source  # the photo's memory may go
         data = writing.encode(pixels, kept, task.format, writing.Output(None, args.compress, args.threads))
         stages = {stage: milliseconds / 1e3 for stage, milliseconds in self._session.timings.items()}
         done.seconds = {**stages, "encode": clock() - computed}
         if not args.mask:
             done.seconds["decode"] = decode
-        height, width = source.full or source.pixels.shape[:2]
         done.pixels = height * width
         scene = self._session.scene
         if scene is not None:

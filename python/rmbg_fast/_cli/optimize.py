@@ -70,7 +70,7 @@ def _write_skeleton(args: argparse.Namespace) -> int:
     source = models.ensure(spec)
     onnx_file.check_target(target, [source], skeleton.SUFFIX)
     content = skeleton.of(source)
-    writing.write(target, content)
+    writing.write(target, content, to_the_disk=True)
     print(f"{target}: {len(content) / 1e3:.1f} kB: the graph, and of each weight its shape, mean and deviation")
     return 0
 

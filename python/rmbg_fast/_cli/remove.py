@@ -142,11 +142,13 @@ def _total(args: argparse.Namespace) -> int | None:
 
 
 def _is_fresh(job: jobs.Job) -> bool:
-    """Whether its result is there, whole as each is, and no older than its source."""
+    """Whether its result is there, whole as each is, and no older than its source. An empty file is what is left of one
+    where the machine lost its power."""
     try:
-        return job.source is not None and job.target is not None and (
-            os.stat(job.target).st_mtime_ns >= os.stat(job.source).st_mtime_ns
-        )  # fmt: skip
+        if job.source is None or job.target is None:
+            return False
+        result = os.stat(job.target)
+        return result.st_size > 0 and result.st_mtime_ns >= os.stat(job.source).st_mtime_ns
     except OSError:
         return False
 

@@ -127,7 +127,7 @@ def convert(
         raise ModelError(f"{source}: the two masks differ by more than {tolerance:g}: {target} is not written")
     if dynamic_batch:
         _check_pair(session, tensor, raw, sigmoid, tolerance, source)
-    storage.write(target, content)
+    storage.write(target, content, to_the_disk=True)
     if target.with_suffix(".toml").exists():
         say(f"note: {target.with_suffix('.toml')} lies beside it and goes before the row inside")
     say(f"{target}: {megabytes(len(content))}")

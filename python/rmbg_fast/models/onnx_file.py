@@ -42,5 +42,5 @@ def note_row(model: ModelProto, spec: ModelSpec) -> None:
 def write(model: ModelProto, target: Path) -> int:
     """Write the model whole or not at all, and return its size in bytes. Raises OutputError."""
     data = model.SerializeToString()
-    storage.write(target, data)
+    storage.write(target, data, to_the_disk=True)
     return len(data)
