@@ -5,7 +5,8 @@
 JPEG bytes to PNG bytes, images of 64 x 64 to 12 megapixels in turns, on u2netp, another model, or `free`, a network
 that costs nearly nothing, so that everything else shows. The limit is what one thread needs an image, in CPU time of
 the stages alone (decode, network, cut, encode), over the number of cores. Each way runs in a process of its own, so
-that its memory is its own; the ways take turns, and the middle of three counts.
+that its memory is its own, and does whole rounds of the sizes, so that its mix is that of the others; the ways take
+turns, and the middle of three counts.
 """
 
 from __future__ import annotations
@@ -65,6 +66,13 @@ def most_resident() -> float:
 # --- one way, in a process of its own
 
 
+def rounds(images: list[bytes], seconds: float) -> Iterator[bytes]:
+    """All images in turns, and no more of them once so many seconds are over."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        yield from images
+
+
 def single(session: Session, images: list[bytes], seconds: float) -> dict[str, float]:
     """CPU milliseconds an image of one caller and one thread: the sum of the stages, and nothing else."""
     for image in images:
@@ -83,13 +91,15 @@ def flood(session: Session, images: list[bytes], seconds: float, callers: int) -
     """Images a second of so many threads that take the next image each, and how long the slowest hundredth took."""
     for image in images:
         session.remove(image, on_empty="ignore")
-    guard, source, waits = threading.Lock(), cycle(images), []
+    guard, source, waits = threading.Lock(), rounds(images, seconds), []
     cpu, start = time.process_time(), time.perf_counter()
 
     def work() -> None:
-        while time.perf_counter() < start + seconds:
+        while True:
             with guard:
-                image = next(source)
+                image = next(source, None)
+            if image is None:
+                return
             began = time.perf_counter()
             session.remove(image, on_empty="ignore")
             waits.append(time.perf_counter() - began)
@@ -114,14 +124,7 @@ def lanes(session: Session, images: list[bytes], seconds: float) -> dict[str, fl
     for image in images:
         session.remove(image, on_empty="ignore")
     start, cpu, done = time.perf_counter(), time.process_time(), 0
-
-    def source() -> Iterator[bytes]:
-        for image in cycle(images):
-            if time.perf_counter() > start + seconds:
-                return
-            yield image
-
-    for outcome in session.map(source(), on_empty="ignore"):
+    for outcome in session.map(rounds(images, seconds), on_empty="ignore"):
         outcome.get()
         done += 1
     rate = done / (time.perf_counter() - start)
@@ -205,12 +208,14 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     alone = middle([found["one thread"] for found in turns])["cpu"]
     limit = 1e3 * threads.available() / alone
     rows = []
+    least = middle([found["2 callers"] for found in turns])["memory"]
     for way in turns[0]:
         found = middle([each[way] for each in turns])
         row = {"way": way, "images a second": found.get("rate"), "CPU ms an image": found["cpu"]}
         row["CPU of one thread / CPU"] = alone / found["cpu"]
         row["share of the limit"] = found["rate"] / limit if "rate" in found else None
-        row |= {"memory, MB": found.get("memory"), "p99, ms": found.get("p99"), "1.3 queue / rate": found.get("bound")}
+        row |= {"memory, MB": found.get("memory"), "memory / 2 callers": found.get("memory", 0.0) / least or None}
+        row |= {"p99, ms": found.get("p99"), "1.3 queue / rate": found.get("bound")}
         rows.append(row)
     run.show("A mixed flood", rows)
     alone = measured("network", args.model, folder, seconds)["rate"]
