@@ -110,9 +110,7 @@ def windows(page: ImageDraw.ImageDraw, width: int, height: int) -> None:
         page.rectangle((left, top, left + width / 3, top + height / 3), fill=(240 - 12 * i,) * 3, outline="black")
         page.rectangle((left, top, left + width / 3, top + height / 30), fill=(30, 60 + 20 * i, 150))
         for line in range(12):
-            page.text(
-                (left + 10, top + height / 20 + 16 * line), f"{i}: line {line} of a window", fill="black"
-            )
+            page.text((left + 10, top + height / 20 + 16 * line), f"{i}: line {line} of a window", fill="black")
 
 
 def row(name: str, pixels: Any, most: int) -> Row:

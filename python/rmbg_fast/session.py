@@ -356,7 +356,7 @@ class Session:
         each from its bytes to its result by one thread. Gives an `Outcome` for each: `item`, and `result` or `error`.
 
         `items` may be any iterable, also an endless one: it is read no more than `ahead` items, by default four for
-        each lane, before they are worked on, and less where the images' headers say that they would take more than half a
+        each lane, before they are worked on, and less where their headers say that they would take more than half a
         gigabyte. `ordered=False` gives outcomes as they end. `on_error="raise"` raises the first error in place of
         giving it. The other options are `remove`'s; `format`, "png" or another, gives the bytes of a file, whatever
         kind of image came in. It is bulk work: interactive calls go first. Who stops iterating stops what is under way.

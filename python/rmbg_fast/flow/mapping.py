@@ -64,9 +64,9 @@ def mapped(
     `lanes` threads work. Items are taken in the thread that iterates, and no more than `ahead` (None: four for each
     lane, so that one large picture does not hold up those behind it) beyond those that the lanes work on, nor more than
     `budget` bytes, by the pixels of each, which are asked for once, in that thread. So neither an endless source nor a
-    slow consumer fills the memory. An error comes as an
-    outcome, or is raised with `on_error="raise"`; one of `items` itself is raised once all that came before is done.
-    Who stops iterating drops what waits, and has `cancel` called, which stops what is under way. Raises OptionError.
+    slow consumer fills the memory. An error comes as an outcome, or is raised with `on_error="raise"`; one of `items`
+    itself is raised once all that came before is done. Who stops iterating drops what waits, and has `cancel` called,
+    which stops what is under way. Raises OptionError.
     """
     if on_error not in ("yield", "raise"):
         raise OptionError(f"on_error must be 'yield' or 'raise', not {on_error!r}")
