@@ -132,6 +132,26 @@ struct Softmax {
   float* inverse;             // [token]
 };
 
+// LayerNorm of one token: out[b * out_block ..][16] = (in - mean) / sqrt(variance + epsilon) * scale + shift.
+struct Normalize {
+  const float* in;             // [blocks * 16]
+  const float *scale, *shift;  // as many
+  float epsilon;
+  int blocks;
+  float* out;
+  std::ptrdiff_t out_block;
+};
+
+// The end of a layer: out[i * token ..][16] = sums[i][16] + bias[16], + residual[i * token ..][16] where there is one.
+struct Spread {
+  const float* sums;
+  const float* bias;
+  const float* residual;  // null: there is none
+  float* out;
+  std::ptrdiff_t token;  // floats between two tokens
+  int tokens;
+};
+
 struct Kernels {
   const char* name;
 
@@ -177,13 +197,18 @@ struct Kernels {
   // out[16] = factor * sum over i of in[i * step ..][16], in this order.
   void (*sum)(const float* in, std::ptrdiff_t step, int count, float factor, float* out);
 
-  // These two are null in WebAssembly, which runs no attention.
+  // These are null in WebAssembly, which runs no transformer.
   //
   // out[b * out_block ..][16] = (in[b * 16 ..][16] + bias[b * 16 ..][16]) * scale, for each block b.
   void (*token)(const float* in, const float* bias, float scale, int blocks, float* out, std::ptrdiff_t out_block);
   // scores = e^(x - the largest x of the token), x = scores + bias + mask, within 2e-7 of it and at least e^-86; inverse
   // = 1 / their sum. Sums are those of 16 lanes over the blocks, then of halves of the lanes.
   void (*softmax)(const Softmax&);
+  // Sums are those of softmax.
+  void (*normalize)(const Normalize&);
+  // sums[i][16] = x (1 + erf(x / sqrt 2)) / 2, x = sums[i][16] + bias[16], for each pixel i of `count`; erf within 2e-7.
+  void (*gelu)(float* sums, const float* bias, int count);
+  void (*spread)(const Spread&);
 };
 
 }  // namespace rmbg::net

@@ -26,9 +26,15 @@ constexpr rmbg::net::Kernels table(const char* name) {
 #if defined(__wasm__)
       .token = nullptr,
       .softmax = nullptr,
+      .normalize = nullptr,
+      .gelu = nullptr,
+      .spread = nullptr,
 #else
       .token = token,
       .softmax = softmax,
+      .normalize = normalize,
+      .gelu = gelu,
+      .spread = spread,
 #endif
   };
 }

@@ -6,6 +6,7 @@
 #include "net/body_resample.hpp"
 #include "net/body_winograd.hpp"
 #include "net/body_attention.hpp"
+#include "net/body_linear.hpp"
 #include "net/table.hpp"
 // clang-format on
 

@@ -6,6 +6,7 @@
 #include "net/network.hpp"
 #include "ort/attention_op.hpp"
 #include "ort/custom_op.hpp"
+#include "ort/linear_layers_op.hpp"
 
 namespace rmbg::ort {
 namespace {
@@ -62,7 +63,7 @@ Op make_network_op(const net::Kernels& kernels, int threads) {
 }  // namespace
 
 struct NetworkOp::State {
-  Op network, attention;
+  Op network, attention, linear_layers;
   CustomOpDomainHandle domain;
 };
 
@@ -70,8 +71,9 @@ NetworkOp::NetworkOp(const net::Kernels& kernels, int threads) : state_(std::mak
   const char* failed = "ONNX Runtime refused our operators";
   state_->network = make_network_op(kernels, threads);
   state_->attention = make_attention_op(kernels, threads);
+  state_->linear_layers = make_linear_layers_op(kernels, threads);
   state_->domain.reset(get<OrtCustomOpDomain*>(ErrorKind::option, failed, api().CreateCustomOpDomain, "rmbg_fast"));
-  for (const OrtCustomOp* op : {custom_op(), static_cast<const OrtCustomOp*>(&state_->attention)}) {
+  for (const Op* op : {&state_->network, &state_->attention, &state_->linear_layers}) {
     check(api().CustomOpDomain_Add(state_->domain.get(), op), ErrorKind::option, failed);
   }
 }

@@ -1,6 +1,6 @@
-// The operators of the domain `rmbg_fast`, on the CPU: `Network`, a plan (cpp/net) as one node of an ONNX graph, and
-// `WindowAttention` (attention_op.hpp). Inputs of the first: the weights, a constant; then the network's own, float32 N x
-// C x H x W. Attribute `plan`: a list of integers.
+// The operators of the domain `rmbg_fast`, on the CPU: `Network`, a plan (cpp/net) as one node of an ONNX graph,
+// `WindowAttention` (attention_op.hpp) and `LinearLayers` (linear_layers_op.hpp). Inputs of the first: the weights, a
+// constant; then the network's own, float32 N x C x H x W. Attribute `plan`: a list of integers.
 #pragma once
 
 #include <memory>

@@ -6,8 +6,8 @@
 #include "bindings/errors.hpp"
 #include "ort/library.hpp"
 #include "ort/selfcheck.hpp"
-#include "testing/bare_attention.hpp"
 #include "testing/bare_network.hpp"
+#include "testing/bare_operators.hpp"
 
 namespace py = pybind11;
 
@@ -16,8 +16,8 @@ namespace py = pybind11;
 PYBIND11_MODULE(_testing, m, py::mod_gil_not_used()) {
   m.doc() = "What the tests and benchmarks of rmbg_fast call beside _core. Not in published wheels.";
   rmbg::bindings::register_errors();
-  rmbg::testing::bind_bare_attention(m);
   rmbg::testing::bind_bare_network(m);
+  rmbg::testing::bind_bare_operators(m);
   m.def(
       "check_slots",  // the names of those that are not what abi.hpp says
       [](const std::string& path) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "attention_kernels.hpp"
+#include "linear_kernels.hpp"
 #include "net/sampling.hpp"
 #include "network_regions.hpp"
 #include "network_support.hpp"
@@ -286,6 +287,9 @@ inline void check_network_kernels(Random& random, int round) {
   check_pointwise(random);
   check_attention_kernels(random);
   check_attention(random);
+  if (round == 0) check_gelu();
+  check_linear_kernels(random);
+  check_linear_layers(random);
 }
 
 }  // namespace rmbg::net

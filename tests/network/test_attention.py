@@ -6,15 +6,13 @@ import struct
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
-from rmbg_fast import ModelSpec, Session
 from rmbg_fast.reference.attention import window_attention
 from support.attention_graphs import Case, by_layers, by_views
-from support.network_graphs import Array, node, random, saved
+from support.network_graphs import Array, random
 from support.network_runs import TIERS, _testing, assert_close
+from support.token_sessions import assert_session_runs
 
 INF = float("-inf")
 CASES = [
@@ -81,37 +79,4 @@ def test_a_damaged_plan_is_refused() -> None:
 @pytest.mark.parametrize("shift", [0, 2])
 def test_a_session_runs_it(tmp_path: Path, build, shift: int) -> None:
     case = Case(height=12, width=12, shift=shift, heads=3, depth=16)
-    made = build(case)
-    made.graph.node.extend(
-        [
-            node("Transpose", "y", "t", perm=[0, 2, 1]),
-            node("Reshape", "t map", "m"),
-            node("Conv", "m one", "c"),
-            node("Sigmoid", "c", "mask"),
-        ]
-    )
-    made.graph.node.insert(0, node("Reshape", "flat tokens", "x"))
-    made.graph.node.insert(0, node("Transpose", "wide", "flat", perm=[0, 2, 3, 1]))
-    made.graph.node.insert(0, node("Conv", "picture w", "wide"))
-    for name, values in {
-        "map": np.array([1, 48, 12, 12]),
-        "tokens": np.array([1, 144, 48]),
-        "one": random(1, 48, 1, 1) / 8,
-        "w": random(48, 3, 1, 1),
-    }.items():
-        made.graph.initializer.append(numpy_helper.from_array(values, name))
-    for value, name, shape in (
-        (made.graph.input[0], "picture", [1, 3, 12, 12]),
-        (made.graph.output[0], "mask", [1, 1, 12, 12]),
-    ):
-        value.name = name
-        del value.type.tensor_type.shape.dim[:]
-        for size in shape:
-            value.type.tensor_type.shape.dim.add(dim_value=size)
-    spec = ModelSpec.for_file(saved(tmp_path, made), like="isnet-general-use", size=(12, 12))
-    own, plain = (Session(spec, device="cpu", threads=2, optimize=optimize) for optimize in (True, False))
-    assert "WindowAttention" in [one.op_type for one in onnx.load(own.details["graph"]).graph.node]
-    photo = np.random.default_rng(1).integers(0, 256, (30, 40, 3), dtype=np.uint8)
-    masks = [session.mask(photo, dtype="float32", on_empty="ignore") for session in (own, plain)]
-    assert np.ptp(masks[0]) > 0.5
-    assert np.abs(masks[0] - masks[1]).max() < 1e-4
+    assert_session_runs(tmp_path, build(case), "WindowAttention", side=12, channels=48)

@@ -108,9 +108,20 @@ class WindowAttention(OpRun):
         return (_testing.attend(list(plan), bias, qkv, qkv_bias, FAST, 2),)
 
 
+class LinearLayers(OpRun):
+    """As `Network`."""
+
+    op_domain = regions.DOMAIN
+
+    def _run(self, weights: Array, x: Array, *residual: Array, plan: Any = None) -> tuple[Array]:
+        added = residual[0] if residual else None
+        made = _testing.linear_layers(list(plan), weights, x, added, FAST, 2)
+        return (made if added is None else made.reshape(added.shape),)
+
+
 def by_reference(made: ModelProto, feeds: dict[str, Any]) -> dict[str, Array]:
     names = [output.name for output in made.graph.output]
-    results = ReferenceEvaluator(made, new_ops=[Network, WindowAttention]).run(names, feeds)
+    results = ReferenceEvaluator(made, new_ops=[Network, WindowAttention, LinearLayers]).run(names, feeds)
     return dict(zip(names, (np.asarray(result) for result in results), strict=True))
 
 

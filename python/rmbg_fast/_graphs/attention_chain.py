@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import moving
-from .graph_index import Graph, attributes_of, only_reader
+from . import linear, moving
+from .graph_index import Graph, attributes_of
+from .linear import Linear
 from .matching import Mismatch, constant, maker, need
 from .windows import Windows, windows_of
 
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
 
 MOST = 1 << 26
 """Numbers of a mask."""
-
-
-@dataclass(frozen=True)
-class Linear:
-    """x W' + b of each token, W' the weights as they lie, or transposed."""
-
-    source: str
-    weight: str
-    transposed: bool
-    bias: str
-    result: str
 
 
 @dataclass(frozen=True)
@@ -185,7 +175,7 @@ class Finder:
                 (name,) = moving.moved_from(node)
             else:
                 break
-        linear = self._linear(name, inside)
+        layer = self._linear(name, inside)
         whole = moving.places_of(moving.sizes(graph, name))
         array = whole
         for node, after in reversed(chain):
@@ -198,7 +188,7 @@ class Finder:
         if transposed:
             expected = expected.swapaxes(2, 3)
         need(moving.is_same_view(array, expected))
-        return Part(linear, column), scale
+        return Part(layer, column), scale
 
     def _linear(self, name: str, inside: set[int]) -> Linear:
         """The linear layer that makes the value: MatMul and perhaps Add, or Gemm."""
@@ -212,22 +202,7 @@ class Finder:
             node = maker(graph, name)
             inside.add(graph.makers[name])
             need(node.op_type == "MatMul")
-        return self._layer(node, bias, result)
-
-    def _layer(self, node: NodeProto, bias: str, result: str) -> Linear:
-        graph = self.graph
-        need(node.op_type in ("MatMul", "Gemm") and node.input[1] in graph.constants)
-        transposed = False
-        if node.op_type == "Gemm":
-            attributes = attributes_of(node)
-            need(attributes.get("alpha", 1.0) == attributes.get("beta", 1.0) == 1 and not attributes.get("transA", 0))
-            transposed = bool(attributes.get("transB", 0))
-            bias = node.input[2] if len(node.input) > 2 else ""
-        dims = graph.array_shape(node.input[1])
-        need(len(dims) == 2 and node.input[0] not in graph.constants)
-        outputs = dims[0] if transposed else dims[1]
-        need(not bias or (bias in graph.constants and graph.array_shape(bias) == [outputs]))
-        return Linear(node.input[0], node.input[1], transposed, bias, result)
+        return linear.layer(graph, node, bias, result)
 
     def _projection(self, name: str, shape: tuple[int, int, int, int], inside: set[int]) -> Linear:
         """The layer that reads the heads side by side."""
@@ -242,15 +217,9 @@ class Finder:
             (node,) = self._readers(node.output[0])
         need(array.shape[-1] == heads * depth)
         need(moving.is_same_view(array.reshape(whole.shape), whole))
-        inside.add(graph.makers[node.output[0]])
-        bias, result = "", node.output[0]
-        if node.op_type == "MatMul" and only_reader(graph, result):
-            (after,) = self._readers(result)
-            biases = [each for each in after.input if each in graph.constants and len(graph.array_shape(each)) == 1]
-            if after.op_type == "Add" and len(biases) == 1:
-                bias, result = biases[0], after.output[0]
-                inside.add(graph.makers[result])
-        return self._layer(node, bias, result)
+        projection = linear.layer_from(graph, node)
+        inside |= {graph.makers[node.output[0]], graph.makers[projection.result]}
+        return projection
 
     # --- windows and what is added ---
 

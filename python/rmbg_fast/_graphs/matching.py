@@ -15,6 +15,10 @@ class Mismatch(Exception):
     """The nodes are not such a chain."""
 
 
+NO_CHAIN = (Mismatch, KeyError, ValueError, IndexError)
+"""KeyError: a node lacks an attribute that the chain's has; the others: it has more or fewer operands or axes."""
+
+
 def need(holds: bool) -> None:
     if not holds:
         raise Mismatch

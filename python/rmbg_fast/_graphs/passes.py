@@ -12,6 +12,7 @@ from . import deferred, graph_index, onnx_graph, regions
 from .deformable import recover_deformable
 from .folding import fold_batch_norm, fold_constants
 from .joined import split_joined
+from .linear_layers import fuse_linear_layers
 from .narrow import narrow_input, narrow_to_float16
 from .onnx_graph import FLOAT, Constants, Types
 from .request import Request
@@ -173,8 +174,7 @@ def compile_network(model: ModelProto, request: Request) -> None:
     graph.initializer.append(
         deferred.tensor(regions.WEIGHTS, FLOAT, [size], deferred.Joined([part.values for part in weights]))
     )
-    if all(item.domain != regions.DOMAIN for item in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(regions.DOMAIN, 1))
+    regions.import_domain(model)
 
 
 PASSES: list[Pass] = [
@@ -190,5 +190,6 @@ PASSES: list[Pass] = [
     split_joined,
     move_before_resizes,
     attend_in_windows,
+    fuse_linear_layers,
     compile_network,
 ]

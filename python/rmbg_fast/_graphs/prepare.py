@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 FOLDER = "prepared"
-PREPARE_VERSION = 9
+PREPARE_VERSION = 10
 """Raise it whenever a pass changes what it makes: it is a part of the cached file's name."""
 VERSION = f"{PREPARE_VERSION}.{PLAN_VERSION}"
 """Of the files that are made and looked for; those of another one are leftovers."""

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from . import regions, window_attention
+from . import linear_layers, regions, window_attention
 from .passes import NOTE
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def report(before: Counts, after: Counts, model: ModelProto) -> list[str]:
         lines.append(f"deformable convolutions: {before['DeformConv']} as such, {found} recovered; left: {left}")
     if before["Softmax"]:
         lines.append(_attention(model, rest["Softmax"]))
+    if before["MatMul"] or before["Gemm"]:
+        lines.append(_linear_layers(model, rest))
     note = next((entry.value for entry in model.metadata_props if entry.key == NOTE), None)
     if note is not None:
         convolutions = json.loads(note)
@@ -49,13 +51,30 @@ def report(before: Counts, after: Counts, model: ModelProto) -> list[str]:
     return lines
 
 
+def _plans(model: ModelProto, operator: str) -> list[list[int]]:
+    """Of the nodes of this operator of our own."""
+    return [
+        list(next(attribute.ints for attribute in node.attribute if attribute.name == "plan"))
+        for node in model.graph.node
+        if node.domain == regions.DOMAIN and node.op_type == operator
+    ]
+
+
+def _linear_layers(model: ModelProto, left: Counts) -> str:
+    plans = _plans(model, linear_layers.OPERATOR)
+    pairs = sum(plan[2] > 0 for plan in plans)
+    normed = sum(plan[4] for plan in plans)
+    return (
+        f"linear layers: {pairs} pairs with GELU, {len(plans) - pairs} single ({normed} with LayerNorm); "
+        f"left: {left['MatMul']} MatMul, {left['Gemm']} Gemm, {left['Erf'] + left['Gelu']} GELU"
+    )
+
+
 def _attention(model: ModelProto, left: int) -> str:
     """The blocks of attention in windows, by the side of their windows."""
     kinds: dict[int, list[int]] = {}
-    for node in model.graph.node:
-        if node.domain == regions.DOMAIN and node.op_type == window_attention.OPERATOR:
-            plan = next(attribute.ints for attribute in node.attribute if attribute.name == "plan")
-            kinds.setdefault(plan[3], []).append(plan[4])
+    for plan in _plans(model, window_attention.OPERATOR):
+        kinds.setdefault(plan[3], []).append(plan[4])
     named = [
         f"{len(shifts)} with windows of {side} x {side} ({sum(map(bool, shifts))} shifted)"
         for side, shifts in sorted(kinds.items())

@@ -16,12 +16,20 @@ from .network_plan import COORDINATES, Compiler, Region
 from .weights import BLOCK, Packed
 
 if TYPE_CHECKING:
-    from onnx import NodeProto
+    from onnx import ModelProto, NodeProto
 
 DOMAIN = "rmbg_fast"
 OPERATOR = "Network"
 WEIGHTS = "rmbg_fast.weights"
 """The name of the initializer that holds the weights of all regions."""
+
+
+def import_domain(model: ModelProto) -> None:
+    """Say that nodes of our own are in the model."""
+    from onnx import helper
+
+    if all(item.domain != DOMAIN for item in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
 
 
 def compile_regions(graph: Graph, weights: list[Packed]) -> list[Region]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import deferred, graph_index, onnx_graph
-from .matching import Mismatch
+from . import deferred, graph_index, linear, onnx_graph
+from .matching import NO_CHAIN
 from .network_plan import bits
 from .onnx_graph import FLOAT
-from .regions import DOMAIN
+from .regions import DOMAIN, import_domain
 from .request import Request
 from .weights import BLOCK, up
 
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import ModelProto, NodeProto
 
-    from .attention_chain import Attention, Finder, Linear
+    from .attention_chain import Attention, Finder
+    from .linear import Linear
 
 OPERATOR = "WindowAttention"
 _VERSION = 1  # kWindowsVersion
 _MOST_SIDE, _MOST_CHANNELS = 64, 1 << 14  # of decode_windows
-
-_NO_CHAIN = Mismatch, KeyError, ValueError, IndexError
-"""KeyError: a node lacks an attribute that the chain's has; the others: it has more or fewer operands or axes."""
 
 
 def attend_in_windows(model: ModelProto, request: Request) -> None:
@@ -45,7 +43,7 @@ def attend_in_windows(model: ModelProto, request: Request) -> None:
         if node.op_type == "Softmax":
             try:
                 each = finder.find(node)
-            except _NO_CHAIN:
+            except NO_CHAIN:
                 continue
             if _fits(each):
                 found[each.result] = each
@@ -58,10 +56,7 @@ def attend_in_windows(model: ModelProto, request: Request) -> None:
         nodes += writer.nodes_of(each_found[0]) if each_found else [node]
     onnx_graph.set_nodes(graph, nodes)
     onnx_graph.sweep(graph)
-    if all(item.domain != DOMAIN for item in model.opset_import):
-        from onnx import helper
-
-        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    import_domain(model)
 
 
 def _fits(found: Attention) -> bool:
@@ -124,26 +119,21 @@ class _Writer:
             self._graph.initializer.append(deferred.tensor(name, FLOAT, dims, values))
         return self._made[key]
 
-    def _matrix(self, layer: Linear) -> deferred.Values:
-        """(inputs, outputs)"""
-        values = deferred.values_of(self._finder.graph.constants[layer.weight])
-        return (lambda: values().T) if layer.transposed else values
-
     def _weight(self, layer: Linear) -> str:
         if not layer.transposed:
             return layer.weight
-        inputs, outputs = reversed(self._finder.graph.array_shape(layer.weight))
-        matrix = self._matrix(layer)
-        return self._deferred(("transposed", layer.weight), f"{layer.weight}.transposed", [inputs, outputs],
-                              partial(_contiguous, matrix))  # fmt: skip
+        graph = self._finder.graph
+        return self._deferred(("transposed", layer.weight), f"{layer.weight}.transposed", [*linear.sizes(graph, layer)],
+                              partial(_contiguous, linear.matrix(graph, layer)))  # fmt: skip
 
     def _qkv(self, found: Attention) -> str:
         channels = found.heads * found.depth
         layer = found.parts[0].linear
         if _is_joint(found):
             return self._weight(layer)
-        matrices = [(self._matrix(part.linear), part.column, channels) for part in found.parts]
-        inputs = self._finder.graph.array_shape(layer.weight)[1 if layer.transposed else 0]
+        graph = self._finder.graph
+        matrices = [(linear.matrix(graph, part.linear), part.column, channels) for part in found.parts]
+        inputs, _ = linear.sizes(graph, layer)
         key = ("qkv", *((part.linear.weight, part.column) for part in found.parts))
         return self._deferred(key, f"{layer.weight}.qkv", [inputs, 3 * channels], partial(_side_by_side, matrices))
 
