@@ -8,13 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from numpy.typing import NDArray
+
 from . import _core
-from ._arguments import whole_of
+from ._arguments import whole_of, word_of
 from ._buffers import on_gpu, out_of
+from ._choices import Alpha
 from ._images import reading, writing
 from ._images.arrays import Pixels, cropped
+from ._images.backgrounds import Ground
 from ._on_device import OnDevice
-from ._options import Crop, OnEmpty
+from ._options import Background, Crop, Foreground, OnEmpty
 from ._scene import Scene, Timings
 from .errors import OptionError
 
@@ -28,6 +32,7 @@ class Call:
         last: threading.local,
         graph: str,
         threads: int,
+        alpha: Alpha,
         image: reading.ImageInput,
         on_empty: OnEmpty,
         truncated: reading.Truncated,
@@ -38,7 +43,7 @@ class Call:
         *,
         draft: tuple[int, int] | None = None,
     ) -> None:
-        self._last, self._graph = last, graph
+        self._last, self._graph, self._alpha = last, graph, alpha
         self._last.timings, self._last.scene = {}, None
         self.strict = strict_of(on_empty)
         self._margin = margin_of(crop)
@@ -68,6 +73,48 @@ class Call:
         plane, *seen = self.runner.mask(self.source.pixels, *how, **size)
         _, scene, _ = self.end(None, *seen)
         return self.trimmed(plane, scene.box), scene
+
+    def remove(
+        self,
+        background: Background | Ground | None,
+        alpha: Alpha | None,
+        threshold: int | None,
+        foreground: Foreground,
+        out: Any = None,
+    ) -> tuple[Any, Scene, Timings]:
+        """The cut-out, of the kind that came in, the scene and all timings. Raises OptionError."""
+        how = self._blending(background, alpha, threshold, foreground)
+        return self.end(*self.runner.remove(self.source.pixels, *how, self.strict, self.out_of(out)))
+
+    def predict(
+        self,
+        background: Background | Ground | None,
+        alpha: Alpha | None,
+        threshold: int | None,
+        foreground: Foreground,
+    ) -> tuple[Any, Any, Scene, Timings]:
+        """The cut-out, the mask, the scene and all timings. Raises OptionError."""
+        how = self._blending(background, alpha, threshold, foreground)
+        pixels, mask, *seen = self.runner.predict(self.source.pixels, *how, self.strict)
+        cutout, scene, timings = self.end(pixels, *seen)
+        return cutout, self.trimmed(mask, scene.box), scene, timings
+
+    def _blending(
+        self,
+        background: Background | Ground | None,
+        alpha: Alpha | None,
+        threshold: int | None,
+        foreground: Foreground,
+    ) -> tuple[str, tuple[int, int, int] | None, NDArray[Any] | None, int | None, str]:
+        """The options of a cut-out as the core takes them."""
+        ground = None
+        if background is not None:
+            ground = (background if isinstance(background, Ground) else Ground(background)).under(self.source)
+        if alpha is None:
+            alpha = self._alpha if ground is None else "straight"
+        limit = None if threshold is None else whole_of(threshold, "threshold")
+        colour, picture = (ground, None) if isinstance(ground, tuple) else (None, ground)
+        return word_of(alpha, "alpha"), colour, picture, limit, word_of(foreground, "foreground")
 
     def end(self, pixels: Pixels | None, stages: dict[str, float], seen: dict[str, Any]) -> tuple[Any, Scene, Timings]:
         """The result of the kind that came in, for a cut-out; the scene; and all timings."""

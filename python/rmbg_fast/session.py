@@ -16,11 +16,11 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from . import _core, models
-from ._arguments import dtype_name, whole_of, word_of
+from ._arguments import dtype_name
 from ._buffers import Buffer, SupportsDLPack, given
 from ._call import Call
 from ._choices import Alpha
-from ._images import backgrounds, reading, writing
+from ._images import reading, writing
 from ._images.formats import Compress
 from ._images.sizes import pixels_of
 from ._loading import CPU, Device, device_of, load, load_on_device
@@ -309,9 +309,7 @@ class Session:
         call.check_out(out)
         if out is not None and call.source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
-        how = self._blending(call.source, background, alpha, threshold, foreground)
-        pixels, *seen = call.runner.remove(call.source.pixels, *how, call.strict, call.out_of(out))
-        cutout, scene, timings = call.end(pixels, *seen)
+        cutout, scene, timings = call.remove(background, alpha, threshold, foreground, out)
         return given(cutout, out), scene, timings
 
     def _turn(self, pixels: int | None, calls: set[_core.Call]) -> AbstractContextManager[None]:
@@ -439,15 +437,13 @@ class Session:
         with self._ready().admitted(image, timeout, priority):
             output = writing.Output(format, compress, self._threads)
             call = self._call(image, on_empty, truncated, crop, max_side, output)
-            how = self._blending(call.source, background, alpha, threshold, foreground)
-            pixels, mask, *seen = call.runner.predict(call.source.pixels, *how, call.strict)
-            cutout, scene, timings = call.end(pixels, *seen)
+            cutout, mask, scene, timings = call.predict(background, alpha, threshold, foreground)
         self._tell(scene, on_empty)
-        return Result(cutout, call.trimmed(mask, scene.box), scene, timings)
+        return Result(cutout, mask, scene, timings)
 
     def _call(self, *options: Any, draft: bool = False) -> Call:
         """`options` as `Call` takes them, from the image on."""
-        own = (lambda: self._remover), self._last, self._details["graph"], self._threads
+        own = (lambda: self._remover), self._last, self._details["graph"], self._threads, self._spec.alpha
         return Call(*own, *options, draft=self._spec.size if draft and not self._spec.dynamic else None)
 
     def _tell(self, scene: Scene, on_empty: str) -> None:
@@ -462,22 +458,6 @@ class Session:
                 ActivationWarning,
                 stacklevel=3,
             )
-
-    def _blending(
-        self,
-        source: reading.Source,
-        background: Background | None,
-        alpha: Alpha | None,
-        threshold: int | None,
-        foreground: Foreground,
-    ) -> tuple[str, tuple[int, int, int] | None, NDArray[Any] | None, int | None, str]:
-        """The options of a cut-out as the core takes them."""
-        ground = None if background is None else backgrounds.Ground(background).under(source)
-        if alpha is None:
-            alpha = self._spec.alpha if ground is None else "straight"
-        limit = None if threshold is None else whole_of(threshold, "threshold")
-        colour, picture = (ground, None) if isinstance(ground, tuple) else (None, ground)
-        return word_of(alpha, "alpha"), colour, picture, limit, word_of(foreground, "foreground")
 
 
 _guard = threading.Lock()  # of sessions that load again

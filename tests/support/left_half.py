@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rmbg_fast._images import reading, writing
+from rmbg_fast._images import formats, reading, writing
 from rmbg_fast._scene import Scene
 from rmbg_fast.errors import ModelOutputError
 
@@ -69,11 +69,29 @@ class LeftHalf:
         return writing.finish(source, np.dstack([rgb, mask]))
 
     def _call(
-        self, image: Any, on_empty: str, truncated: Any, crop: None, max_side: Any, output: None, as_file: bool, *,
+        self,
+        image: Any,
+        on_empty: str,
+        truncated: Any,
+        crop: None,
+        max_side: Any,
+        output: writing.Output,
+        as_file: bool,
+        *,
         draft: bool,
-    ) -> SimpleNamespace:  # fmt: skip
+    ) -> SimpleNamespace:
         source, mask = self._matte(image, on_empty, deep=as_file, truncated=truncated, max_side=max_side)
-        return SimpleNamespace(source=source, mask=lambda: (mask, self.scene))
+
+        def remove(
+            background: Any, alpha: Any, threshold: Any, foreground: str
+        ) -> tuple[bytes, Scene, dict[str, float]]:
+            behind = None if background is None else background.under(source)
+            how = {"background": behind, "alpha": alpha, "threshold": threshold, "foreground": foreground}
+            pixels = self.remove(source.pixels, **how, on_empty=on_empty)
+            known = formats.output_format(output.format)
+            return writing.encode(pixels, source.metadata, known, output), self.scene, self.timings
+
+        return SimpleNamespace(source=source, mask=lambda: (mask, self.scene), remove=remove)
 
 
 def photo(path: str, colour: Any = (10, 20, 30), size: tuple[int, int] = (8, 6)) -> bytes:

@@ -6,9 +6,9 @@ import argparse
 import io
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from .._images import formats, reading, writing
+from .._images import formats, writing
 from .._images.depth import binary
 from .._images.metadata import Metadata
 from .._images.sizes import pixels_of
@@ -17,6 +17,8 @@ from . import jobs, streams
 
 if TYPE_CHECKING:
     from .. import _core
+    from .._call import Call
+    from .._scene import Scene, Timings
     from ..session import Session
 
 
@@ -75,45 +77,31 @@ class Cutter:
         return done
 
     def _result(self, task: Task, done: Done) -> bytes:
-        args, clock = self._args, time.perf_counter
-        start = clock()
+        args = self._args
         image = io.BytesIO(streams.read_bytes()) if task.job.source is None else task.job.source
         cut: Literal["accept", "refuse"] = "accept" if args.accept_truncated else "refuse"
-        if args.mask:
-            call = self._session._call(
-                image, self._on_empty, cut, args.crop, args.max_side, None, True, draft=args.draft
-            )
-            source, (pixels, _) = call.source, call.mask()
-            if args.threshold is not None:
-                pixels = binary(pixels, args.threshold)
-        else:
-            source = reading.read(image, deep=True, truncated=cut, max_side=args.max_side, threads=args.threads)
-            decode = clock() - start
-            pixels = self._cutout(source)
-        computed = clock()
-        height, width = source.full or source.pixels.shape[:2]
-        kept = Metadata(dpi=source.metadata.dpi) if args.mask else source.metadata
-        del source  # the photo's memory may go
-        data = writing.encode(pixels, kept, task.format, writing.Output(None, args.compress, args.threads))
-        stages = {stage: milliseconds / 1e3 for stage, milliseconds in self._session.timings.items()}
-        done.seconds = {**stages, "encode": clock() - computed}
-        if not args.mask:
-            done.seconds["decode"] = decode
+        output = writing.Output(task.format.name, args.compress, args.threads)
+        call = self._session._call(image, self._on_empty, cut, args.crop, args.max_side, output, True, draft=args.draft)
+        height, width = call.source.full or call.source.pixels.shape[:2]
         done.pixels = height * width
-        scene = self._session.scene
-        if scene is not None:
-            done.coverage = scene.coverage
-            done.note = scene.empty if args.on_empty == "warn" else ""
+        if args.mask:
+            data, scene, milliseconds = self._mask(call, task.format, output)
+        else:
+            how = args.background, args.alpha, args.threshold, args.foreground
+            data, scene, milliseconds = call.remove(*how)
+        done.seconds = {stage: duration / 1e3 for stage, duration in milliseconds.items()}
+        done.coverage = scene.coverage
+        done.note = scene.empty if args.on_empty == "warn" else ""
         return data
 
-    def _cutout(self, source: reading.Source) -> Any:
-        """The pixels to write, as deep as those of the image."""
-        args = self._args
-        background = None if args.background is None else args.background.under(source)
-        return self._session.remove(
-            source.pixels, background=background, alpha=args.alpha, threshold=args.threshold,
-            foreground=args.foreground, on_empty=self._on_empty, crop=args.crop,
-        )  # fmt: skip
+    def _mask(self, call: Call, known: formats.Format, output: writing.Output) -> tuple[bytes, Scene, Timings]:
+        kept = Metadata(dpi=call.source.metadata.dpi)
+        pixels, scene = call.mask()
+        start = time.perf_counter()
+        if self._args.threshold is not None:
+            pixels = binary(pixels, self._args.threshold)
+        data = writing.encode(pixels, kept, known, output)
+        return data, scene, {**self._session.timings, "encode": (time.perf_counter() - start) * 1e3}
 
 
 def _write(job: jobs.Job, data: bytes) -> None:
