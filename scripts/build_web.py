@@ -24,7 +24,7 @@ PAGE = ROOT / "python/rmbg_fast/_web/page"
 SOURCES = [
     *("codecs/deflate", "codecs/dispatch", "codecs/huffman", "codecs/png_encode", "codecs/reference"),
     *("codecs/tier_baseline", "core/cpu", "core/stop", "kernels/dispatch", "kernels/reference"),
-    *("kernels/tier_baseline", "net/cost", "net/dispatch", "net/executor", "net/network", "net/plan"),
+    *("kernels/tier_baseline", "net/arena", "net/cost", "net/dispatch", "net/executor", "net/network", "net/plan"),
     *(
         "net/run_deformable",
         "net/run_direct",

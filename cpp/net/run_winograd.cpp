@@ -30,6 +30,10 @@ struct Output {
   float* data;
   const float* residual;  // or null
   int height, width, blocks;
+  int top;               // the row that `data` begins with, of every block
+  std::ptrdiff_t plane;  // floats from one block to the next
+
+  std::ptrdiff_t row() const { return std::ptrdiff_t{width} * kBlock; }
 };
 
 struct Pooled {
@@ -57,7 +61,8 @@ class WinogradRun {
       : kernels_(kernels),
         step_(step),
         cut_(ready.cut),
-        tiles_(ready.tiles),
+        tiles_(ready.tiles.data()),
+        tile_count_(ready.tiles.size()),
         variant_(ready.winograd),
         side_(kPatchSide[ready.winograd]),
         dilation_(step.window.dilation_y),
@@ -72,13 +77,18 @@ class WinogradRun {
   Pooled pooled{};
 
   std::size_t jobs() const { return tile_jobs() * output_jobs(); }
+  // From now on jobs are of these tiles alone.
+  void take_tiles(const Tile* tiles, std::size_t count) {
+    tiles_ = tiles;
+    tile_count_ = count;
+  }
 
   void run_job(std::size_t index, float* scratch) const {
     const std::size_t begin = index / output_jobs() * tiles_a_job();
     const std::ptrdiff_t groups = cut_.tile_groups;
     Work work{};
-    work.tiles = tiles_.data() + begin;
-    work.tile_count = static_cast<int>(std::min(tiles_a_job(), tiles_.size() - begin));
+    work.tiles = tiles_ + begin;
+    work.tile_count = static_cast<int>(std::min(tiles_a_job(), tile_count_ - begin));
     work.products = scratch;
     work.inputs = work.products + groups * cut_.pass * products_ * kRow;
     work.weights = work.inputs + groups * cut_.inputs * products_ * kRow;
@@ -126,7 +136,7 @@ class WinogradRun {
   }
 
   std::size_t tiles_a_job() const { return static_cast<std::size_t>(cut_.tile_groups) * kTiles; }
-  std::size_t tile_jobs() const { return (tiles_.size() + tiles_a_job() - 1) / tiles_a_job(); }
+  std::size_t tile_jobs() const { return (tile_count_ + tiles_a_job() - 1) / tiles_a_job(); }
   std::size_t output_jobs() const {
     return static_cast<std::size_t>((output.blocks + cut_.outputs - 1) / cut_.outputs);
   }
@@ -222,7 +232,7 @@ class WinogradRun {
   }
 
   void transform_back(Blocks blocks, const Work& work) const {
-    const std::ptrdiff_t row = std::ptrdiff_t{output.width} * kBlock;
+    const std::ptrdiff_t row = output.row();
     for (int t = 0; t < work.tile_count; ++t) {
       const Tile& tile = work.tiles[t];
       const int rows = std::min(kTileSide[variant_], (output.height - tile.y + dilation_ - 1) / dilation_);
@@ -230,7 +240,7 @@ class WinogradRun {
       for (int b = 0; b < blocks.count; ++b) {
         const int k = blocks.begin + b;
         const std::ptrdiff_t plane = std::ptrdiff_t{tile.image} * output.blocks + k;
-        const std::ptrdiff_t at = (plane * output.height + tile.y) * row + std::ptrdiff_t{tile.x} * kBlock;
+        const std::ptrdiff_t at = plane * output.plane + (tile.y - output.top) * row + std::ptrdiff_t{tile.x} * kBlock;
         const Finish finish{bias_ + k * kBlock, step_.first, output.residual ? output.residual + at : nullptr,
                             step_.second};
         kernels_.winograd_output[variant_](work.products + place_of(t, b, blocks.count), kRow, finish, output.data + at,
@@ -242,7 +252,7 @@ class WinogradRun {
 
   // Tiles begin at even pixels, so that the windows of a 2x2 pool never lie across two of them.
   void pool_tile(const Tile& tile, std::ptrdiff_t plane, const float* from, int rows, int columns) const {
-    const std::ptrdiff_t row = std::ptrdiff_t{output.width} * kBlock;
+    const std::ptrdiff_t row = output.row();
     const int x = tile.x / 2;
     const int count = std::min((columns + 1) / 2, pooled.width - x);
     for (int i = 0; i < rows; i += 2) {
@@ -256,7 +266,8 @@ class WinogradRun {
   const Kernels& kernels_;
   const Step& step_;
   const Cut& cut_;
-  const std::vector<Tile>& tiles_;
+  const Tile* tiles_;
+  std::size_t tile_count_;
   const Winograd variant_;
   const int side_, dilation_;
   const std::ptrdiff_t products_;
@@ -295,7 +306,9 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
   }
   const Shape out = allocation(step.output).shape;
   const float* residual = step.residual >= 0 ? read(step.residual) : nullptr;
-  work.output = {write(step.output), residual, out.height, out.width, blocks_of(value(step.output).channels)};
+  const int output_blocks = blocks_of(value(step.output).channels);
+  const std::ptrdiff_t plane = std::ptrdiff_t{out.height} * out.width * kBlock;
+  work.output = {write(step.output), residual, out.height, out.width, output_blocks, 0, plane};
   if (ready.pooled >= 0) {
     const int pooled = plan_.steps[static_cast<std::size_t>(ready.pooled)].output;
     work.pooled = {write(pooled), allocation(pooled).shape.height, allocation(pooled).shape.width};
@@ -308,7 +321,38 @@ void Run::convolve_winograd(const Step& step, const Ready& ready) {
       work.transform_weights(static_cast<int>(pair / inputs), static_cast<int>(pair % inputs), to);
     });
   }
-  share(work.jobs(), [&](std::size_t index, std::size_t worker) { work.run_job(index, scratch<float>(worker)); });
+  const auto run_jobs = [&] {
+    share(work.jobs(), [&](std::size_t index, std::size_t worker) { work.run_job(index, scratch<float>(worker)); });
+  };
+  if (ready.band == 0) return run_jobs();
+
+  // A band is put in its place when the next one is made, which reads the last of the input's rows there.
+  const Output whole = work.output;
+  const int rows = ready.band * kTileSide[ready.winograd];
+  const auto tiles_a_band =
+      static_cast<std::size_t>(ready.band) * ready.tiles.size() /
+      static_cast<std::size_t>((out.height + kTileSide[ready.winograd] - 1) / kTileSide[ready.winograd]);
+  work.output.plane = rows * whole.row();
+  float* const bands[] = {buffers_.arena + ready.bands,
+                          buffers_.arena + ready.bands + whole.blocks * work.output.plane};
+  const auto put = [&](int band) {
+    const int top = band * rows;
+    share(static_cast<std::size_t>(whole.blocks), [&](std::size_t index, std::size_t) {
+      const auto block = static_cast<std::ptrdiff_t>(index);
+      std::copy_n(bands[band % 2] + block * work.output.plane, std::min(rows, out.height - top) * whole.row(),
+                  whole.data + block * whole.plane + top * whole.row());
+    });
+  };
+  const int count = (out.height + rows - 1) / rows;
+  for (int band = 0; band < count; ++band) {
+    const std::size_t begin = static_cast<std::size_t>(band) * tiles_a_band;
+    work.take_tiles(ready.tiles.data() + begin, std::min(tiles_a_band, ready.tiles.size() - begin));
+    work.output.data = bands[band % 2];
+    work.output.top = band * rows;
+    run_jobs();
+    if (band > 0) put(band - 1);
+  }
+  put(count - 1);
 }
 
 }  // namespace rmbg::net

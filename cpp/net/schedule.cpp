@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "net/arena.hpp"
 #include "net/cost.hpp"
 #include "net/sampling.hpp"
 
@@ -50,7 +51,7 @@ class Scheduler {
       choose(plan_.steps[s], result_.steps[s]);
     }
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) simplify(s);
-    allocation();
+    place_values(plan_, machine_, result_);
     return std::move(result_);
   }
 
@@ -321,71 +322,9 @@ class Scheduler {
 
   int resolve(int value) const { return net::resolve(result_.values, value); }
 
-  // Values get the lowest place that is free from the step that makes them to the last that reads them.
-  void allocation() {
-    const std::size_t count = plan_.steps.size();
-    struct Life {
-      std::size_t made, last;  // the step that makes a value, and the last that reads it
-    };
-    std::vector<Life> lives(plan_.values.size(), Life{count, 0});
-    const auto life = [&](int value) -> Life& { return lives[static_cast<std::size_t>(value)]; };
-    const auto read = [&](int value, std::size_t step) {
-      value = resolve(value);
-      if (at(value).home == Home::view) value = resolve(plan_.steps[at(value).at].inputs[0]);
-      life(value).last = std::max(life(value).last, step);
-    };
-    for (std::size_t s = 0; s < count; ++s) {
-      const Step& step = plan_.steps[s];
-      for (const int input : step.inputs) read(input, s);
-      if (step.residual >= 0) read(step.residual, s);
-      life(step.output).made = std::min(life(step.output).made, s);
-      const int pooled = result_.steps[s].pooled;
-      if (pooled >= 0) life(plan_.steps[static_cast<std::size_t>(pooled)].output).made = s;
-    }
-    for (std::size_t s = 0; s < count; ++s) {
-      for (std::size_t v = 0; v < plan_.values.size(); ++v) {
-        Allocation& allocation = result_.values[v];
-        if (lives[v].made != s || allocation.home != Home::unused) continue;
-        allocation.home = Home::arena;
-        allocation.at = reserve(floats_of(allocation.shape, plan_.values[v]), s, std::max(lives[v].last, s));
-      }
-      Ready& ready = result_.steps[s];
-      if (ready.algorithm == Algorithm::winograd && ready.cut.shared) {
-        const Step& step = plan_.steps[s];
-        const std::size_t blocks = depth_of(plan_, step) / kBlock * static_cast<std::size_t>(kParts[ready.winograd]) *
-                                   static_cast<std::size_t>(blocks_of(value(step.output).channels));
-        ready.shared_weights =
-            reserve(blocks * kWeightStride * static_cast<std::size_t>(kProducts[ready.winograd]), s, s);
-      }
-    }
-  }
-
-  std::size_t reserve(std::size_t floats, std::size_t first, std::size_t last) {
-    floats = whole_lines(floats);
-    std::vector<Hold> busy;
-    for (const Hold& hold : holds_) {
-      if (hold.first_step <= last && first <= hold.last_step) busy.push_back(hold);
-    }
-    std::sort(busy.begin(), busy.end(), [](const Hold& a, const Hold& b) { return a.begin < b.begin; });
-    std::size_t begin = 0;
-    for (const Hold& hold : busy) {
-      if (hold.begin >= begin + floats) break;
-      begin = std::max(begin, hold.end);
-    }
-    holds_.push_back({begin, begin + floats, first, last});
-    result_.arena = std::max(result_.arena, begin + floats);
-    return begin;
-  }
-
-  struct Hold {
-    std::size_t begin, end;
-    std::size_t first_step, last_step;
-  };
-
   const Plan& plan_;
   const Machine& machine_;
   Schedule result_;
-  std::vector<Hold> holds_;
 };
 
 }  // namespace

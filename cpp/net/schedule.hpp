@@ -71,7 +71,11 @@ struct Ready {
   Winograd winograd = F4;
   Cut cut{};
   std::vector<Tile> tiles;
-  std::size_t shared_weights = 0;   // offset in the arena
+  std::size_t shared_weights = 0;  // offset in the arena
+  // A Winograd convolution whose output takes the place of an input: it is made `band` rows of tiles at a time (0: it is
+  // not such a one), and two bands lie in the arena at `bands`.
+  int band = 0;
+  std::size_t bands = 0;
   int pooled = -1;                  // the step whose 2x2 pool this convolution does on the way
   std::vector<Segment> segments;    // direct, dot
   std::vector<Lerp> rows, columns;  // resize, and views of it
@@ -87,7 +91,8 @@ struct Schedule {
 
 struct Machine {
   int threads;
-  std::size_t cache;  // bytes of the second-level cache of a core
+  std::size_t cache;    // bytes of the second-level cache of a core
+  bool frugal = false;  // memory is dearer than a little time
 };
 
 // Throws Error(inference): shapes that do not fit the plan or each other.

@@ -11,7 +11,7 @@
 
 namespace rmbg::web {
 
-constexpr std::size_t kStripBytes = 4 << 20;  // of RGBA samples, where that is enough rows
+constexpr std::size_t kStripBytes = 2 << 20;  // of RGBA samples, where that is enough rows
 
 // With a recipe that divides by the picture's largest sample, the strips are asked for twice: first to find it.
 class InputStrips {

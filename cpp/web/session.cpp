@@ -73,7 +73,7 @@ void spread(std::uint8_t* samples, std::size_t count) {
 }  // namespace
 
 Session::Session(const Recipe& recipe, net::Plan plan, const float* weights, int threads, std::size_t cache)
-    : recipe_(recipe), network_(std::move(plan), weights, *net::chosen(), {threads, cache}), threads_(threads) {
+    : recipe_(recipe), network_(std::move(plan), weights, *net::chosen(), {threads, cache, true}), threads_(threads) {
   const net::Plan& made = network_.plan();
   const auto channels = [&](int value) { return made.values[static_cast<std::size_t>(value)].channels; };
   if (made.inputs.size() != 1 || made.outputs.size() != 1 || channels(made.inputs[0]) != 3 ||

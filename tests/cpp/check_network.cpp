@@ -38,6 +38,15 @@ Path path_of(const Step& step, const Ready& ready) {
   return step.kind == StepKind::add ? kAdd : kPool;  // pack and unpack are as exact as a pool
 }
 
+bool lies_where_it_reads(const Schedule& schedule, const Step& step) {
+  const Allocation& made = schedule.values[std::size_t(step.output)];
+  const auto same = [&](int value) {
+    const Allocation& read = schedule.values[std::size_t(resolve(schedule.values, value))];
+    return read.home == Home::arena && made.home == Home::arena && read.at == made.at;
+  };
+  return (step.residual >= 0 && same(step.residual)) || std::any_of(step.inputs.begin(), step.inputs.end(), same);
+}
+
 void count_paths(const Plan& plan, const Schedule& schedule, Taken& taken) {
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
     const Step& step = plan.steps[s];
@@ -51,6 +60,8 @@ void count_paths(const Plan& plan, const Schedule& schedule, Taken& taken) {
     taken.count[kPooled] += ready.pooled >= 0;
     taken.count[kEdges] += step.edges;
     taken.count[kEnded] += step.through > 0;
+    taken.count[kByBands] += ready.band > 0;
+    taken.count[kInPlace] += ready.band == 0 && lies_where_it_reads(schedule, step);
     taken.count[kPixel] += step.through > 0 && step.residual >= 0 &&
                            schedule.values[std::size_t(resolve(schedule.values, step.residual))].home == Home::view;
   }
