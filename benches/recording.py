@@ -54,6 +54,7 @@ class Run:
         self.subject, self.quick = subject, quick
         self.tables: dict[str, Rows] = {}
         self._begun = _clocks()
+        self._credited = 0.0
         self._load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
     def show(self, title: str, rows: Rows) -> None:
@@ -61,8 +62,13 @@ class Run:
         self.tables[title] = rows
         print(f"\n## {title}\n\n{table(rows)}", flush=True)
 
+    def credit(self, seconds: float) -> None:
+        """Processor time of processes that are the benchmark's own and not its children."""
+        self._credited += seconds
+
     def document(self) -> dict[str, Any]:
         busy, own, wall = (now - then for now, then in zip(_clocks(), self._begun, strict=True))
+        own += self._credited
         return {
             "subject": self.subject,
             "command": " ".join(["python", *sys.argv]),

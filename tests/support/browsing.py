@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 from collections.abc import Iterator
@@ -30,37 +31,53 @@ def chromium() -> Iterator[Any]:
         yield playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
 
 
+def new_context(browser: Any) -> Any:
+    """A visitor who was never here."""
+    return browser.new_context(permissions=["clipboard-read", "clipboard-write"], accept_downloads=True)
+
+
 def opened(browser: Any, address: str) -> Iterator[Any]:
+    """A page at a first visit, as `visited` watches it."""
+    context = new_context(browser)
+    yield from visited(context, address)
+    context.close()
+
+
+def visited(context: Any, address: str) -> Iterator[Any]:
     """A page. What it asks of another host, what its policy refuses, and what it throws fails the test."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], accept_downloads=True)
     page = context.new_page()
     wrong: list[str] = []
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((address, "blob:")):
+            wrong.append(request.url)
+
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
     )
-    context.on(
-        "request", lambda request: None if request.url.startswith((address, "blob:")) else wrong.append(request.url)
-    )
+    context.on("request", asked)
     page.goto(address)
     page.wait_for_selector("#model option", state="attached")
     yield page
-    context.close()
+    page.close()
+    context.remove_listener("request", asked)
     assert wrong == []
 
 
 def drop(page: Any, path: Path, kind: str) -> None:
     """A file that is dropped, or pasted, on the page."""
     page.evaluate(
-        """([bytes, name, kind]) => {
+        """([text, name, kind]) => {
           const data = new DataTransfer();
-          data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+          data.items.add(new File([bytes], name, { type: "image/png" }));
           const event = kind === "paste"
             ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
             : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
           document.body.dispatchEvent(event);
         }""",
-        [list(path.read_bytes()), path.name, kind],
+        [base64.b64encode(path.read_bytes()).decode("ascii"), path.name, kind],
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from rmbg_fast import models
 from rmbg_fast._web import server, site
-from support import browsing
+from support import browsing, module_pages
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         browsing.missing("there is no page: scripts/build_web.py")
     made = tmp_path_factory.mktemp("site")
     site.write(made, [models.get("u2netp")])
+    (made / "blank.html").write_text("<!doctype html><title>blank</title>")
     return made
 
 
@@ -32,6 +33,31 @@ def address(folder: Path) -> Iterator[str]:
         running.shutdown()
 
 
+@pytest.fixture(scope="session")
+def visitor(browser: Any) -> Iterator[Any]:
+    context = browsing.new_context(browser)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
+def page(visitor: Any, address: str) -> Iterator[Any]:
+    """The page, at one more visit of the same visitor: the browser has kept the model."""
+    yield from browsing.visited(visitor, address)
+
+
+@pytest.fixture
+def first_page(browser: Any, address: str) -> Iterator[Any]:
+    """The page at a first visit."""
     yield from browsing.opened(browser, address)
+
+
+@pytest.fixture(scope="module")
+def user_page(browser: Any, address: str) -> Iterator[Any]:
+    """A page of somebody else's on the same host, with support.module_pages' helpers; one for all tests of a file."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}blank.html")
+    module_pages.prepare(page)
+    yield page
+    context.close()

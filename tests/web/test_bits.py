@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rmbg_fast._core import network_tiers
 from rmbg_fast._graphs import prepare, regions
 from rmbg_fast._graphs.request import Request
 from rmbg_fast._images import sample
+from support import module_pages
 
 testing = pytest.importorskip("rmbg_fast._testing", reason="published wheels are without it")
 
@@ -30,12 +30,9 @@ VALUES = """async ([file, width, height, samples]) => {
   core._initialize?.();
   const model = new Model(core, memory);
   model.open({ header, body: bytes.subarray(16 + headBytes) }, undefined, 1, 1 << 19);
-  model.mask(await openPicture({ width, height, data: Uint8ClampedArray.from(samples) }));
+  model.mask(await openPicture({ width, height, data: await bytesOf(samples) }));
   const [rows, columns] = header.recipes[header.recipe];
-  const values = model.bytes(core.values(), 4 * rows * columns).slice();
-  let text = "";
-  for (let i = 0; i < values.length; i += 8192) text += String.fromCharCode(...values.subarray(i, i + 8192));
-  return btoa(text);
+  return textOf(model.bytes(core.values(), 4 * rows * columns).slice());
 }"""
 FUSES = """async () => {
   // (func (export "f") (param f32 f32 f32) (result f32)): f32x4.relaxed_madd of their splats, the first lane
@@ -72,12 +69,12 @@ def wanted(cat: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["plain", "relaxed"])
-def test_values_are_those_of_the_native_network(page: Any, folder: Path, cat: Any, wanted: Any, kind: str) -> None:
+def test_values_are_those_of_the_native_network(user_page: Any, folder: Path, cat: Any, wanted: Any, kind: str) -> None:
     height, width = cat.shape[:2]
     rgba = np.dstack([cat, np.full((height, width), 255, np.uint8)])
-    encoded = page.evaluate(VALUES, [f"core-{kind}.wasm", width, height, rgba.reshape(-1).tolist()])
-    found = np.frombuffer(base64.b64decode(encoded), "<f4").reshape(wanted.shape)
-    if kind == "relaxed" and page.evaluate(FUSES):
+    encoded = user_page.evaluate(VALUES, [f"core-{kind}.wasm", width, height, module_pages.text_of(rgba)])
+    found = module_pages.samples_of(encoded, wanted.size, 4).view("<f4").reshape(wanted.shape)
+    if kind == "relaxed" and user_page.evaluate(FUSES):
         assert np.array_equal(found, wanted)
     else:
         alphas = [1 / (1 + np.exp(-values.astype(np.float64))) for values in (found, wanted)]

@@ -18,27 +18,7 @@ import rmbg_fast
 from rmbg_fast._images import sample
 from rmbg_fast._web import model_file
 from rmbg_fast.errors import ModelError
-
-REMOVE = """async ({ width, height, samples, options, threads }) => {
-  const { Session } = await import("./rmbg-fast.js");
-  const session = await Session.load("models/u2netp.rmbg", { threads });
-  const image = new ImageData(Uint8ClampedArray.from(samples), width, height);
-  const { mask, image: result, subject } = await session.remove(image, options);
-  session.close();
-  return { mask: Array.from(mask.data), result: Array.from(result.data), subject, threads: session.threads };
-}"""
-
-
-def removed(page: Any, pixels: Any, threads: int = 2, **options: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Alpha and RGBA of the module, and all that it said."""
-    height, width = pixels.shape[:2]
-    opaque = np.full((height, width, 1), 255, np.uint8)
-    rgba = pixels if pixels.shape[2] == 4 else np.concatenate([pixels, opaque], axis=2)
-    samples = rgba.reshape(-1).tolist()
-    call = {"width": width, "height": height, "samples": samples, "options": options, "threads": threads}
-    told = page.evaluate(REMOVE, call)
-    mask = np.array(told["mask"], np.uint8).reshape(height, width)
-    return mask, np.array(told["result"], np.uint8).reshape(height, width, 4), told
+from support.module_pages import prepare, removed
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +47,7 @@ def plain_address(folder: Path) -> Iterator[str]:
 
 @pytest.mark.filterwarnings("ignore::rmbg_fast.session.EmptyMaskWarning")  # of the tiny one
 @pytest.mark.parametrize("name", ["portrait", "landscape", "grey", "transparent", "tiny"])
-def test_masks_and_colours_are_the_librarys(page: Any, session: rmbg_fast.Session, cat: Any, name: str) -> None:
+def test_masks_and_colours_are_the_librarys(user_page: Any, session: rmbg_fast.Session, cat: Any, name: str) -> None:
     pictures = {
         "portrait": data.astronaut()[:256, 80:260],
         "landscape": cat,
@@ -76,7 +56,7 @@ def test_masks_and_colours_are_the_librarys(page: Any, session: rmbg_fast.Sessio
         "tiny": cat[100:103, 100:102],
     }
     pixels = np.ascontiguousarray(pictures[name])
-    mask, result, _ = removed(page, pixels)
+    mask, result, _ = removed(user_page, pixels)
     apart = np.abs(mask.astype(int) - session.mask(pixels).astype(int))
     assert apart.max() <= 1
     assert apart.mean() < 0.02
@@ -86,19 +66,19 @@ def test_masks_and_colours_are_the_librarys(page: Any, session: rmbg_fast.Sessio
     assert np.array_equal(result[seen][:, :3], wanted[seen][:, :3])
 
 
-def test_options(page: Any, session: rmbg_fast.Session, cat: Any) -> None:
-    _, hard, _ = removed(page, cat, threshold=128)
+def test_options(user_page: Any, session: rmbg_fast.Session, cat: Any) -> None:
+    _, hard, _ = removed(user_page, cat, threshold=128)
     assert set(np.unique(hard[..., 3])) <= {0, 255}
-    _, over, _ = removed(page, cat, background=[10, 200, 30])
+    _, over, _ = removed(user_page, cat, background=[10, 200, 30])
     assert (over[..., 3] == 255).all()
     wanted = session.remove(cat, background=(10, 200, 30))
     assert np.abs(over[..., :3].astype(int) - wanted.astype(int)).max() <= 1
 
 
-def test_one_thread_and_two_give_the_same_bits(page: Any, cat: Any) -> None:
-    one, _, told = removed(page, cat, threads=1)
+def test_one_thread_and_two_give_the_same_bits(user_page: Any, cat: Any) -> None:
+    one, _, told = removed(user_page, cat, threads=1)
     assert told["threads"] == 1
-    two, _, told = removed(page, cat, threads=2)
+    two, _, told = removed(user_page, cat, threads=2)
     assert told["threads"] == 2
     assert np.array_equal(one, two)
 
@@ -106,7 +86,8 @@ def test_one_thread_and_two_give_the_same_bits(page: Any, cat: Any) -> None:
 def test_a_page_without_isolation_works_on_one_thread(browser: Any, plain_address: str, cat: Any) -> None:
     context = browser.new_context()
     page = context.new_page()
-    page.goto(plain_address)
+    page.goto(f"{plain_address}blank.html")
+    prepare(page)
     assert page.evaluate("crossOriginIsolated") is False
     mask, _, told = removed(page, cat, threads=2)
     context.close()
@@ -114,8 +95,8 @@ def test_a_page_without_isolation_works_on_one_thread(browser: Any, plain_addres
     assert mask.max() > 200
 
 
-def test_a_cancelled_picture_leaves_the_session_usable_at_once(page: Any) -> None:
-    milliseconds, after = page.evaluate("""async () => {
+def test_a_cancelled_picture_leaves_the_session_usable_at_once(user_page: Any) -> None:
+    milliseconds, after = user_page.evaluate("""async () => {
       const { Session } = await import("./rmbg-fast.js");
       const session = await Session.load("models/u2netp.rmbg", { threads: 2 });
       const image = new ImageData(320, 320);
@@ -149,13 +130,18 @@ def test_a_cancelled_picture_leaves_the_session_usable_at_once(page: Any) -> Non
     ],
     ids=["cut", "longer", "other", "version", "changed"],
 )
-def test_a_damaged_model_is_refused(page: Any, folder: Path, change: Any, said: str) -> None:
-    damaged = folder / "models" / "damaged.rmbg"
+def test_a_damaged_model_is_refused(
+    user_page: Any, folder: Path, change: Any, said: str, request: pytest.FixtureRequest
+) -> None:
+    damaged = folder / "models" / f"damaged-{request.node.callspec.id}.rmbg"  # the browser keeps files
     damaged.write_bytes(change((folder / "models" / "u2netp.rmbg").read_bytes()))
-    message = page.evaluate("""async () => {
-      const { Session } = await import("./rmbg-fast.js");
-      return Session.load("models/damaged.rmbg", { cache: false }).catch((error) => `${error.name}: ${error.message}`);
-    }""")
+    message = user_page.evaluate(
+        """async (file) => {
+          const { Session } = await import("./rmbg-fast.js");
+          return Session.load(file, { cache: false }).catch((error) => `${error.name}: ${error.message}`);
+        }""",
+        f"models/{damaged.name}",
+    )
     assert message.startswith("RmbgError: ")
     assert said in message
 

@@ -19,10 +19,12 @@ def session() -> rmbg_fast.Session:
     return rmbg_fast.Session("u2netp", device="cpu")
 
 
-def test_a_picked_photo_is_cut_out_as_the_library_does(page: Any, cat_file: Path, session: rmbg_fast.Session) -> None:
-    page.set_input_files("#files", str(cat_file))
-    page.wait_for_selector(DONE)
-    found = downloaded(page)
+def test_a_picked_photo_is_cut_out_as_the_library_does(
+    first_page: Any, cat_file: Path, session: rmbg_fast.Session
+) -> None:
+    first_page.set_input_files("#files", str(cat_file))
+    first_page.wait_for_selector(DONE)
+    found = downloaded(first_page)
     wanted = np.asarray(session.remove(pixels(cat_file)))
     assert found.shape == wanted.shape
     apart = np.abs(found[..., 3].astype(int) - wanted[..., 3].astype(int))
@@ -30,7 +32,7 @@ def test_a_picked_photo_is_cut_out_as_the_library_does(page: Any, cat_file: Path
     assert apart.mean() < 0.02
     seen = (found[..., 3] > 0) & (wanted[..., 3] > 0)
     assert np.array_equal(found[seen][:, :3], wanted[seen][:, :3])
-    assert "done" in page.inner_text("#status")
+    assert "done" in first_page.inner_text("#status")
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
@@ -90,17 +92,17 @@ def test_escape_cancels_and_retry_goes_on(page: Any, cat_file: Path) -> None:
     page.wait_for_selector("#list li:nth-child(2) >> text=done")
 
 
-def test_a_second_visit_needs_no_connection(page: Any, cat_file: Path) -> None:
-    page.set_input_files("#files", str(cat_file))
-    page.wait_for_selector(DONE)
-    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.reload()
-    page.set_input_files("#files", str(cat_file))
-    page.wait_for_selector(DONE)
-    page.context.set_offline(True)
-    page.reload()
-    page.set_input_files("#files", str(cat_file))
-    page.wait_for_selector(DONE)
+def test_a_second_visit_needs_no_connection(first_page: Any, cat_file: Path) -> None:
+    first_page.set_input_files("#files", str(cat_file))
+    first_page.wait_for_selector(DONE)
+    first_page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    first_page.reload()
+    first_page.set_input_files("#files", str(cat_file))
+    first_page.wait_for_selector(DONE)
+    first_page.context.set_offline(True)
+    first_page.reload()
+    first_page.set_input_files("#files", str(cat_file))
+    first_page.wait_for_selector(DONE)
 
 
 def test_a_turned_photo_is_set_upright(page: Any, cat_file: Path, tmp_path: Path, session: rmbg_fast.Session) -> None:

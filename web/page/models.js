@@ -16,6 +16,12 @@ export class Models {
     select.addEventListener("change", () => this.#chosen());
   }
 
+  /** All that is fetched before there is a photo is there: the list, and a small model. Raises RmbgError. */
+  async ready() {
+    await this.list();
+    if (this.#models[0].bytes <= SMALL) await this.session().catch(() => {}); // said when a photo needs it
+  }
+
   /** Reads which models there are. Raises RmbgError. */
   list() {
     return (this.#listed ??= this.#list().catch((error) => {
@@ -34,7 +40,6 @@ export class Models {
     this.#models = found;
     this.select.replaceChildren(...found.map(({ name, title }) => new Option(title || name, name)));
     this.#chosen();
-    if (found[0].bytes <= SMALL) this.session().catch(() => {}); // said when a photo needs it
   }
 
   #chosen() {

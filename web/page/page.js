@@ -1,5 +1,6 @@
 // The page: photos come in, results go out. The work is the session's, in its own worker.
 
+import { coreFile } from "./core.js";
 import { isPicture, onFiles, save } from "./files.js";
 import { Models } from "./models.js";
 import { MOST, Queue } from "./queue.js";
@@ -161,5 +162,9 @@ function entry(item) {
 }
 
 addEventListener("error", (event) => warn(event.message));
-navigator.serviceWorker?.register("service-worker.js").catch(() => {}); // without it the page works, but not offline
-models.list().catch((error) => warn(error.message));
+models
+  .ready()
+  .catch((error) => warn(error.message))
+  // Only now: it fetches every file once more. Without it the page works, but not offline.
+  .then(() => navigator.serviceWorker?.register(`service-worker.js?core=${coreFile()}`))
+  .catch(() => {});

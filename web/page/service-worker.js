@@ -1,9 +1,10 @@
 // Keeps the page for a visit without a connection. Models keep themselves (model.js).
 
 const CACHE = "rmbg-fast-page-1";
+const CORE = new URL(location.href).searchParams.get("core"); // the .wasm file of this browser
 const FILES = [
   ...["./", "page.css", "page.js", "models.js", "queue.js", "files.js", "view.js", "icon.svg", "models.json"],
-  ...["rmbg-fast.js", "core.js", "errors.js", "model.js", "picture.js", "thread.js", "worker.js"],
+  ...["rmbg-fast.js", "core.js", "errors.js", "model.js", "picture.js", "thread.js", "worker.js", CORE],
 ];
 
 addEventListener("install", (event) => {

@@ -24,6 +24,9 @@ _TYPES = {
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
     extensions_map = _TYPES
+    protocol_version = "HTTP/1.1"  # connections are kept: a visit asks for some forty files
+    disable_nagle_algorithm = True  # else the second of two small writes waits for the first to be acknowledged
+    timeout = 60
 
     def end_headers(self) -> None:
         for name, value in HEADERS.items():
