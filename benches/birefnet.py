@@ -1,11 +1,12 @@
 """BiRefNet on the CPU, with our network and with ONNX Runtime: time, processor time, masks, memory, the longest steps.
 
-    python benches/birefnet.py [--graph NAME ...] [--quick] [--save MACHINE]
+    python benches/birefnet.py [--graph NAME ...] [--threads N ...] [--rounds N] [--photos N] [--quick] [--save MACHINE]
 
 NAME is a skeleton of benches/graphs, filled with random weights: `birefnet-lite-published` (deformable convolutions
-spelled out with GatherND, 12 GB in ONNX Runtime), `birefnet-lite-converted` (with GridSample), `birefnet-published`
-(RMBG-2.0's size). "ONNX Runtime" is the same session with `optimize=False`. Times are of one process, interleaved,
-medians; memory is of a process each. Where other programs run too, trust the processor time more than the other.
+spelled out with GatherND), `birefnet-lite-converted` (with GridSample), `birefnet-published` and `birefnet-converted`
+(RMBG-2.0's size, 10 GB in ONNX Runtime). "ONNX Runtime" is the same session with `optimize=False`. Times are of one
+process, interleaved, medians of ROUNDS after a call that warms up; memory is of a process each. Where other programs
+run too, trust the processor time more than the other.
 """
 
 from __future__ import annotations
@@ -47,15 +48,20 @@ print(json.dumps([int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "VmH
 def main() -> None:
     options = recording.parser(__doc__)
     options.add_argument("--graph", nargs="+", default=["birefnet-lite-published", "birefnet-lite-converted"])
+    options.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--photos", type=int, default=6, help="whose masks are compared")
     asked = options.parse_args()
+    if asked.quick:
+        asked.threads, asked.rounds, asked.photos = [2], 1, 1
     run = recording.Run("birefnet", quick=asked.quick)
-    threads = (2,) if asked.quick else (1, 2)
     with tempfile.TemporaryDirectory() as folder:
         specs = {name: filled(name, Path(folder)) for name in asked.graph}
         run.show("memory", [memory(name, spec, way) for name, spec in specs.items() for way in (False, True)])
+        calls = ((name, spec, threads) for name, spec in specs.items() for threads in asked.threads)
+        run.show("speed", [{"model": name} | speed(spec, threads, asked.rounds) for name, spec, threads in calls])
+        run.show("masks", [{"model": name} | masks(spec, PHOTOS[: asked.photos]) for name, spec in specs.items()])
         for name, spec in specs.items():
-            run.show(f"speed {name}", [speed(spec, count, 1 if asked.quick else 3) for count in threads])
-            run.show(f"masks {name}", masks(spec, PHOTOS[: 1 if asked.quick else 6]))
             run.show(f"steps {name}", steps(spec))
     run.save(asked.save)
 
@@ -89,16 +95,17 @@ def speed(spec: ModelSpec, threads: int, rounds: int) -> dict[str, Any]:
     return row
 
 
-def masks(spec: ModelSpec, names: list[str]) -> list[dict[str, Any]]:
+def masks(spec: ModelSpec, names: list[str]) -> dict[str, Any]:
     """How far float32 masks are apart, in grey levels of 255."""
     theirs, ours = (Session(spec, device="cpu", optimize=optimize) for optimize in (False, True))
-    rows = []
+    largest, means = 0.0, []
     for name in names:
         found = [session.mask(photo(name), dtype="float32", on_empty="ignore") for session in (theirs, ours)]
         apart = np.abs(found[0] - found[1]) * 255
-        rows.append({"photo": name, "largest": float(apart.max()), "mean": float(apart.mean())})
         assert apart.max() <= 0.05, f"masks of {name} are {apart.max()} levels apart"
-    return rows
+        largest = max(largest, float(apart.max()))
+        means.append(float(apart.mean()))
+    return {"photos": len(names), "largest difference, levels of 255": largest, "mean": float(np.mean(means))}
 
 
 def memory(name: str, spec: ModelSpec, optimize: bool) -> dict[str, Any]:

@@ -96,6 +96,13 @@ def test_a_checkpoint_around_a_state_dict_is_opened(state: dict[str, Any], tmp_p
     assert sources.read_state(tmp_path / "last.pt", quiet).keys() == state.keys()
 
 
+def test_no_gradients_are_kept(state: dict[str, Any], tmp_path: Path):
+    path = tmp_path / "weights.pth"
+    torch.save(state, path)
+    made = sources.load(str(path), say=quiet).network(torch.zeros(1, 3, *SIZE))
+    assert not any(mask.requires_grad for mask in made[0])
+
+
 def test_another_state_dict_is_refused_by_its_keys(state: dict[str, Any], tmp_path: Path):
     wrong = {key: value for key, value in state.items() if not key.startswith("side3.")}
     wrong |= {"side1.bias": torch.zeros(2), "outconv.weight": torch.zeros(1)}

@@ -138,7 +138,14 @@ def _run_remote(folder: Path, shown: str) -> Any:
     missing = sorted(found["missing_keys"])
     if missing:  # they would be left at random
         raise ModelError(f"{shown}: its weights lack {_some(missing)}")
-    return network.float().eval()
+    return _ready(network)
+
+
+def _ready(network: Any) -> Any:
+    """In evaluation mode, float32, without gradients: for them the exporter's run would keep every value, 19 GB of
+    RMBG-2.0's.
+    """
+    return network.float().eval().requires_grad_(False)
 
 
 def last_mask(output: Any) -> Any:
@@ -222,7 +229,7 @@ def _isnet(name: str, state: dict[str, Any], shown: str) -> TorchModel:
             f"from a Hugging Face id or folder that brings their code"
         )
     network.load_state_dict(state, strict=False)
-    return TorchModel(name, network.float().eval(), lambda masks: masks[0], False)
+    return TorchModel(name, _ready(network), lambda masks: masks[0], False)
 
 
 def _some(keys: list[str]) -> str:
