@@ -38,7 +38,9 @@ struct Matrix {
 
 // Floats that a job has of a token.
 std::size_t floats_of_token(const LinearLayers& layers, int chunk) {
-  return static_cast<std::size_t>(layers.inputs + chunk * kBlock + (layers.hidden > 0 ? layers.outputs : 0));
+  const int sums = layers.hidden > 0 ? layers.outputs : 0;
+  return static_cast<std::size_t>(layers.inputs) + static_cast<std::size_t>(chunk) * kBlock +
+         static_cast<std::size_t>(sums);
 }
 
 class Job {

@@ -28,6 +28,7 @@ def fold_constants(model: ModelProto, request: Request) -> None:
     outputs = {output.name for output in graph.output}
     _take_constants(graph, outputs)
     constants = {tensor.name: tensor for tensor in graph.initializer}
+    known: Known = {}
     folded = True
     while folded:  # what is folded lets shape inference see further
         folded = False
@@ -35,7 +36,7 @@ def fold_constants(model: ModelProto, request: Request) -> None:
         for node in graph.node:
             if not outputs.isdisjoint(node.output):
                 continue
-            for name, value in _evaluate(node, model, types, constants).items():
+            for name, value in _evaluate(node, model, types, constants, known).items():
                 graph.initializer.append(numpy_helper.from_array(value, name))
                 constants[name] = graph.initializer[-1]
                 folded = True
@@ -116,7 +117,14 @@ _NEVER_FOLDED = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike",
                  "Dropout", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}  # fmt: skip
 
 
-def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Constants) -> dict[str, NDArray[Any]]:
+Known = dict[Any, list["NDArray[Any]"]]
+"""What operators gave, by all that they were given: a graph works out the same sizes in each of its blocks."""
+_SMALL = 1 << 10  # bytes of a constant that is remembered in this way
+
+
+def _evaluate(
+    node: NodeProto, model: ModelProto, types: Types, constants: Constants, known: Known
+) -> dict[str, NDArray[Any]]:
     """What the node always gives, by name; empty if that is not known, too large, or not ours to say."""
     import numpy as np
     from onnx import helper
@@ -135,6 +143,9 @@ def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Const
         return {}
     weights = {name: constants[name] for name in node.input if name}
     results = [name for name in node.output if name]
+    given = _given(node, weights)
+    if given in known:
+        return dict(zip(results, known[given], strict=True))
     try:
         if any(deferred.nbytes(tensor) > _FOLD_LIMIT or deferred.is_deferred(tensor) for tensor in weights.values()):
             return {}
@@ -149,11 +160,24 @@ def _evaluate(node: NodeProto, model: ModelProto, types: Types, constants: Const
         values = ReferenceEvaluator(_alone(node, model, list(weights.values()))).run(results, {})
     except Exception:  # the reference does not know this op, or this use of it: the runtime will do it
         return {}
-    known = {name: np.asarray(value) for name, value in zip(results, values, strict=True)}
-    for name, value in known.items():
+    found = {name: np.asarray(value) for name, value in zip(results, values, strict=True)}
+    for name, value in found.items():
         if helper.np_dtype_to_tensor_dtype(value.dtype) != expected[name].elem_type or value.dtype == object:
             return {}
-    return known
+    if given is not None:
+        known[given] = list(found.values())
+    return found
+
+
+def _given(node: NodeProto, weights: Constants) -> object:
+    """All that decides what the node gives, but for names; None: too much to remember."""
+    if any(deferred.is_deferred(tensor) or deferred.nbytes(tensor) > _SMALL for tensor in weights.values()):
+        return None
+    arrays = {name: onnx_graph.array(tensor) for name, tensor in weights.items()}
+    values = [(array.dtype, array.shape, array.tobytes()) if array is not None else None
+              for array in map(arrays.get, node.input)]  # fmt: skip
+    attributes = sorted(attribute.SerializeToString() for attribute in node.attribute)
+    return node.op_type, tuple(attributes), tuple(values), tuple(map(bool, node.output))
 
 
 def _inferred(node: NodeProto, model: ModelProto, weights: list[TensorProto]) -> Types:

@@ -24,11 +24,11 @@ def sha256(file: Path, *, fresh: bool = False) -> str:
     """The file's sha256 in hexadecimal; with `fresh` it is read for it in any case. Raises OSError."""
     import json
 
+    found = "" if fresh else remembered(file)
+    if found:
+        return found
     path = os.path.realpath(file)
     status = os.stat(path)
-    noted = None if fresh else _noted(path)
-    if noted is not None and _fits(noted, status):
-        return str(noted["sha256"])
     digest = of(file)
     _known[path] = {"path": path, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digest}
     for note in _notes(path, make=True):
@@ -37,6 +37,14 @@ def sha256(file: Path, *, fresh: bool = False) -> str:
             writing.replace(note, json.dumps(_known[path]).encode("ascii"))
             break
     return digest
+
+
+def remembered(file: Path) -> str:
+    """The file's sha256 in hexadecimal, without a look into it; "" where it is not known. Raises OSError."""
+    path = os.path.realpath(file)
+    status = os.stat(path)
+    noted = _noted(path)
+    return str(noted["sha256"]) if noted is not None and _fits(noted, status) else ""
 
 
 def of(file: Path, algorithm: str = "sha256") -> str:
