@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kLine = 16;  // floats of a cache line: where values begin
 constexpr int kJobsAThread = 3;    // in a band, so that the last ones end together
+constexpr int kBands = 4;          // at least: two are held beside the whole
 
 // A stretch of the arena that is taken from one step to another, both included.
 struct Hold {
@@ -150,8 +151,9 @@ class Places {
     const int blocks = blocks_of(plan_.values[static_cast<std::size_t>(step.output)].channels);
     const int jobs_a_group = (blocks + ready.cut.outputs - 1) / ready.cut.outputs;
     const int groups = (kJobsAThread * machine_.threads + jobs_a_group - 1) / jobs_a_group;
-    const int band = (groups * ready.cut.tile_groups * kTiles + tiles_a_row - 1) / tiles_a_row;
-    if (4 * band * side > out.height || step.window.top > band * side) return;
+    const int rows = (groups * ready.cut.tile_groups * kTiles + tiles_a_row - 1) / tiles_a_row;
+    const int band = std::min(rows, out.height / (kBands * side));
+    if (band < 1 || step.window.top > band * side) return;
     for (const int input : step.inputs) {
       const std::size_t from = source(input);
       const bool as_it_lies = resolve(schedule_.values, input) == static_cast<int>(from);

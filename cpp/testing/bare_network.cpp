@@ -23,11 +23,12 @@ using FloatArray = py::array_t<float, int{py::array::c_style} | int{py::array::f
 // A network without a runtime around it, on threads of its own: what the tests and the benchmarks of the kernels run.
 class BareNetwork {
  public:
-  BareNetwork(const std::vector<std::int64_t>& plan, FloatArray weights, const std::string& tier, int threads)
+  BareNetwork(const std::vector<std::int64_t>& plan, FloatArray weights, const std::string& tier, int threads,
+              bool frugal)
       : weights_(std::move(weights)),
         threads_(threads),
         network_(net::decode(plan.data(), plan.size(), static_cast<std::size_t>(weights_.size())), weights_.data(),
-                 net::find(tier), {threads, second_level_cache()}) {
+                 net::find(tier), {threads, second_level_cache(), frugal}) {
     if (threads < 1) throw Error(ErrorKind::option, "threads must be at least 1");
   }
 
@@ -137,8 +138,8 @@ class BareNetwork {
 void bind_bare_network(py::module_& m) {
   using py::arg;
   py::class_<BareNetwork>(m, "BareNetwork")
-      .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int>(), arg("plan"),
-           arg("weights"), arg("tier"), arg("threads"))
+      .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int, bool>(), arg("plan"),
+           arg("weights"), arg("tier"), arg("threads"), arg("frugal") = false)
       .def("run", py::overload_cast<const std::vector<FloatArray>&>(&BareNetwork::run), arg("inputs"))
       .def("arena", &BareNetwork::arena, arg("inputs"))
       .def("profile", &BareNetwork::profile, arg("inputs"));

@@ -60,8 +60,7 @@ void count_paths(const Plan& plan, const Schedule& schedule, Taken& taken) {
     taken.count[kPooled] += ready.pooled >= 0;
     taken.count[kEdges] += step.edges;
     taken.count[kEnded] += step.through > 0;
-    taken.count[kByBands] += ready.band > 0;
-    taken.count[kInPlace] += ready.band == 0 && lies_where_it_reads(schedule, step);
+    taken.count[kInPlace] += lies_where_it_reads(schedule, step);
     taken.count[kPixel] += step.through > 0 && step.residual >= 0 &&
                            schedule.values[std::size_t(resolve(schedule.values, step.residual))].home == Home::view;
   }
