@@ -214,7 +214,8 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
         row = {"way": way, "images a second": found.get("rate"), "CPU ms an image": found["cpu"]}
         row["CPU of one thread / CPU"] = alone / found["cpu"]
         row["share of the limit"] = found["rate"] / limit if "rate" in found else None
-        row |= {"most resident, MB": found.get("memory"), "memory / 2 callers": found.get("memory", 0.0) / least or None}
+        most = found.get("memory")
+        row |= {"most resident, MB": most, "memory / 2 callers": most and most / least}
         row |= {"p99, ms": found.get("p99"), "1.3 queue / rate": found.get("bound")}
         rows.append(row)
     run.show("A mixed flood", rows)
