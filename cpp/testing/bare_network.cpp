@@ -11,6 +11,7 @@
 #include "core/pool.hpp"
 #include "net/dispatch.hpp"
 #include "net/network.hpp"
+#include "testing/timed_kernels.hpp"
 
 namespace py = pybind11;
 
@@ -23,12 +24,14 @@ using FloatArray = py::array_t<float, int{py::array::c_style} | int{py::array::f
 // A network without a runtime around it, on threads of its own: what the tests and the benchmarks of the kernels run.
 class BareNetwork {
  public:
+  // With `parts`, profile() tells them too.
   BareNetwork(const std::vector<std::int64_t>& plan, FloatArray weights, const std::string& tier, int threads,
-              bool frugal)
+              bool frugal, bool parts)
       : weights_(std::move(weights)),
         threads_(threads),
+        parts_(parts),
         network_(net::decode(plan.data(), plan.size(), static_cast<std::size_t>(weights_.size())), weights_.data(),
-                 net::find(tier), {threads, second_level_cache(), frugal}) {
+                 parts ? timed(net::find(tier)) : net::find(tier), {threads, second_level_cache(), frugal}) {
     if (threads < 1) throw Error(ErrorKind::option, "threads must be at least 1");
   }
 
@@ -39,9 +42,11 @@ class BareNetwork {
     return network_.schedule(shapes_of(inputs))->arena * sizeof(float);
   }
 
-  // What each step does, how it is cut, and the milliseconds it takes.
+  // What each step does, how it is cut, and the milliseconds it takes; of its parts, those of all threads together.
   py::list profile(const std::vector<FloatArray>& inputs) {
     Clock clock;
+    clock.parts = parts_;
+    take_times();
     const net::Observer observer{&clock, [](void* context, std::size_t) { static_cast<Clock*>(context)->lap(); }};
     const std::shared_ptr<const net::Schedule> used = run(inputs, &observer).schedule;
     const net::Schedule& schedule = *used;
@@ -61,6 +66,12 @@ class BareNetwork {
       row["width"] = out.shape.width;
       row["window"] = py::make_tuple(step.window.height, step.window.stride_y, step.window.dilation_y);
       row["cut"] = py::make_tuple(ready.cut.tile_groups, ready.cut.outputs, ready.cut.inputs, ready.cut.shared);
+      if (parts_) {
+        py::dict parts;
+        for (std::size_t part = 0; part < kParts; ++part) parts[kPartNames[part]] = clock.times[i].milliseconds[part];
+        row["parts"] = parts;
+        row["operations"] = clock.times[i].operations;
+      }
       steps.append(row);
     }
     return steps;
@@ -68,11 +79,14 @@ class BareNetwork {
 
  private:
   struct Clock {
+    bool parts = false;
     std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
     std::vector<double> laps;
+    std::vector<Times> times;
     void lap() {
       const auto now = std::chrono::steady_clock::now();
       laps.push_back(std::chrono::duration<double, std::milli>(now - start).count());
+      if (parts) times.push_back(take_times());
       start = now;
     }
   };
@@ -130,6 +144,7 @@ class BareNetwork {
 
   FloatArray weights_;
   int threads_;
+  bool parts_;
   net::Network network_;
 };
 
@@ -138,8 +153,8 @@ class BareNetwork {
 void bind_bare_network(py::module_& m) {
   using py::arg;
   py::class_<BareNetwork>(m, "BareNetwork")
-      .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int, bool>(), arg("plan"),
-           arg("weights"), arg("tier"), arg("threads"), arg("frugal") = false)
+      .def(py::init<const std::vector<std::int64_t>&, FloatArray, const std::string&, int, bool, bool>(), arg("plan"),
+           arg("weights"), arg("tier"), arg("threads"), arg("frugal") = false, arg("parts") = false)
       .def("run", py::overload_cast<const std::vector<FloatArray>&>(&BareNetwork::run), arg("inputs"))
       .def("arena", &BareNetwork::arena, arg("inputs"))
       .def("profile", &BareNetwork::profile, arg("inputs"));
