@@ -110,9 +110,10 @@ class Head {
     const std::ptrdiff_t at = std::ptrdiff_t{head} * windows_.depth;
     const float* const bias = buffers_.qkv_bias + at;
     const std::ptrdiff_t value_block = std::ptrdiff_t{parts_.token_blocks} * kSquare;
+    const float* const zeros = scratch_ + parts_.zeros;
+    const float* keys[kBlock];
     for (int i = 0; i < parts_.tokens; ++i) {
       const std::int32_t token = places()[i].token;
-      const float* const zeros = scratch_ + parts_.zeros;
       const float* const query = token < 0 ? zeros : all + token * 3 * channels + at;
       const float* const key = token < 0 ? zeros : query + channels;
       const float* const value = token < 0 ? zeros : key + channels;
@@ -120,9 +121,12 @@ class Head {
       kernels_.token(query, bias, windows_.scale, parts_.depth_blocks, queries, kRow);
       kernels_.token(value, bias + 2 * channels, 1.0f, parts_.depth_blocks, scratch_ + parts_.values + i * kBlock,
                      value_block);
-      float* const keys =
-          scratch_ + parts_.keys + i / kBlock * std::ptrdiff_t{parts_.depth_blocks} * kSquare + i % kBlock;
-      for (int d = 0; d < windows_.depth; ++d) keys[d * kBlock] = key[d] + bias[channels + d];
+      keys[i % kBlock] = key;
+      if (i + 1 == parts_.tokens) std::fill(keys + i % kBlock + 1, keys + kBlock, zeros);
+      if (i % kBlock + 1 == kBlock || i + 1 == parts_.tokens) {
+        float* const to = scratch_ + parts_.keys + i / kBlock * std::ptrdiff_t{parts_.depth_blocks} * kSquare;
+        kernels_.keys(keys, bias + channels, parts_.depth_blocks, to);
+      }
     }
   }
 

@@ -20,6 +20,18 @@ void token(const float* in, const float* bias, float scale, int blocks, float* o
   }
 }
 
+void keys(const float* const* tokens, const float* bias, int blocks, float* out) {
+  for (int d = 0; d < blocks * kBlock; d += Vec::lanes) {
+    const Vec added = Vec::load(bias + d);
+    for (int first = 0; first < kBlock; first += Vec::lanes) {
+      Vec rows[Vec::lanes];
+      for (int i = 0; i < Vec::lanes; ++i) rows[i] = Vec::load(tokens[first + i] + d) + added;
+      transpose(rows);
+      for (int i = 0; i < Vec::lanes; ++i) rows[i].store(out + (d + i) * kBlock + first);
+    }
+  }
+}
+
 // Of 16 lanes, halves first.
 template <typename Join>
 float across(const Vec* parts, Join join) {

@@ -201,6 +201,8 @@ struct Kernels {
   //
   // out[b * out_block ..][16] = (in[b * 16 ..][16] + bias[b * 16 ..][16]) * scale, for each block b.
   void (*token)(const float* in, const float* bias, float scale, int blocks, float* out, std::ptrdiff_t out_block);
+  // out[d][i] = tokens[i][d] + bias[d], for each d of `blocks` blocks and each i of 16.
+  void (*keys)(const float* const* tokens, const float* bias, int blocks, float* out);
   // scores = e^(x - the largest x of the token), x = scores + bias + mask, within 2e-7 of it and at least e^-86; inverse
   // = 1 / their sum. Sums are those of 16 lanes over the blocks, then of halves of the lanes.
   void (*softmax)(const Softmax&);

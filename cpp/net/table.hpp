@@ -25,12 +25,14 @@ constexpr rmbg::net::Kernels table(const char* name) {
       .sum = sum,
 #if defined(__wasm__)
       .token = nullptr,
+      .keys = nullptr,
       .softmax = nullptr,
       .normalize = nullptr,
       .gelu = nullptr,
       .spread = nullptr,
 #else
       .token = token,
+      .keys = keys,
       .softmax = softmax,
       .normalize = normalize,
       .gelu = gelu,

@@ -21,6 +21,14 @@ struct Vec {
 
 inline void prefetch(const float*) {}
 inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.r, a.r, b.r)}; }
+// Rows become columns.
+inline void transpose(Vec* rows) {
+  const float32x4x2_t upper = vtrnq_f32(rows[0].r, rows[1].r), lower = vtrnq_f32(rows[2].r, rows[3].r);
+  for (int i = 0; i < 2; ++i) {
+    rows[i].r = vcombine_f32(vget_low_f32(upper.val[i]), vget_low_f32(lower.val[i]));
+    rows[i + 2].r = vcombine_f32(vget_high_f32(upper.val[i]), vget_high_f32(lower.val[i]));
+  }
+}
 // As x86 has it: the second operand where the two do not compare.
 inline Vec larger(Vec a, Vec b) { return {vbslq_f32(vcgtq_f32(a.r, b.r), a.r, b.r)}; }
 inline Vec smaller(Vec a, Vec b) { return {vbslq_f32(vcltq_f32(a.r, b.r), a.r, b.r)}; }

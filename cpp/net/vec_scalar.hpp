@@ -22,6 +22,7 @@ struct Vec {
 };
 
 inline void prefetch(const float*) {}
+inline void transpose(Vec*) {}
 inline Vec fma(Vec a, Vec b, Vec c) { return {std::fma(a.r, b.r, c.r)}; }
 inline Vec larger(Vec a, Vec b) { return {a.r > b.r ? a.r : b.r}; }
 inline Vec smaller(Vec a, Vec b) { return {a.r < b.r ? a.r : b.r}; }

@@ -18,6 +18,12 @@ inline void check_attention_kernels(Random& random) {
       random, text("token", {{"blocks", blocks}}), Region{1, 0, 1, 0, blocks, out_block, kBlock},
       [&](const Kernels& tier, float* out) { tier.token(in.data(), bias.data(), 0.3f, blocks, out, out_block); });
 
+  const Floats others = odd_floats(random, std::ptrdiff_t{kBlock} * blocks * kBlock);
+  std::vector<const float*> sixteen;
+  for (int i = 0; i < kBlock; ++i) sixteen.push_back(others.data() + random.between(0, kBlock - 1) * blocks * kBlock);
+  compare_kernel(random, text("keys", {{"blocks", blocks}}), line(std::ptrdiff_t{blocks} * kBlock, kBlock),
+                 [&](const Kernels& tier, float* out) { tier.keys(sixteen.data(), bias.data(), blocks, out); });
+
   const std::ptrdiff_t width = std::ptrdiff_t{blocks} * kBlock;
   const Floats scores = random.floats(blocks * kRow, random.one_in(2) ? 1.0f : 60.0f);
   Floats added = random.floats(tokens * width), mask = random.floats(width, 0.0f);
