@@ -16,13 +16,16 @@ constexpr int kFewTiles = 132;              // as many as one job can take: each
 constexpr int kSharedGroups[] = {6, 3, 3};  // of tiles, where there are more
 constexpr int kOutputs = 4;                 // blocks
 constexpr int kInputs = 2;
-// A job that transforms its weights by itself takes many tiles, and the more inputs the longer that takes, whatever the
-// cache: to transform the weights once more for each few tiles costs more than inputs and products out of the last-level
-// cache.
-constexpr int kOwnGroups = 6;  // of tiles
-constexpr int kOwnInputs[] = {2, 4, 4};
+// To transform inputs or weights once more, or to fetch weights for twelve tiles alone, costs more than products that
+// come out of the last-level cache. So where the second-level cache holds one group of tiles, several take as many
+// outputs at once as this; and so do the tiles of a job that transforms its weights by itself.
+constexpr int kManyOutputs = 8;
+constexpr int kManyGroups = 4;             // of tiles
+constexpr int kOwnGroups = 6;              // of tiles
+constexpr int kOwnInputs[] = {4, 2, 4};    // F4 with up to kOutputs: kInputs
 constexpr Cut kShallow{2, 8, 4, 2, true};  // where there are few inputs, all are held at once
 constexpr int kJobsPerThread = 3;          // so that the last ones end together
+constexpr int kOwnJobsPerThread = 2;       // each one more transforms the inputs again
 constexpr int kSampledBlocks = 16;  // of inputs, all taps counted, that a deformable convolution samples at a time
 constexpr int kSampledGroups = 16;  // of pixels
 constexpr int kPackedGroups = 16;   // of pixels that a 1x1 convolution packs
@@ -78,8 +81,12 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
   cut.shared = tiles > kFewTiles;
   const int input_blocks = job.input_blocks * kParts[variant];
   const bool shallow = cut.shared && input_blocks <= kShallow.inputs;
-  cut.outputs = std::min(shallow ? kShallow.outputs : kOutputs, job.output_blocks);
-  cut.inputs = std::min(shallow ? kShallow.inputs : cut.shared ? kInputs : kOwnInputs[variant], input_blocks);
+  cut.outputs = std::min(shallow ? kShallow.outputs : cut.shared ? kOutputs : kManyOutputs, job.output_blocks);
+  const auto set_inputs = [&] {
+    const bool few = cut.shared || (variant == F4 && cut.outputs <= kOutputs);
+    cut.inputs = std::min(shallow ? kShallow.inputs : few ? kInputs : kOwnInputs[variant], input_blocks);
+  };
+  set_inputs();
   cut.tile_groups = shallow      ? kShallow.tile_groups
                     : cut.shared ? kSharedGroups[variant]
                                  : std::min(kOwnGroups, parts(tiles, kTiles));
@@ -94,12 +101,19 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
     return scratch_floats(held, variant) * sizeof(float) <= machine.cache / 8 * 7;
   };
   while (cut.shared && cut.tile_groups > 1 && !fits()) --cut.tile_groups;
+  if (cut.shared && !shallow && cut.tile_groups == 1 && job.output_blocks > kOutputs) {
+    cut.tile_groups = kManyGroups;
+    cut.outputs = std::min(kManyOutputs, job.output_blocks);
+    set_pass();
+  }
+  const int wanted = (cut.shared ? kJobsPerThread : kOwnJobsPerThread) * machine.threads;
   const auto jobs = [&] { return parts(tiles, cut.tile_groups * kTiles) * parts(job.output_blocks, cut.outputs); };
-  while (jobs() < kJobsPerThread * machine.threads && (cut.tile_groups > 1 || cut.outputs > 1)) {
+  while (jobs() < wanted && (cut.tile_groups > 1 || cut.outputs > 1)) {
     if (cut.tile_groups > 1 && (cut.shared || cut.outputs == 1)) {
       cut.tile_groups = (cut.tile_groups + 1) / 2;
     } else {
       cut.outputs = (cut.outputs + 1) / 2;
+      set_inputs();
     }
     set_pass();
   }
