@@ -41,7 +41,13 @@ def fold_constants(model: ModelProto, request: Request) -> None:
                 constants[name] = graph.initializer[-1]
                 folded = True
         onnx_graph.keep(graph.node, lambda node: constants.keys().isdisjoint(node.output))
+        folded = folded and any(_may_fold(node, constants) for node in graph.node)
     onnx_graph.sweep(graph)
+
+
+def _may_fold(node: NodeProto, constants: Constants) -> bool:
+    """Could it be a constant, if more shapes were known?"""
+    return node.op_type in ("Shape", "Size") or all(name in constants for name in node.input if name)
 
 
 def _take_constants(graph: GraphProto, outputs: set[str]) -> None:
