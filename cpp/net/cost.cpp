@@ -18,8 +18,9 @@ constexpr int kOutputs = 4;                 // blocks
 constexpr int kInputs = 2;
 // To transform inputs or weights once more, or to fetch weights for twelve tiles alone, costs more than products that
 // come out of the last-level cache. So where the second-level cache holds one group of tiles, several take as many
-// outputs at once as this; and so do the tiles of a job that transforms its weights by itself.
+// outputs at once as this; and so do the tiles of a job that transforms its weights by itself, unless they are few.
 constexpr int kManyOutputs = 8;
+constexpr int kThreeGroups = 3 * kTiles;   // with kOutputs and kInputs these lie in the cache whole
 constexpr int kManyGroups = 4;             // of tiles
 constexpr int kOwnGroups = 6;              // of tiles
 constexpr int kOwnInputs[] = {4, 2, 4};    // F4 with up to kOutputs: kInputs
@@ -81,7 +82,8 @@ Cut cut_for(const Workload& job, Winograd variant, const Machine& machine) {
   cut.shared = tiles > kFewTiles;
   const int input_blocks = job.input_blocks * kParts[variant];
   const bool shallow = cut.shared && input_blocks <= kShallow.inputs;
-  cut.outputs = std::min(shallow ? kShallow.outputs : cut.shared ? kOutputs : kManyOutputs, job.output_blocks);
+  const bool many = !cut.shared && tiles > kThreeGroups;
+  cut.outputs = std::min(shallow ? kShallow.outputs : many ? kManyOutputs : kOutputs, job.output_blocks);
   const auto set_inputs = [&] {
     const bool few = cut.shared || (variant == F4 && cut.outputs <= kOutputs);
     cut.inputs = std::min(shallow ? kShallow.inputs : few ? kInputs : kOwnInputs[variant], input_blocks);
