@@ -23,7 +23,6 @@ _ABOUT = (
     "Cut out images. Without -o the result of cat.jpg is cat-cutout.png beside it, that of the folder photos is "
     "photos-cutout, which keeps the folder's tree. An older result is replaced; a source never is."
 )
-_WRITERS = 2  # lanes beyond the slots: the disk takes results while other images are worked on
 _INTERRUPTED = "the images under way are finished; Ctrl-C again stops them. --resume does the rest"
 
 
@@ -77,7 +76,7 @@ def add(commands: Any) -> None:
         "--jobs",
         type=number(1),
         metavar="N",
-        help="images at a time; default: the session's slots, and two that are being written",
+        help="images at a time; default: the session's slots. More help where results go to a slow disk or network",
     )
     parser.add_argument(
         "--resume", action="store_true", help="leave out what has a result that is no older than its source"
@@ -107,7 +106,7 @@ def _remove(args: argparse.Namespace) -> int:
         session = make_session(args)
         reporter.start(_total(args))
         cutter = cutting.Cutter(session, args)
-        lanes = args.jobs or session.stats.slots + _WRITERS
+        lanes = args.jobs or session.stats.slots
         every = chain([first], tasks)
         for outcome in mapped(every, cutter.cut, lanes=lanes, pixels=cutting.Task.pixels, cancel=cutter.stop):
             reporter.tell(outcome.get())
