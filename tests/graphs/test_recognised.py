@@ -34,6 +34,17 @@ def test_deformable_convolutions(tmp_path: Path, export, left: str) -> None:
     assert lines(source, deformable=False)[0] == f"deformable convolutions: 0 as such, 0 recovered; left: {left}"
 
 
+def test_deformable_convolutions_inside_a_network_are_recovered_too(tmp_path: Path) -> None:
+    library.load()
+    if not library.has_deform_conv():
+        pytest.skip("this ONNX Runtime has no DeformConv")
+    source = tmp_path / "deformable.onnx"
+    onnx.save(gathered(Case(channels=32, out=32, size=(24, 24))), source)
+    found = lines(source, deformable=True)
+    assert found[0] == "deformable convolutions: 0 as such, 1 recovered; left: 0 GatherND, 0 GridSample"
+    assert "built-in operators: 1 rmbg_fast.Network" in found
+
+
 def test_what_is_left_is_counted_most_frequent_first() -> None:
     counts = recognised.Counts({f"Op{number}": number for number in range(1, 11)} | {"rmbg_fast.Network": 3})
     found = recognised.report(counts, counts, onnx.ModelProto())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import linear_layers, regions, window_attention
 from .passes import NOTE
@@ -32,7 +32,8 @@ def report(before: Counts, after: Counts, model: ModelProto) -> list[str]:
     rest = Counter({name: count for name, count in after.items() if name not in own})
     lines = []
     if any(before[name] for name in (*_SAMPLERS, "DeformConv")):
-        found = after["DeformConv"] - before["DeformConv"]
+        inside = sum(_attributes(model, regions.OPERATOR, "deformable", "i"))
+        found = after["DeformConv"] + inside - before["DeformConv"]
         left = ", ".join(f"{rest[name]} {name}" for name in _SAMPLERS)
         lines.append(f"deformable convolutions: {before['DeformConv']} as such, {found} recovered; left: {left}")
     if before["Softmax"]:
@@ -52,9 +53,13 @@ def report(before: Counts, after: Counts, model: ModelProto) -> list[str]:
 
 
 def _plans(model: ModelProto, operator: str) -> list[list[int]]:
+    return list(map(list, _attributes(model, operator, "plan", "ints")))
+
+
+def _attributes(model: ModelProto, operator: str, name: str, field: str) -> list[Any]:
     """Of the nodes of this operator of our own."""
     return [
-        list(next(attribute.ints for attribute in node.attribute if attribute.name == "plan"))
+        next(getattr(attribute, field) for attribute in node.attribute if attribute.name == name)
         for node in model.graph.node
         if node.domain == regions.DOMAIN and node.op_type == operator
     ]
