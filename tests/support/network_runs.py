@@ -95,7 +95,7 @@ class Network(OpRun):
 
     op_domain = regions.DOMAIN
 
-    def _run(self, weights: Array, *inputs: Array, plan: Any = None) -> tuple[Array, ...]:
+    def _run(self, weights: Array, *inputs: Array, plan: Any = None, deformable: int = 0) -> tuple[Array, ...]:
         return tuple(BareNetwork(list(plan), weights, FAST, 2).run(list(inputs)))
 
 
