@@ -5,9 +5,9 @@
 namespace rmbg::net {
 namespace {
 
-constexpr std::size_t kLine = 16;  // floats of a cache line: where values begin
-constexpr int kJobsAThread = 3;    // in a band, so that the last ones end together
-constexpr int kBands = 4;          // at least: two are held beside the whole
+constexpr std::size_t kAligned = 16;  // floats of a cache line: where values begin
+constexpr int kJobsAThread = 3;       // in a band, so that the last ones end together
+constexpr int kBands = 4;             // at least: two are held beside the whole
 
 // A stretch of the arena that is taken from one step to another, both included.
 struct Hold {
@@ -65,7 +65,7 @@ class Places {
   }
 
  private:
-  static std::size_t whole_lines(std::size_t floats) { return (floats + kLine - 1) / kLine * kLine; }
+  static std::size_t whole_lines(std::size_t floats) { return (floats + kAligned - 1) / kAligned * kAligned; }
 
   // Whose memory a step reads, where it reads `value`.
   std::size_t source(int value) const {
