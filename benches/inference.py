@@ -195,7 +195,7 @@ def rounding_of(key: tuple[int, ...], node: Any, weights: Array) -> dict[str, An
     (region,) = regions.compile_regions(graph, packed)
     bare = _testing.BareNetwork(region.plan, np.concatenate(packed), _core.network_tier(), 2)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    results = {"ours": bare.run([x])[0], "ONNX Runtime": session.run(None, {"x": x})[0]}
+    results = {"rmbg-fast": bare.run([x])[0], "ONNX Runtime": session.run(None, {"x": x})[0]}
     algorithm = next(step["algorithm"] for step in bare.profile([x]) if step["window"][0] == 3)
 
     places = [random.integers(0, size, 400) for size in (height, width)]
