@@ -19,7 +19,6 @@
 namespace rmbg::net {
 namespace {
 
-constexpr std::ptrdiff_t kSquare = kBlock * kBlock;
 constexpr int kRegions = 4;  // of the map, at most, in one window
 
 int up(int count, int part) { return (count + part - 1) / part; }

@@ -14,8 +14,9 @@ namespace rmbg::net {
 
 inline constexpr int kBlock = 16;  // channels of a block
 inline constexpr int kTiles = 12;  // Winograd tiles, or pixels, that one multiplication takes at most
-inline constexpr std::ptrdiff_t kRow = kTiles * kBlock;  // floats of a block of channels of so many
-inline constexpr int kPatch = 8;                         // the longer side of a Winograd patch
+inline constexpr std::ptrdiff_t kSquare = kBlock * kBlock;  // weights between two blocks
+inline constexpr std::ptrdiff_t kRow = kTiles * kBlock;     // floats of a block of channels of so many
+inline constexpr int kPatch = 8;                            // the longer side of a Winograd patch
 
 // F(m x m, r x r): a tile of m x m outputs comes from a patch of (m+r-1) x (m+r-1) inputs by (m+r-1)^2 products. r is 3
 // for F4 and F6. F5, of r = 4, does 7x7: that is four windows of 4x4, 4 pixels apart, whose products are summed.

@@ -18,7 +18,6 @@
 namespace rmbg::net {
 namespace {
 
-constexpr std::ptrdiff_t kSquare = kBlock * kBlock;
 constexpr int kDepth = 12;          // blocks of inputs of a multiplication
 constexpr int kChunk = 2 * kDepth;  // at most
 constexpr std::size_t kMostTokens = 240;

@@ -14,8 +14,6 @@
 namespace rmbg::net {
 namespace {
 
-constexpr std::ptrdiff_t kSquare = kBlock * kBlock;
-
 // One axis of a sampling point: the pixel at or before it, the one after it, and their weights.
 struct Around {
   int low, high;
