@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from rmbg_fast._cli import main
-from rmbg_fast._images import reading, writing
+from rmbg_fast._images import formats, reading, writing
 from rmbg_fast._scene import Scene
 from support import icc
 from support.png_spec import CHANNELS, GREY, GREY_ALPHA, KINDS, PALETTE, RGB, RGBA, chunk, read, write
@@ -43,8 +43,16 @@ class KeepsAll:
     def _turn(self, *_: Any) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def remove(self, image: Any, **_: Any) -> Any:
-        return np.asarray(rgba(reading.read(image).pixels))
+    def _call(
+        self, image: Any, on_empty: str, truncated: Any, crop: None, max_side: None, output: Any, *_: Any, **__: Any
+    ) -> Any:
+        source = reading.read(image, deep=True)
+
+        def remove(*_: Any) -> Any:
+            known = formats.output_format(output.format)
+            return writing.encode(rgba(source.pixels), source.metadata, known, output), self.scene, self.timings
+
+        return SimpleNamespace(source=source, remove=remove)
 
 
 def rgba(pixels: Any) -> Any:

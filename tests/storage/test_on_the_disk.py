@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from rmbg_fast._graphs import prepare
 from rmbg_fast._storage import writing
+from rmbg_fast.errors import OutputError
 from support.network_graphs import resnet, saved
 
 
@@ -36,6 +38,18 @@ def test_model_is_on_the_disk_before_it_has_its_name(tmp_path: Path, steps: list
     writing.write(tmp_path / "model.onnx", b"content", to_the_disk=True)
     number = (tmp_path / "model.onnx").stat().st_ino
     assert steps == [("fsync", number), ("rename", number)]
+
+
+def test_a_disk_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    target = tmp_path / "model.onnx"
+    target.write_bytes(b"old")
+    monkeypatch.setattr(writing.os, "fsync", fail)
+    with pytest.raises(OutputError, match="Input/output error"):
+        writing.write(target, b"content", to_the_disk=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"model.onnx": b"old"}
 
 
 def test_result_does_not_wait_for_the_disk_but_is_whole_when_it_has_its_name(
