@@ -28,6 +28,7 @@ from timing import in_turns
 
 from rmbg_fast import ModelSpec, Session, _core, _testing
 from rmbg_fast._graphs import onnx_graph, regions, skeleton
+from rmbg_fast._graphs.graph_index import attributes_of
 
 GRAPHS = Path(__file__).parent / "graphs"
 MEMORY = """
@@ -128,7 +129,7 @@ def steps(spec: ModelSpec) -> list[dict[str, Any]]:
     for node in model.graph.node:
         if node.op_type != regions.OPERATOR:
             continue
-        bare = _testing.BareNetwork(list(node.attribute[0].ints), weights, _core.network_tier(), 1)
+        bare = _testing.BareNetwork(attributes_of(node)["plan"], weights, _core.network_tier(), 1)
         inputs = [random.standard_normal(shapes[name], dtype=np.float32) for name in node.input[1:]]
         bare.run(inputs)
         rows += bare.profile(inputs)

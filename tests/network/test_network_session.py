@@ -121,7 +121,8 @@ def test_session_makes_a_graph_anew_that_it_cannot_load(grey_and_clear: ModelSpe
     del before
     graph = onnx.load(ready, load_external_data=False)
     if damage == "another plan":
-        next(one for one in graph.graph.node if one.op_type == "Network").attribute[0].ints[0] += 1
+        network = next(one for one in graph.graph.node if one.op_type == "Network")
+        next(one for one in network.attribute if one.name == "plan").ints[0] += 1
     if damage == "fewer weights":
         ready.with_suffix(".weights").write_bytes(b"\0" * 64)
     ready.write_bytes(b"no graph" if damage == "no graph" else graph.SerializeToString())

@@ -13,6 +13,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from rmbg_fast._graphs import passes, prepare, regions
 from rmbg_fast._graphs import prepared as prepared_files
+from rmbg_fast._graphs.graph_index import attributes_of
 from rmbg_fast._graphs.request import Request
 from support.network_graphs import F16, F32, F64, SQUARE, conv, model, modnet, node, ops, random, resnet, saved, u2net
 from support.network_runs import Compiled, assert_close, by_parts, by_reference, by_runtime, graph_of, prepared
@@ -38,7 +39,7 @@ def test_network_is_the_same_everywhere(tmp_path: Path) -> None:
     ready = prepared(tmp_path, u2net())
     (weights,) = (numpy_helper.to_array(tensor) for tensor in ready.graph.initializer if tensor.name == regions.WEIGHTS)
     (one,) = (one for one in ready.graph.node if one.op_type == "Network")
-    made = Compiled(list(one.attribute[0].ints), weights, list(one.input[1:]), list(one.output))
+    made = Compiled(attributes_of(one)["plan"], weights, list(one.input[1:]), list(one.output))
     made.same_everywhere({"input": random(2, 3, 43, 38)})
 
 

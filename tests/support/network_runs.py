@@ -131,7 +131,7 @@ def by_parts(ready: ModelProto, feeds: dict[str, Array]) -> Array:
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in ready.graph.initializer}
     for one in ready.graph.node:
         if one.op_type == "Network":
-            plan = list(one.attribute[0].ints)
+            plan = graph_index.attributes_of(one)["plan"]
             inputs = [values[name] for name in one.input[1:]]
             results = BareNetwork(plan, constants[one.input[0]], FAST, 1).run(inputs)
         else:

@@ -156,17 +156,17 @@ def compile_network(model: ModelProto, request: Request) -> None:
         return
     kept = [node for index, node in enumerate(graph.node) if index not in replaced]
     for number, region in enumerate(found):
-        node = helper.make_node(
-            regions.OPERATOR,
-            [regions.WEIGHTS, *region.inputs],
-            region.outputs,
-            name=f"network_{number}",
-            domain=regions.DOMAIN,
-            plan=region.plan,
+        kept.append(
+            helper.make_node(
+                regions.OPERATOR,
+                [regions.WEIGHTS, *region.inputs],
+                region.outputs,
+                name=f"network_{number}",
+                domain=regions.DOMAIN,
+                plan=region.plan,
+                deformable=sum(graph.node[index].op_type == "DeformConv" for index in region.nodes),  # recognised.py
+            )
         )
-        deformable = sum(graph.node[index].op_type == "DeformConv" for index in region.nodes)
-        node.attribute.append(helper.make_attribute("deformable", deformable))  # for recognised.py
-        kept.append(node)
     del graph.node[:]
     graph.node.extend(kept)
     onnx_graph.sort(graph)

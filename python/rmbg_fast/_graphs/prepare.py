@@ -173,14 +173,15 @@ def _passed(
         if reason:
             return None, steps
         passed()
+        checked = model.SerializeToString()
         for step in PASSES:
             if step.__name__ not in skipped:
                 try:
-                    before = model.SerializeToString()
                     step(model, request)
-                    if model.SerializeToString() != before:
+                    made = model.SerializeToString()
+                    if made != checked:
                         onnx_graph.check(model, full=full)
-                    del before
+                    checked = made
                 except ModelError:
                     raise
                 except Exception as exc:

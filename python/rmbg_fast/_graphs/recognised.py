@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from . import linear_layers, regions, window_attention
+from .graph_index import attributes_of
 from .passes import NOTE
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def report(before: Counts, after: Counts, model: ModelProto) -> list[str]:
     rest = Counter({name: count for name, count in after.items() if name not in own})
     lines = []
     if any(before[name] for name in (*_SAMPLERS, "DeformConv")):
-        inside = sum(_attributes(model, regions.OPERATOR, "deformable", "i"))
+        inside = sum(_attributes(model, regions.OPERATOR, "deformable"))
         found = after["DeformConv"] + inside - before["DeformConv"]
         left = ", ".join(f"{rest[name]} {name}" for name in _SAMPLERS)
         lines.append(f"deformable convolutions: {before['DeformConv']} as such, {found} recovered; left: {left}")
@@ -53,13 +54,13 @@ def report(before: Counts, after: Counts, model: ModelProto) -> list[str]:
 
 
 def _plans(model: ModelProto, operator: str) -> list[list[int]]:
-    return list(map(list, _attributes(model, operator, "plan", "ints")))
+    return _attributes(model, operator, "plan")
 
 
-def _attributes(model: ModelProto, operator: str, name: str, field: str) -> list[Any]:
+def _attributes(model: ModelProto, operator: str, name: str) -> list[Any]:
     """Of the nodes of this operator of our own."""
     return [
-        next(getattr(attribute, field) for attribute in node.attribute if attribute.name == name)
+        attributes_of(node)[name]
         for node in model.graph.node
         if node.domain == regions.DOMAIN and node.op_type == operator
     ]
