@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 
+from support import network_graphs
 from support.network_graphs import model, node, random
 
 
@@ -40,23 +40,12 @@ class Case:
         return {"x": random(self.images, self.height * self.width, self.channels)}
 
 
-class Export:
-    """Nodes and constants, as they come."""
+class Export(network_graphs.Export):
+    kind = np.int64
 
     def __init__(self, case: Case) -> None:
+        super().__init__()
         self.case = case
-        self.nodes: list[NodeProto] = []
-        self.weights: dict[str, NDArray[Any]] = {}
-
-    def constant(self, values: Any, kind: Any = np.int64) -> str:
-        name = f"c{len(self.weights)}"
-        self.weights[name] = np.asarray(values, kind)
-        return name
-
-    def op(self, kind: str, inputs: str, **attributes: Any) -> str:
-        name = f"{kind.lower()}{len(self.nodes)}"
-        self.nodes.append(node(kind, inputs, name, **attributes))
-        return name
 
     def reshape(self, x: str, *shape: int) -> str:
         return self.op("Reshape", f"{x} {self.constant(shape)}")

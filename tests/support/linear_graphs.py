@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 
+from support import network_graphs
 from support.network_graphs import Array, model, node, random
 
 
@@ -29,23 +28,7 @@ class Block:
         return {"x": random(*self.tokens, self.inputs)}
 
 
-@dataclass
-class Export:
-    """Nodes and constants, as they come."""
-
-    nodes: list[NodeProto] = field(default_factory=list)
-    weights: dict[str, NDArray[Any]] = field(default_factory=dict)
-
-    def constant(self, values: Any, kind: Any = np.float32) -> str:
-        name = f"c{len(self.weights)}"
-        self.weights[name] = np.asarray(values, kind)
-        return name
-
-    def op(self, kind: str, inputs: str, **attributes: Any) -> str:
-        name = f"{kind.lower()}{len(self.nodes)}"
-        self.nodes.append(node(kind, inputs, name, **attributes))
-        return name
-
+class Export(network_graphs.Export):
     def linear(self, x: str, inputs: int, outputs: int, *, biased: bool) -> str:
         weight = random(inputs, outputs, seed=len(self.nodes)) / np.float32(inputs**0.5)
         y = self.op("MatMul", f"{x} {self.constant(weight)}")

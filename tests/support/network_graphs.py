@@ -54,6 +54,27 @@ def model(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
 
 
+class Export:
+    """Nodes and constants of a graph under way, as they come."""
+
+    kind: Any = np.float32
+    """Of constants of which nothing else is said."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.weights: dict[str, NDArray[Any]] = {}
+
+    def constant(self, values: Any, kind: Any = None) -> str:
+        name = f"c{len(self.weights)}"
+        self.weights[name] = np.asarray(values, self.kind if kind is None else kind)
+        return name
+
+    def op(self, kind: str, inputs: str, **attributes: Any) -> str:
+        name = f"{kind.lower()}{len(self.nodes)}"
+        self.nodes.append(node(kind, inputs, name, **attributes))
+        return name
+
+
 @dataclass
 class Builder:
     """A graph that grows layer by layer, with random weights that keep values near 1."""
