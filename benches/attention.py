@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import struct
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import recording
-from timing import in_turns
+from timing import in_turns, processor_timed
 
 from rmbg_fast import _core, _testing
 from rmbg_fast.reference.attention import window_attention
@@ -70,16 +68,8 @@ def row(case: Case, rounds: int) -> dict[str, Any]:
     for result in (ours(), theirs()):
         assert np.abs(result - wanted).max() < 1e-4
 
-    def timed(call: Callable[[], Any]) -> Callable[[], float]:
-        def once() -> float:
-            begun = time.process_time()
-            call()
-            return time.process_time() - begun
-
-        return once
-
-    taken = in_turns({"theirs": timed(theirs), "ours": timed(ours)}, rounds)
-    both = {who: 1e3 * float(np.median(taken[who])) for who in ("theirs", "ours")}
+    taken = in_turns({"theirs": processor_timed(theirs), "ours": processor_timed(ours)}, rounds)
+    both = {who: float(np.median(times)) for who, times in taken.items()}
     padded = case.count * case.window**2
     work = 4e-6 * padded * places * case.channels  # of both products, in millions, two a multiply-add
     return {

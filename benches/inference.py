@@ -210,14 +210,19 @@ def rounding_of(key: tuple[int, ...], node: Any, weights: Array) -> dict[str, An
     return row
 
 
-def profile(spec: ModelSpec, rounds: int) -> list[dict[str, Any]]:
-    """Milliseconds of a run on one thread by kind of step."""
-    ready = prepare.prepare(models.ensure(spec), output=spec.output, network=True)
-    model = onnx.load(ready)
+def bare_network(spec: ModelSpec, tier: str, threads: int, **options: bool) -> tuple[_testing.BareNetwork, Array]:
+    """The model's one network, without a runtime around it, and noise for it."""
+    model = onnx.load(prepare.prepare(models.ensure(spec), output=spec.output, network=True))
     node = next(node for node in model.graph.node if node.op_type == regions.OPERATOR)
     weights = next(tensor for tensor in model.graph.initializer if tensor.name == regions.WEIGHTS)
-    bare = _testing.BareNetwork(list(node.attribute[0].ints), onnx_graph.array(weights), _core.network_tier(), 1)
-    x = np.random.default_rng(0).random((1, 3, *spec.size), dtype=np.float32)
+    plan = graph_index.attributes_of(node)["plan"]
+    bare = _testing.BareNetwork(plan, onnx_graph.array(weights), tier, threads, **options)
+    return bare, np.random.default_rng(0).random((1, 3, *spec.size), dtype=np.float32)
+
+
+def profile(spec: ModelSpec, rounds: int) -> list[dict[str, Any]]:
+    """Milliseconds of a run on one thread by kind of step."""
+    bare, x = bare_network(spec, _core.network_tier(), 1)
     best: dict[int, tuple[str, float]] = {}
     for _ in range(rounds + 1):
         for index, step in enumerate(bare.profile([x])):

@@ -10,8 +10,6 @@ one thread, processor time. First both are compared with the definition in float
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,10 @@ import numpy as np
 import onnxruntime
 import recording
 from onnx import numpy_helper
-from timing import in_turns
+from timing import in_turns, processor_timed
 
 from rmbg_fast import _core, _testing
+from rmbg_fast._graphs.graph_index import attributes_of
 from rmbg_fast._graphs.prepare import run as passes
 from rmbg_fast._graphs.request import Request
 from rmbg_fast.reference.linear_layers import linear_layers
@@ -68,7 +67,7 @@ def row(kind: str, block: Block, tier: str, rounds: int) -> dict[str, Any]:
         made, _ = passes(saved(Path(folder), model), Request("y", network=True))
     assert made is not None
     (node,) = made.graph.node
-    plan, weights = list(node.attribute[0].ints), numpy_helper.to_array(made.graph.initializer[0])
+    plan, weights = attributes_of(node)["plan"], numpy_helper.to_array(made.graph.initializer[0])
     feeds = block.feeds()
     x = feeds["x"]
     residual = x if block.residual else None
@@ -87,16 +86,8 @@ def row(kind: str, block: Block, tier: str, rounds: int) -> dict[str, Any]:
     for result in (ours(), theirs()):
         assert np.abs(result[few] - wanted).max() < 1e-4
 
-    def timed(call: Callable[[], Any]) -> Callable[[], float]:
-        def once() -> float:
-            begun = time.process_time()
-            call()
-            return time.process_time() - begun
-
-        return once
-
-    taken = in_turns({"theirs": timed(theirs), "ours": timed(ours)}, rounds)
-    both = {who: 1e3 * float(np.median(taken[who])) for who in ("theirs", "ours")}
+    taken = in_turns({"theirs": processor_timed(theirs), "ours": processor_timed(ours)}, rounds)
+    both = {who: float(np.median(times)) for who, times in taken.items()}
     products = block.inputs * (block.hidden or block.outputs) + block.hidden * block.outputs
     work = 2e-6 * block.tokens[1] * products
     return {

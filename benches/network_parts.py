@@ -14,12 +14,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import numpy as np
-import onnx
+from inference import bare_network
 from tables import table
 
-from rmbg_fast import _core, _testing, models
-from rmbg_fast._graphs import onnx_graph, prepare, regions
+from rmbg_fast import _core, models
 
 PARTS = ["multiply", "inputs", "weights", "outputs", "sample", "pool"]
 
@@ -46,12 +44,7 @@ def main() -> None:
 
 def fastest(name: str, tier: str, threads: int, rounds: int) -> list[dict[str, Any]]:
     """The fastest run of each step."""
-    spec = models.get(name)
-    model = onnx.load(prepare.prepare(models.ensure(spec), output=spec.output, network=True))
-    node = next(node for node in model.graph.node if node.op_type == regions.OPERATOR)
-    weights = next(tensor for tensor in model.graph.initializer if tensor.name == regions.WEIGHTS)
-    bare = _testing.BareNetwork(list(node.attribute[0].ints), onnx_graph.array(weights), tier, threads, parts=True)
-    x = np.random.default_rng(0).random((1, 3, *spec.size), dtype=np.float32)
+    bare, x = bare_network(models.get(name), tier, threads, parts=True)
     runs = [bare.profile([x]) for _ in range(rounds + 1)][1:]
     return [min(step, key=lambda one: float(one["milliseconds"])) for step in zip(*runs, strict=True)]
 

@@ -52,6 +52,17 @@ def timed(call: Call) -> float:
     return time.perf_counter() - start
 
 
+def processor_timed(call: Call) -> Callable[[], float]:
+    """The call as one that times itself: milliseconds of processor time."""
+
+    def once() -> float:
+        begun = time.process_time()
+        call()
+        return (time.process_time() - begun) * 1e3
+
+    return once
+
+
 def in_turns(calls: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """What calls that time themselves return, `rounds` times each. They take turns; the first turn warms up."""
     found: dict[str, list[T]] = {name: [] for name in calls}
