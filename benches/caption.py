@@ -12,9 +12,10 @@ def caption(document: dict[str, Any]) -> str:
     """Of one result, as `recording.Run.document` makes it."""
     machine, software, others = document["machine"], document["software"], document["load"]["other programs, cores"]
     caches = "".join(f", {name} {size}" for name, size in machine["caches"].items())
+    hidden = f" whose {machine['hidden']} is hidden from all programs" if "hidden" in machine else ""
     packages = ", ".join(f"{name} {version}" for name, version in software["packages"].items())
     words = [
-        f"{machine['cpu']}, {machine['cores']} cores{caches}; kernels {software['tier']}, network "
+        f"{machine['cpu']}{hidden}, {machine['cores']} cores{caches}; kernels {software['tier']}, network "
         f"{software['network tier']}; {packages}; {document['date']}"
     ]
     if others is None:
