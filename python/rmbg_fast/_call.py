@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -21,6 +21,15 @@ from ._on_device import OnDevice
 from ._options import Background, Crop, Foreground, OnEmpty
 from ._scene import Scene, Timings
 from .errors import OptionError
+
+
+class Blend(NamedTuple):
+    """How the mask makes the cut-out: options of `Session.remove`."""
+
+    background: Background | Ground | None
+    alpha: Alpha | None
+    threshold: int | None
+    foreground: Foreground
 
 
 class Call:
@@ -74,39 +83,22 @@ class Call:
         _, scene, _ = self.end(None, *seen)
         return self.trimmed(plane, scene.box), scene
 
-    def remove(
-        self,
-        background: Background | Ground | None,
-        alpha: Alpha | None,
-        threshold: int | None,
-        foreground: Foreground,
-        out: Any = None,
-    ) -> tuple[Any, Scene, Timings]:
+    def remove(self, blend: Blend, out: Any = None) -> tuple[Any, Scene, Timings]:
         """The cut-out, of the kind that came in, the scene and all timings. Raises OptionError."""
-        how = self._blending(background, alpha, threshold, foreground)
+        how = self._as_core_takes(blend)
         return self.end(*self.runner.remove(self.source.pixels, *how, self.strict, self.out_of(out)))
 
-    def predict(
-        self,
-        background: Background | Ground | None,
-        alpha: Alpha | None,
-        threshold: int | None,
-        foreground: Foreground,
-    ) -> tuple[Any, Any, Scene, Timings]:
+    def predict(self, blend: Blend) -> tuple[Any, Any, Scene, Timings]:
         """The cut-out, the mask, the scene and all timings. Raises OptionError."""
-        how = self._blending(background, alpha, threshold, foreground)
+        how = self._as_core_takes(blend)
         pixels, mask, *seen = self.runner.predict(self.source.pixels, *how, self.strict)
         cutout, scene, timings = self.end(pixels, *seen)
         return cutout, self.trimmed(mask, scene.box), scene, timings
 
-    def _blending(
-        self,
-        background: Background | Ground | None,
-        alpha: Alpha | None,
-        threshold: int | None,
-        foreground: Foreground,
+    def _as_core_takes(
+        self, blend: Blend
     ) -> tuple[str, tuple[int, int, int] | None, NDArray[Any] | None, int | None, str]:
-        """The options of a cut-out as the core takes them."""
+        background, alpha, threshold, foreground = blend
         ground = None
         if background is not None:
             ground = (background if isinstance(background, Ground) else Ground(background)).under(self.source)

@@ -18,7 +18,7 @@ from PIL import Image
 from . import _core, models
 from ._arguments import dtype_name
 from ._buffers import Buffer, SupportsDLPack, given
-from ._call import Call
+from ._call import Blend, Call
 from ._choices import Alpha
 from ._images import reading, writing
 from ._images.formats import Compress
@@ -309,7 +309,7 @@ class Session:
         call.check_out(out)
         if out is not None and call.source.kind != "array":
             raise OptionError("`out` takes the result for an array only; this image came as something else")
-        cutout, scene, timings = call.remove(background, alpha, threshold, foreground, out)
+        cutout, scene, timings = call.remove(Blend(background, alpha, threshold, foreground), out)
         return given(cutout, out), scene, timings
 
     def _turn(self, pixels: int | None, calls: set[_core.Call]) -> AbstractContextManager[None]:
@@ -437,7 +437,7 @@ class Session:
         with self._ready().admitted(image, timeout, priority):
             output = writing.Output(format, compress, self._threads)
             call = self._call(image, on_empty, truncated, crop, max_side, output)
-            cutout, mask, scene, timings = call.predict(background, alpha, threshold, foreground)
+            cutout, mask, scene, timings = call.predict(Blend(background, alpha, threshold, foreground))
         self._tell(scene, on_empty)
         return Result(cutout, mask, scene, timings)
 

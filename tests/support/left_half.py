@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rmbg_fast._call import Blend
 from rmbg_fast._images import formats, reading, writing
 from rmbg_fast._scene import Scene
 from rmbg_fast.errors import ModelOutputError
@@ -82,11 +83,9 @@ class LeftHalf:
     ) -> SimpleNamespace:
         source, mask = self._matte(image, on_empty, deep=as_file, truncated=truncated, max_side=max_side)
 
-        def remove(
-            background: Any, alpha: Any, threshold: Any, foreground: str
-        ) -> tuple[bytes, Scene, dict[str, float]]:
-            behind = None if background is None else background.under(source)
-            how = {"background": behind, "alpha": alpha, "threshold": threshold, "foreground": foreground}
+        def remove(blend: Blend) -> tuple[bytes, Scene, dict[str, float]]:
+            behind = None if blend.background is None else blend.background.under(source)
+            how = blend._replace(background=behind)._asdict()
             pixels = self.remove(source.pixels, **how, on_empty=on_empty)
             known = formats.output_format(output.format)
             return writing.encode(pixels, source.metadata, known, output), self.scene, self.timings

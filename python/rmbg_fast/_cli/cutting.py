@@ -87,8 +87,10 @@ class Cutter:
         if args.mask:
             data, scene, milliseconds = self._mask(call, task.format, output)
         else:
-            how = args.background, args.alpha, args.threshold, args.foreground
-            data, scene, milliseconds = call.remove(*how)
+            from .._call import Blend  # with the session, which is there by now
+
+            blend = Blend(args.background, args.alpha, args.threshold, args.foreground)
+            data, scene, milliseconds = call.remove(blend)
         done.seconds = {stage: duration / 1e3 for stage, duration in milliseconds.items()}
         done.coverage = scene.coverage
         done.note = scene.empty if args.on_empty == "warn" else ""
