@@ -4,19 +4,19 @@
 The tool chain is one package: pip install ziglang==0.17.1. The first build takes minutes, for it builds the C++ library
 too. Nothing of the result is in git; a wheel carries it where it is there when the wheel is built.
 
-    scripts/build_web.py [FOLDER [relaxed|plain]]
+    scripts/build_web.py [FOLDER]
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +34,7 @@ SOURCES = [
         "net/schedule",
         "net/tier_reference",
     ),
-    *("net/tier_wasm", "pipeline/around_network", "pipeline/axis", "pipeline/cutout", "pipeline/mask_range"),
+    *("pipeline/around_network", "pipeline/axis", "pipeline/cutout", "pipeline/mask_range"),
     *("pipeline/mask_resizer", "pipeline/packed_rows", "pipeline/preprocess", "pipeline/recipe", "pipeline/scaling"),
     *(
         "pipeline/scene",
@@ -46,7 +46,9 @@ SOURCES = [
         "web/session",
     ),
 ]
+TIER = "net/tier_wasm"  # all that asks whether the CPU has relaxed SIMD
 PLAIN = "generic+simd128+bulk_memory+atomics+sign_ext+nontrapping_fptoint"
+CPUS = {"relaxed": f"{PLAIN}+relaxed_simd", "plain": PLAIN}
 COMPILE = ["-O3", "-std=c++20", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffp-contract=off", "-Icpp"]
 COMPILE += ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffile-prefix-map=.=.", "-Wno-unused-command-line-argument"]
 LINK = [
@@ -66,12 +68,13 @@ SHARED = [
 def main() -> None:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as workers:
-        cpus = {"relaxed": f"{PLAIN}+relaxed_simd", "plain": PLAIN}
-        for name, cpu in cpus.items() if len(sys.argv) < 3 else [(sys.argv[2], cpus[sys.argv[2]])]:
-            objects = list(workers.map(partial(compile_one, cpu, Path(folder) / name), SOURCES))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as workers:
+        shared = [workers.submit(compile_one, Path(folder), source, PLAIN) for source in SOURCES]
+        tiers = {name: workers.submit(compile_one, Path(folder) / name, TIER, cpu) for name, cpu in CPUS.items()}
+        objects = [one.result() for one in shared]
+        for name, tier in tiers.items():
             for suffix, options in {"": [], "-threads": SHARED}.items():
-                link(objects, options, target / f"core-{name}{suffix}.wasm")
+                link([*objects, tier.result()], options, target / f"core-{name}{suffix}.wasm")
     for part in ("web/module", "web/page", "python/rmbg_fast/_web/shared"):  # the last: with the service's page
         shutil.copytree(ROOT / part, target, ignore=shutil.ignore_patterns("*.part.html"), dirs_exist_ok=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -79,9 +82,9 @@ def main() -> None:
     (target / "package.json").write_text(json.dumps({**package, "version": project["version"]}, indent=2), "utf-8")
 
 
-def compile_one(cpu: str, folder: Path, source: str) -> Path:
+def compile_one(folder: Path, source: str, cpu: str) -> Path:
+    folder.mkdir(exist_ok=True)
     made = folder / f"{source.replace('/', '_')}.o"
-    made.parent.mkdir(exist_ok=True)
     zig("-c", f"cpp/{source}.cpp", "-o", str(made), *COMPILE, cpu=cpu)
     return made
 
