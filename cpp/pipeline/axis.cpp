@@ -7,16 +7,48 @@
 namespace rmbg {
 namespace {
 
+// start, start + step, start + 2 * step, ... as multiples of `unit` and rests, without a division each. start > -unit.
+class Walk {
+ public:
+  Walk(std::int64_t start, std::int64_t step, std::int64_t unit)
+      : unit_(unit),
+        whole_step_(step / unit),
+        rest_step_(step % unit),
+        whole_(start < 0 ? -1 : start / unit),
+        rest_(start - whole_ * unit) {}
+
+  std::int32_t whole() const { return static_cast<std::int32_t>(whole_); }
+  std::int64_t rest() const { return rest_; }
+  void next() {
+    whole_ += whole_step_;
+    rest_ += rest_step_;
+    if (rest_ < unit_) return;
+    rest_ -= unit_;
+    ++whole_;
+  }
+
+ private:
+  std::int64_t unit_, whole_step_, rest_step_, whole_, rest_;
+};
+
 struct Pair {
   std::int32_t first;
   std::int64_t rest;  // of 2 * out
 };
 
-Pair pair(std::int64_t in, std::int64_t out, std::int64_t d, Centres centres) {
-  const std::int64_t n = centres == Centres::topleft ? 2 * d * in : std::max<std::int64_t>(0, (2 * d + 1) * in - out);
-  const std::int64_t first = n / (2 * out);
-  if (first >= in - 1) return {static_cast<std::int32_t>(in - 1), 0};
-  return {static_cast<std::int32_t>(first), n % (2 * out)};
+// Calls each(Pair) for all outputs, one after the other.
+template <typename Each>
+void for_pairs(std::int32_t in, std::int32_t out, Centres centres, Each each) {
+  Walk at(centres == Centres::topleft ? 0 : in - out, 2 * std::int64_t{in}, 2 * std::int64_t{out});
+  for (std::int32_t d = 0; d < out; ++d, at.next()) {
+    if (at.whole() < 0) {
+      each(Pair{0, 0});
+    } else if (at.whole() >= in - 1) {
+      each(Pair{in - 1, 0});
+    } else {
+      each(Pair{at.whole(), at.rest()});
+    }
+  }
 }
 
 double triangle(double x) { return std::max(0.0, 1.0 - std::abs(x)); }
@@ -38,47 +70,45 @@ double sinc(double x) {
 
 double lanczos(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0; }
 
-struct FilterTaps {
-  std::int32_t first;
-  std::vector<double> weights;
-};
-
 double support_of(Filter filter) { return filter == Filter::triangle ? 1.0 : filter == Filter::bicubic ? 2.0 : 3.0; }
 
 double value_of(Filter filter, double x) {
   return filter == Filter::triangle ? triangle(x) : filter == Filter::bicubic ? cubic(x) : lanczos(x);
 }
 
-// The samples whose centres lie within the filter's support around output d, and the filter's values there, in Pillow's
-// order of operations.
-FilterTaps taps_at(std::int32_t in, std::int32_t out, std::int32_t d, Filter filter) {
-  const double scale = static_cast<double>(in) / out;
-  const double widen = std::max(scale, 1.0);
-  const double support = support_of(filter) * widen;
-  const double centre = (d + 0.5) * scale;
-  const auto begin = std::max(0, static_cast<std::int32_t>(centre - support + 0.5));
-  const auto end = std::min(in, static_cast<std::int32_t>(centre + support + 0.5));
-  FilterTaps result{begin, {}};
-  for (std::int32_t i = begin; i < end; ++i)
-    result.weights.push_back(value_of(filter, (i - centre + 0.5) * (1.0 / widen)));
-  return result;
-}
-
+// Of an output the samples whose centres lie within the filter's support around it, and the filter's values there, in
+// Pillow's order of operations; the weights of each sum to 1. All outputs' weights lie one behind the other.
 struct AxisTaps {
-  std::vector<FilterTaps> all;
+  std::vector<std::int32_t> first;
+  std::vector<std::int32_t> count;
+  std::vector<double> weights;
   std::size_t longest = 0;
 };
 
-// One a sample of the output, the weights of each summing to 1.
 AxisTaps axis_taps(std::int32_t in, std::int32_t out, Filter filter) {
+  const double scale = static_cast<double>(in) / out;
+  const double widen = std::max(scale, 1.0);
+  const double support = support_of(filter) * widen;
+  const double narrow = 1.0 / widen;
+  const auto outputs = static_cast<std::size_t>(out);
   AxisTaps result;
+  result.first.reserve(outputs);
+  result.count.reserve(outputs);
+  result.weights.reserve(outputs * static_cast<std::size_t>(std::min(2.0 * support + 2.0, static_cast<double>(in))));
   for (std::int32_t d = 0; d < out; ++d) {
-    FilterTaps one = taps_at(in, out, d, filter);
+    const double centre = (d + 0.5) * scale;
+    const auto begin = std::max(0, static_cast<std::int32_t>(centre - support + 0.5));
+    const auto end = std::min(in, static_cast<std::int32_t>(centre + support + 0.5));
+    const std::size_t own = result.weights.size();
     double total = 0.0;
-    for (const double weight : one.weights) total += weight;
-    for (double& weight : one.weights) weight /= total;
-    result.longest = std::max(result.longest, one.weights.size());
-    result.all.push_back(std::move(one));
+    for (std::int32_t i = begin; i < end; ++i) {
+      result.weights.push_back(value_of(filter, (i - centre + 0.5) * narrow));
+      total += result.weights.back();
+    }
+    for (std::size_t t = own; t < result.weights.size(); ++t) result.weights[t] /= total;
+    result.first.push_back(begin);
+    result.count.push_back(end - begin);
+    result.longest = std::max(result.longest, result.weights.size() - own);
   }
   return result;
 }
@@ -92,19 +122,20 @@ MaskTable two_taps(std::int32_t out) {
 }
 
 MaskTable filtered(std::int32_t in, std::int32_t out, Filter filter) {
-  const AxisTaps taps = axis_taps(in, out, filter);
+  AxisTaps taps = axis_taps(in, out, filter);
   const std::size_t longest = std::max<std::size_t>(taps.longest, 3);  // fewer taps would mean another formula
   MaskTable table;
   table.taps = static_cast<std::int32_t>(longest);
   table.weights.assign(longest * static_cast<std::size_t>(out), 0.0f);
   float* row = table.weights.data();
-  for (const FilterTaps& one : taps.all) {
-    std::transform(one.weights.begin(), one.weights.end(), row,
-                   [](double weight) { return static_cast<float>(weight); });
-    table.first.push_back(one.first);
-    table.count.push_back(static_cast<std::int32_t>(one.weights.size()));
+  const double* weights = taps.weights.data();
+  for (const std::int32_t count : taps.count) {
+    std::transform(weights, weights + count, row, [](double weight) { return static_cast<float>(weight); });
+    weights += count;
     row += longest;
   }
+  table.first = std::move(taps.first);
+  table.count = std::move(taps.count);
   return table;
 }
 
@@ -139,38 +170,41 @@ std::optional<Filter> level_filter(MaskResample resample) {
 BilinearTable bilinear_table(std::int32_t in, std::int32_t out, Centres centres) {
   BilinearTable table;
   table.denominator = 2 * out;
-  for (std::int32_t d = 0; d < out; ++d) {
-    const Pair at = pair(in, out, d, centres);
+  table.first.reserve(static_cast<std::size_t>(out));
+  table.weight.reserve(static_cast<std::size_t>(out));
+  for_pairs(in, out, centres, [&](const Pair& at) {
     table.first.push_back(at.first);
     table.weight.push_back(static_cast<std::int16_t>(at.rest));
-  }
+  });
   return table;
 }
 
 FilterTable triangle_table(std::int32_t in, std::int32_t out) {
-  const AxisTaps taps = axis_taps(in, out, Filter::triangle);
+  AxisTaps taps = axis_taps(in, out, Filter::triangle);
   FilterTable table;
   table.stride = static_cast<std::int32_t>((taps.longest + 1) / 2 * 2);
   table.weights.assign(static_cast<std::size_t>(table.stride) * static_cast<std::size_t>(out), 0);
   std::int16_t* row = table.weights.data();
-  for (const FilterTaps& one : taps.all) {
+  const double* weights = taps.weights.data();
+  for (const std::int32_t count : taps.count) {
     double running = 0.0;
-    double before = 0.0;
-    for (std::size_t t = 0; t < one.weights.size(); ++t) {
-      running += one.weights[t];
-      const double upto = t + 1 == one.weights.size() ? 16384.0 : std::floor(running * 16384.0 + 0.5);
+    std::int32_t before = 0;
+    for (std::int32_t t = 0; t < count; ++t) {
+      running += weights[t];
+      const std::int32_t upto = t + 1 == count ? 16384 : static_cast<std::int32_t>(running * 16384.0 + 0.5);
       row[t] = static_cast<std::int16_t>(upto - before);
       before = upto;
     }
-    table.first.push_back(one.first);
-    table.count.push_back(static_cast<std::int32_t>(one.weights.size()));
+    weights += count;
     row += table.stride;
   }
+  table.first = std::move(taps.first);
+  table.count = std::move(taps.count);
   return table;
 }
 
 LevelTable level_table(std::int32_t in, std::int32_t out, Filter filter) {
-  const AxisTaps taps = axis_taps(in, out, filter);
+  AxisTaps taps = axis_taps(in, out, filter);
   LevelTable table;
   const std::size_t stride = (taps.longest + 3) / 4 * 4;
   table.stride = static_cast<std::int32_t>(stride);
@@ -178,19 +212,21 @@ LevelTable level_table(std::int32_t in, std::int32_t out, Filter filter) {
   table.split.assign(2 * stride * static_cast<std::size_t>(out), 0);
   std::int32_t* row = table.weights.data();
   std::int16_t* split = table.split.data();
-  for (const FilterTaps& one : taps.all) {
-    for (std::size_t t = 0; t < one.weights.size(); ++t) {
-      const double weight = one.weights[t] * (1 << 22);
+  const double* weights = taps.weights.data();
+  for (const std::int32_t count : taps.count) {
+    for (std::int32_t t = 0; t < count; ++t) {
+      const double weight = weights[t] * (1 << 22);
       row[t] = static_cast<std::int32_t>(weight < 0.0 ? weight - 0.5 : weight + 0.5);
       std::int16_t* group = split + t / 4 * 8 + t % 4;
       group[0] = static_cast<std::int16_t>(row[t] >> 11);
       group[4] = static_cast<std::int16_t>(row[t] & 2047);
     }
-    table.first.push_back(one.first);
-    table.count.push_back(static_cast<std::int32_t>(one.weights.size()));
+    weights += count;
     row += stride;
     split += 2 * stride;
   }
+  table.first = std::move(taps.first);
+  table.count = std::move(taps.count);
   return table;
 }
 
@@ -199,29 +235,28 @@ MaskTable mask_table(std::int32_t in, std::int32_t out, MaskResample resample) {
     case MaskResample::nearest: {
       MaskTable table;
       table.taps = 1;
-      for (std::int64_t d = 0; d < out; ++d) {
-        table.first.push_back(static_cast<std::int32_t>((2 * d + 1) * in / (2 * std::int64_t{out})));
-      }
+      table.first.reserve(static_cast<std::size_t>(out));
+      Walk at(in, 2 * std::int64_t{in}, 2 * std::int64_t{out});
+      for (std::int32_t d = 0; d < out; ++d, at.next()) table.first.push_back(at.whole());
       return table;
     }
     case MaskResample::bilinear:
     case MaskResample::bilinear_topleft: {
       const Centres centres = resample == MaskResample::bilinear ? Centres::half_pixel : Centres::topleft;
       MaskTable table = two_taps(out);
-      for (std::int32_t d = 0; d < out; ++d) {
-        const Pair at = pair(in, out, d, centres);
+      for_pairs(in, out, centres, [&](const Pair& at) {
         table.first.push_back(at.first);
         table.weights.push_back(static_cast<float>(static_cast<double>(at.rest) / (2.0 * out)));
-      }
+      });
       return table;
     }
     case MaskResample::bilinear_corners: {
       MaskTable table = two_taps(out);
       const std::int64_t steps = std::max(out - 1, 1);  // a single output takes the first sample
-      for (std::int64_t d = 0; d < out; ++d) {
-        const std::int64_t n = d * (in - 1);
-        table.first.push_back(static_cast<std::int32_t>(n / steps));
-        table.weights.push_back(static_cast<float>(static_cast<double>(n % steps) / static_cast<double>(steps)));
+      Walk at(0, in - 1, steps);
+      for (std::int32_t d = 0; d < out; ++d, at.next()) {
+        table.first.push_back(at.whole());
+        table.weights.push_back(static_cast<float>(static_cast<double>(at.rest()) / static_cast<double>(steps)));
       }
       return table;
     }
