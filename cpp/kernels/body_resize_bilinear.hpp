@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/bilinear_far.hpp"
+#include "kernels/bilinear_near.hpp"
 #include "kernels/gather.hpp"
 #include "kernels/rows.hpp"
 
@@ -213,10 +214,14 @@ inline void bilinear_mix(const ResizeBilinear& job, std::int32_t y, const float*
 }
 
 void resize_bilinear(const ResizeBilinear& job, std::int32_t row_begin, std::int32_t row_end, void* scratch) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if RMBG_FAST_ONLY_AVX2
   if (BilinearFar::fits(job)) {
     const BilinearFar far(job);
     for (std::int32_t y = row_begin; y < row_end; ++y) far.row(y, y + 1 < row_end ? job.rows.first[y + 1] : -1);
+    return;
+  }
+  if (BilinearNear near(job, scratch); near.fits()) {
+    for (std::int32_t y = row_begin; y < row_end; ++y) near.row(y);
     return;
   }
 #endif

@@ -23,8 +23,8 @@ inline void store_sums(const TriangleSums& sums, std::int32_t* to) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8), sums.last);
 }
 
-template <bool kRounds, typename Sums>
-inline void triangle_write_planes(const ResizeTriangle& job, std::int32_t y, Sums sums) {
+template <bool kRounds, typename Job, typename Sums>
+inline void triangle_write_planes(const Job& job, std::int32_t y, Sums sums) {
   const __m256i half = _mm256_set1_epi32(job.out.rounding == Rounding::nearest ? 1 << 20 : 0);
   for (std::int32_t c = 0; c < 3; ++c) {
     const std::int32_t plane = source_plane(job.src, c);
@@ -52,8 +52,8 @@ inline void triangle_write_planes(const ResizeTriangle& job, std::int32_t y, Sum
 
 // sums(plane, x) gives those of columns x to x + 15 of a source plane, x being a multiple of 16, up to padded_width;
 // they are nowhere stored, but for a grey row, of which three planes are made: in `kept`.
-template <typename Sums>
-inline void triangle_write(const ResizeTriangle& job, std::int32_t y, std::int32_t* kept, Sums sums) {
+template <typename Job, typename Sums>
+inline void triangle_write(const Job& job, std::int32_t y, std::int32_t* kept, Sums sums) {
   const auto write = [&](auto from) {
     if (job.out.rounding == Rounding::none) {
       triangle_write_planes<false>(job, y, from);

@@ -58,9 +58,12 @@ void compare_planes(Random& random, const Tiers& tiers, const char* kernel, Job&
   });
 }
 
+// Weights of 128ths and shifts for divisions come with powers of two alone.
+Size network_size(Random& random) { return {random.pick({1, 8, 16, 32, 64, 128, 256}), random.pick({2, 16, 32, 64})}; }
+
 void check_resizes(Random& random, const Tiers& tiers) {
   const Size in = random_size(random);
-  const Size out = random.one_in(8) ? in : random_size(random);
+  const Size out = random.one_in(3) ? network_size(random) : random.one_in(8) ? in : random_size(random);
   const std::int32_t channels = random.pick({1, 3, 4});
   const Rows src(random, in, channels, 1, 0);
 
