@@ -15,7 +15,8 @@ fuzz_seconds=${FUZZ_SECONDS:-20}
 fuzz_seed=${FUZZ_SEED:-$(date +%s)}
 jobs=${JOBS:-2}
 emulated_side=20  # of the pictures: the network's reference has no fused multiply-add there, and is slow
-work=$(mktemp -d)
+mkdir -p "$root/build"
+work=$(mktemp -d "$root/build/check.XXXXXX")  # ccache sees the sources at the same place from every checkout
 trap 'rm -rf "$work"' EXIT
 unset RMBG_FAST_TIER RMBG_FAST_CONV
 
@@ -98,7 +99,8 @@ together "$bin/check_network $rounds $seed" "$bin/check_kernels $rounds $seed" "
 build sanitize "$all" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DRMBG_FAST_SANITIZE=address,undefined
 step "run: address and undefined-behaviour sanitizers; FUZZ_SEED=$fuzz_seed"
 bin=$work/sanitize
-together "$bin/check_network $((rounds / 2)) $seed" "$bin/check_codecs $((rounds / 4)) $seed" "$bin/check_kernels $rounds $seed" \
+together "$bin/check_network $((rounds / 4)) $seed" "$bin/check_network $((rounds / 4)) $((seed + rounds / 4))" \
+  "$bin/check_codecs $((rounds / 4)) $seed" "$bin/check_kernels $rounds $seed" \
   "$bin/check_pipeline $((rounds / 20))" "$bin/check_gate $((rounds / 20))" "$bin/check_device $rounds $seed $bin/libstand_in_driver.so" \
   "$bin/check_kernels ${fuzz_seconds}s $fuzz_seed" "$bin/check_codecs ${fuzz_seconds}s $fuzz_seed"
 
