@@ -106,37 +106,47 @@ inline std::int32_t blend_eights(const Blend& job, const std::uint8_t* src, cons
     }
     return kOut == 4 ? _mm256_or_si256(colour, _mm256_slli_epi32(a, 24)) : colour;
   };
+  [[maybe_unused]] const __m256i close =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+  const auto put = [&](std::int32_t x) RMBG_FAST_INLINE {
+    const __m256i pixels = eight(x);
+    if constexpr (kOut == 4) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + x * 4), pixels);
+    } else {
+      const __m256i packed = _mm256_shuffle_epi8(pixels, close);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3), _mm256_castsi256_si128(packed));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3 + 12), _mm256_extracti128_si256(packed, 1));
+    }
+  };
+  const auto fetch = [](const std::uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); };
+  constexpr std::int32_t kFetch = 768;         // bytes of the picture ahead
+  constexpr std::int32_t kFetchResult = 1024;  // and of the result: a plain store first reads its line
   const std::int32_t last = (end - 8 < job.width - kReach) ? end - 8 : job.width - kReach;  // where a step may begin
   std::int32_t x = begin;
-  if constexpr (kOut == 4) {
-    const auto put = [&](std::int32_t at)
-                         RMBG_FAST_INLINE { _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + at * 4), eight(at)); };
 #if RMBG_FAST_STREAMS
-    constexpr std::int32_t kFetch = 768;  // bytes of the picture ahead
+  if constexpr (kOut == 4) {
     const std::int32_t head = bytes_to_line(dst + begin * 4);
     if (job.stream && head % 4 == 0 && last - begin >= 32) {
       x += head / 4;
       if (x > begin) put(begin);
       if (x > begin + 8) put(x - 8);
       for (; x + 8 <= last; x += 16) {
-        _mm_prefetch(reinterpret_cast<const char*>(src + x * kChannels + kFetch), _MM_HINT_T0);
+        fetch(src + x * kChannels + kFetch);
         const __m256i near = eight(x);
         const __m256i far = eight(x + 8);
         _mm256_stream_si256(reinterpret_cast<__m256i*>(dst + x * 4), near);
         _mm256_stream_si256(reinterpret_cast<__m256i*>(dst + x * 4 + 32), far);
       }
     }
-#endif
-    for (; x <= last; x += 8) put(x);
-  } else {
-    const __m256i close =
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
-    for (; x <= last; x += 8) {
-      const __m256i packed = _mm256_shuffle_epi8(eight(x), close);
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3), _mm256_castsi256_si128(packed));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + x * 3 + 12), _mm256_extracti128_si256(packed, 1));
-    }
   }
+#endif
+  for (; x + 8 <= last; x += 16) {
+    fetch(src + x * kChannels + kFetch);
+    fetch(dst + x * kOut + kFetchResult);
+    put(x);
+    put(x + 8);
+  }
+  for (; x <= last; x += 8) put(x);
   return x;
 }
 

@@ -65,7 +65,8 @@ void check_sigmoid(Random& random, const Tiers& tiers) {
 
 void check_resize_mask(Random& random, const Tiers& tiers) {
   const Size in = random_size(random);
-  const Size out = random.one_in(8) ? in : random_size(random);
+  const Size half{(in.width + 1) / 2, (in.height + 1) / 2};
+  const Size out = random.one_in(8) ? in : random.one_in(8) ? half : random_size(random);
   const auto sampling = [&] {
     return random.pick({MaskResample::bilinear, MaskResample::bilinear_topleft, MaskResample::bilinear_corners,
                         MaskResample::bicubic, MaskResample::nearest, MaskResample::pillow_lanczos});
