@@ -29,18 +29,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def both(words: list[str], home: Path, folder: Path, given: bytes = b"") -> list[bytes]:
-    """Standard output of each, run in a folder of its own, a and b."""
-    out = []
-    for name, command in (("a", THEIRS), ("b", OURS)):
-        (folder / name).mkdir(exist_ok=True)
-        done = subprocess.run(
-            [*command, *words], cwd=folder / name, input=given, capture_output=True, timeout=300, check=False,
-            env={**os.environ, "U2NET_HOME": str(home), "OMP_NUM_THREADS": "2"},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr.decode()
-        out.append(done.stdout)
-    return out
+def run(command: list[str], home: Path, folder: Path, given: bytes = b"") -> None:
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(
+        command, cwd=folder, input=given, capture_output=True, timeout=300, check=False,
+        env={**os.environ, "U2NET_HOME": str(home), "OMP_NUM_THREADS": "2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def run_here(words: list[str], home: Path, folder: Path) -> None:
+    """rembg's command in this process: it takes seconds to import."""
+    from rembg.cli import main
+
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("U2NET_HOME", str(home))
+        patch.setenv("OMP_NUM_THREADS", "2")
+        patch.chdir(folder)
+        main(words, standalone_mode=False)
 
 
 def same(folder: Path, wanted: set[str], levels: int = 2) -> None:
@@ -66,7 +73,9 @@ def same(folder: Path, wanted: set[str], levels: int = 2) -> None:
 )
 def test_file(words: list[str], home: Path, tmp_path: Path) -> None:
     Image.fromarray(PHOTO).save(tmp_path / "in.jpg", quality=95)
-    both(["i", *words, str(tmp_path / "in.jpg"), "out.png"], home, tmp_path)
+    words = ["i", *words, str(tmp_path / "in.jpg"), "out.png"]
+    run_here(words, home, tmp_path / "a")
+    run([*OURS, *words], home, tmp_path / "b")
     same(tmp_path, {"out.png"})
 
 
@@ -75,12 +84,15 @@ def test_folder(home: Path, tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(PHOTO).save(tmp_path / name)
     (tmp_path / "in" / "note.txt").write_text("no picture")
-    both(["p", "-m", "u2netp", "-om", str(tmp_path / "in"), "out"], home, tmp_path)
+    words = ["p", "-m", "u2netp", "-om", str(tmp_path / "in"), "out"]
+    run_here(words, home, tmp_path / "a")
+    run([*OURS, *words], home, tmp_path / "b")
     same(tmp_path, {"out/one.png", "out/two.png", "out/three.png"})
 
 
 def test_frames(home: Path, tmp_path: Path) -> None:
     frames = np.stack([PHOTO, PHOTO[::-1], PHOTO[:, ::-1]])
     words = ["b", "-m", "u2netp", "-om", "-o", "frame-%03u.png", str(PHOTO.shape[1]), str(PHOTO.shape[0])]
-    both(words, home, tmp_path, frames.tobytes())
+    for folder, command in (("a", THEIRS), ("b", OURS)):
+        run([*command, *words], home, tmp_path / folder, frames.tobytes())
     same(tmp_path, {f"frame-{number:03}.png" for number in range(3)})
