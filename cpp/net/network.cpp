@@ -26,6 +26,11 @@ bool Network::run(const Schedule& schedule, const float* const* inputs, float* c
   return done;
 }
 
+void Network::rest() {
+  const std::lock_guard lock(guard_);
+  idle_.clear();
+}
+
 std::unique_ptr<Network::Workspace> Network::take(std::size_t floats) {
   {
     const std::lock_guard lock(guard_);

@@ -26,6 +26,8 @@ class Network {
   // cancelled. Throws std::bad_alloc, and as execute.
   bool run(const Schedule& schedule, const float* const* inputs, float* const* outputs, const Parallel& parallel,
            const Observer* observer = nullptr);
+  // Gives back the memory that runs work in, as far as none is under way.
+  void rest();
 
  private:
   // What one run works in. As many are kept as runs were under way at once, which is for the caller to bound.

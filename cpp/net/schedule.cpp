@@ -13,7 +13,8 @@ namespace rmbg::net {
 namespace {
 
 constexpr int kLargestSide = 1 << 20;
-constexpr std::size_t kLine = 16;  // floats of a cache line: where values begin
+constexpr std::size_t kLargeMap = std::size_t{1} << 22;  // floats
+constexpr std::size_t kLine = 16;                        // floats of a cache line: where values begin
 
 [[noreturn]] void refuse_sizes(const std::string& what) {
   fail(ErrorKind::inference, "the model failed to run: " + what);
@@ -309,7 +310,9 @@ class Scheduler {
       const Window& w = step.window;
       const bool halves = w.height == 2 && w.width == 2 && w.stride_y == 2 && w.stride_x == 2 && w.top == 0 &&
                           w.left == 0 && w.bottom == 0 && w.right == 0;
-      for (std::size_t s = 0; halves && s < index; ++s) {
+      // On the way, its place is taken while all that the convolution reads is there; by itself it reads the map once more.
+      const bool apart = machine_.frugal && floats_of(at(step.inputs[0]).shape, value(step.inputs[0])) >= kLargeMap;
+      for (std::size_t s = 0; halves && !apart && s < index; ++s) {
         Ready& maker = result_.steps[s];
         if (plan_.steps[s].output == step.inputs[0] && maker.algorithm == Algorithm::winograd && maker.winograd != F5 &&
             plan_.steps[s].window.dilation_y == 1 && maker.pooled < 0) {

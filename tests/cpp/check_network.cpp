@@ -61,6 +61,7 @@ void count_paths(const Plan& plan, const Schedule& schedule, Taken& taken) {
     taken.count[kEdges] += step.edges;
     taken.count[kEnded] += step.through > 0;
     taken.count[kInPlace] += lies_where_it_reads(schedule, step);
+    taken.count[kBanded] += ready.band > 0;
     taken.count[kPixel] += step.through > 0 && step.residual >= 0 &&
                            schedule.values[std::size_t(resolve(schedule.values, step.residual))].home == Home::view;
   }

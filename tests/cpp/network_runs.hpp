@@ -121,6 +121,7 @@ enum Path {
   kEnded,
   kPixel,
   kInPlace,
+  kBanded,
   kPaths
 };
 constexpr const char* kPathNames[] = {"winograd 4x4",
@@ -142,7 +143,8 @@ constexpr const char* kPathNames[] = {"winograd 4x4",
                                       "weights of edges",
                                       "deformable with an end",
                                       "one pixel added",
-                                      "in an input's place"};
+                                      "in an input's place",
+                                      "by bands"};
 constexpr double kTolerance[kPaths] = {1e-5, 2e-5, 3e-5, 0,    0,    0,    0, 2e-6, 2e-6, 0,
                                        5e-7, 1e-7, 2e-6, 3e-7, 1e-7, 1e-6, 0, 0,    0,    0};
 }  // namespace

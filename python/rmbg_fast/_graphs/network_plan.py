@@ -67,9 +67,15 @@ class Compiler:
 
     def compile(self) -> Region:
         absorbed = self._absorbed()
+        emitted: set[int] = set()
         for index in self._nodes:
-            if index not in absorbed:
-                self._emit(index)
+            if index in absorbed or index in emitted:
+                continue
+            self._emit(index)
+            # A map waits for all that read it: what makes a few planes of it, for the end of the network, does so at once.
+            for reader in self._planes_of(self._ends.get(index, [index])[-1]):
+                self._emit(reader)
+                emitted.add(reader)
         outputs = [name for index in self._nodes for name in self._graph.nodes[index].output if self._leaves(name)]
         numbers = [self._planar(name) for name in outputs]
         plan = [VERSION, len(self._values)]
@@ -85,6 +91,19 @@ class Compiler:
         return bool(name) and (outside or name in self._graph.outputs)
 
     # --- what a convolution, an addition or a sigmoid does by itself ---
+
+    def _planes_of(self, maker: int) -> list[int]:
+        """The convolutions to few channels, with nothing behind them, of what node `maker` makes."""
+        graph = self._graph
+        readers = graph.readers.get(graph.nodes[maker].output[0], [])
+        convolutions = [index for index in readers if index in self._inside and graph.nodes[index].op_type == "Conv"]
+        return [
+            index
+            for index in convolutions
+            if graph.constants[graph.nodes[index].input[1]].dims[0] <= FEW
+            and self._ends.get(index) == [index]
+            and index not in self._firsts
+        ]
 
     def _absorbed(self) -> set[int]:
         """Nodes that others do; fills `_ends` with the chain of each of those, `_firsts` with what is done before."""
