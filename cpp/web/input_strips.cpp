@@ -4,15 +4,23 @@
 
 namespace rmbg::web {
 
-InputStrips::InputStrips(const Recipe& recipe, std::int32_t width, std::int32_t height, Tables& tables)
+namespace {
+
+void* room_for(PlaneSize size, Buffer& planes) {
+  planes.reserve(3 * sizeof(float) * static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.height));
+  return planes.data();
+}
+
+}  // namespace
+
+InputStrips::InputStrips(const Recipe& recipe, std::int32_t width, std::int32_t height, Tables& tables, Buffer& planes)
     : recipe_(recipe),
       tables_(tables),
       width_(width),
       height_(height),
       size_(input_size(recipe, width, height)),
       sources_(source_rows(height, size_.height, recipe.resample, tables)),
-      planes_(3 * sizeof(float) * static_cast<std::size_t>(size_.width) * static_cast<std::size_t>(size_.height)),
-      job_(input_planes(recipe, size_, false, planes_.data())),
+      job_(input_planes(recipe, size_, false, room_for(size_, planes))),
       measures_(recipe.divide_by_max) {
   if (measures_) job_ = as_levels(job_);
   next(0);

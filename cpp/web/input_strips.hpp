@@ -16,7 +16,8 @@ constexpr std::size_t kStripBytes = 2 << 20;  // of RGBA samples, where that is 
 // With a recipe that divides by the picture's largest sample, the strips are asked for twice: first to find it.
 class InputStrips {
  public:
-  InputStrips(const Recipe& recipe, std::int32_t width, std::int32_t height, Tables& tables);
+  // The input lies in `planes`.
+  InputStrips(const Recipe& recipe, std::int32_t width, std::int32_t height, Tables& tables, Buffer& planes);
 
   // Rows [top, top + rows) of the picture are wanted next, where there is `more`.
   bool more() const { return rows_ > 0; }
@@ -25,7 +26,6 @@ class InputStrips {
   void feed(const void* strip, int threads);
 
   PlaneSize size() const { return size_; }
-  const float* planes() { return static_cast<const float*>(planes_.data()); }
 
  private:
   // As many output rows as a strip has room for.
@@ -37,7 +37,6 @@ class InputStrips {
   const std::int32_t height_;
   const PlaneSize size_;
   const std::vector<SourceRows> sources_;
-  Buffer planes_;
   kernels::NormalizedPlanes job_;
   bool measures_;  // the first time of two
   Stretch there_{};

@@ -87,19 +87,33 @@ std::uint8_t* Session::strip(std::int32_t width, std::int32_t rows) {
   return static_cast<std::uint8_t*>(strip_.data());
 }
 
-void Session::begin(std::int32_t width, std::int32_t height) { input_.emplace(recipe_, width, height, tables_); }
+void Session::begin(std::int32_t width, std::int32_t height) {
+  input_.emplace(recipe_, width, height, *tables_, planes_);
+}
+
+void Session::make_way() {
+  for (Buffer* const buffer : {&strip_, &values_, &alpha_, &result_, &file_}) *buffer = Buffer();
+  input_.reset();
+  resizer_.reset();
+  writer_.reset();
+  tables_.emplace();
+}
 
 bool Session::run() {
   const PlaneSize size = input_->size();
+  make_way();
   const auto schedule = network_.schedule({net::Shape{1, size.height, size.width}});
   const net::Shape made = schedule->values[static_cast<std::size_t>(network_.plan().outputs[0])].shape;
   mask_.resize(pixels(made.width, made.height));
   size_ = {mask_.data(), made.width, made.height};
-  const float* input = input_->planes();
+  const auto* const input = static_cast<const float*>(planes_.data());
   float* output = mask_.data();
   Progress progress(network_.plan(), *schedule);
   const net::Observer observer = progress.observer();
-  return network_.run(*schedule, &input, &output, {nullptr, &run_parallel, threads_, &cancelled_}, &observer);
+  const bool done =
+      network_.run(*schedule, &input, &output, {nullptr, &run_parallel, threads_, &cancelled_}, &observer);
+  network_.rest();
+  return done;
 }
 
 std::int32_t Session::cut(std::int32_t width, std::int32_t height, const BlendOptions& options) {
@@ -108,7 +122,7 @@ std::int32_t Session::cut(std::int32_t width, std::int32_t height, const BlendOp
   std::copy(mask_.begin(), mask_.end(), values);
   const AlphaSize size{width, height, kernels::MaskType::u8};
   resizer_.emplace(
-      finish_mask(recipe_, values, {values, size_.width, size_.height}, size, false, tables_, threads_, scene_));
+      finish_mask(recipe_, values, {values, size_.width, size_.height}, size, false, *tables_, threads_, scene_));
   options_ = options;
   const auto row = 4 * static_cast<std::size_t>(width);
   return static_cast<std::int32_t>(std::clamp<std::size_t>(kStripBytes / row, 1, static_cast<std::size_t>(height)));

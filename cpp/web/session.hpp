@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "codecs/png_encode.hpp"
@@ -54,6 +55,9 @@ class Session {
   std::uint8_t* file() { return static_cast<std::uint8_t*>(file_.data()); }
 
  private:
+  // Gives back all that a picture needed around the network: what that works in takes its place, and the other way
+  // round.
+  void make_way();
   // Of `result`: rows of so many samples, above which there is room for one more.
   void make_room(std::int32_t width, std::int32_t stored, std::int32_t rows);
 
@@ -61,7 +65,8 @@ class Session {
   net::Network network_;
   const int threads_;
   std::atomic<bool> cancelled_{false};
-  Tables tables_;
+  Buffer planes_;  // the network's input
+  std::optional<Tables> tables_{std::in_place};
   Buffer strip_;
   std::optional<InputStrips> input_;
   std::vector<float> mask_;  // as the network left it: `cut` changes its copy in values_

@@ -8,8 +8,8 @@ const CACHE = "rmbg-fast-models-1";
 const MOST = 2 ** 31; // bytes of a model
 
 /**
- * The header of the file at `url` and all that follows it. A copy that an earlier visit kept is taken where it is
- * whole; where `keep`, a fetched one is kept. `onProgress` hears ({loaded, total}) in bytes.
+ * The `header` of the file at `url` and the `body`, all that follows it. A copy that an earlier visit kept is taken where
+ * it is whole; else `store` keeps the fetched one, where `keep` asks for it. `onProgress` hears ({loaded, total}) in bytes.
  */
 export async function fetchModel(url, { keep, sha256, onProgress }) {
   const store = keep && globalThis.caches ? await caches.open(CACHE).catch(() => null) : null;
@@ -29,11 +29,8 @@ export async function fetchModel(url, { keep, sha256, onProgress }) {
   }
   if (!answer.ok) throw new RmbgError("network", `the model cannot be fetched from ${url}: the server says ${answer.status}`);
   const model = await read(answer, sha256, onProgress);
-  if (store) {
-    const body = new Blob([model.head, model.body]);
-    await store.put(url, new Response(body)).catch(() => {}); // no room: fetched again next time
-  }
-  return model;
+  // Where there is no room it is fetched again next time.
+  return { ...model, store: () => store?.put(url, new Response(new Blob([model.head, model.body]))).catch(() => {}) };
 }
 
 async function read(answer, sha256, onProgress) {
@@ -52,7 +49,7 @@ async function read(answer, sha256, onProgress) {
   const body = await stream.take(total, (loaded) => onProgress?.({ loaded: loaded + head.length, total: total + head.length }));
   if (await stream.more()) throw damaged();
   await check(body, header, sha256);
-  return { header, head, body };
+  return { header, head, body, store: () => {} };
 }
 
 function parse(text) {

@@ -14,20 +14,27 @@ const tell = (message) => postMessage({ id: asked, ...message });
 
 async function load({ url, recipe, threads, keep, sha256, channel }) {
   const count = isShared() ? threads : 1;
-  const helpers = Array.from({ length: count - 1 }, startHelper); // while the rest is fetched
   const onProgress = (progress) => tell({ loading: progress });
-  const [compiled, fetched] = await Promise.all([compile(), fetchModel(url, { keep, sha256, onProgress })]);
-  const memory = newMemory();
-  const core = await instantiate(compiled, memory, (done) => tell({ running: done }));
-  core._initialize?.();
-  for (const { helper } of helpers) helper.postMessage({ compiled, memory, place: helperPlace(core), channel });
+  const [{ core, memory, helping }, fetched] = await Promise.all([start(count, channel), fetchModel(url, { keep, sha256, onProgress })]);
   model = new Model(core, memory);
   model.open(fetched, recipe, count, CACHE_BYTES);
-  await Promise.all(helpers.map(({ ready }) => ready));
+  fetched.store(); // nobody waits for it
+  await helping;
   const { name, title, license, commercial, homepage, recipes } = fetched.header;
   const about = { name, title, license, commercial, homepage, recipes: Object.keys(recipes) };
   // With shared memory the page can cancel a run; else it ends this worker.
   return { about, threads: count, flag: isShared() ? { buffer: memory.buffer, at: model.cancelledAt() >>> 0 } : null };
+}
+
+/** The module, in this worker and in its helpers. */
+async function start(count, channel) {
+  const helpers = Array.from({ length: count - 1 }, startHelper); // while the program is fetched
+  const compiled = await compile();
+  const memory = newMemory();
+  const core = await instantiate(compiled, memory, (done) => tell({ running: done }));
+  core._initialize?.();
+  for (const { helper } of helpers) helper.postMessage({ compiled, memory, place: helperPlace(core), channel });
+  return { core, memory, helping: Promise.all(helpers.map(({ ready }) => ready)) };
 }
 
 async function compile() {
