@@ -166,9 +166,9 @@ class Bench:
         return rows
 
     def visit(self, photo: Path, rounds: int) -> dict[str, Any]:
-        """In a browser that runs but was never here, from the page's start to the first result: the preview, which a visitor
-        sees, and the PNG. The photo is chosen as soon as the page is there; what the page fetches counts, from this
-        machine. Then the longest block of the main thread, and how soon a cancel is through.
+        """In a browser that runs but was never here, from the page's start to the first result: the preview, which a
+        visitor sees, and the PNG. The photo is chosen as soon as the page is there; what the page fetches counts, from
+        this machine. Then the longest block of the main thread, and how soon a cancel is through.
         """
         previews: list[float] = []
         first: list[float] = []

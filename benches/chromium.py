@@ -99,8 +99,8 @@ globalThis.first = new Promise((resolve) => {
   });
 });
 """
-"""In the page, from its start: the longest block of its thread; when photo and cut-out were seen first, as a preview, and
-when the PNG could be had. Milliseconds."""
+"""In the page, from its start: the longest block of its thread; when photo and cut-out were first seen, as a preview,
+and when the PNG could be had. Milliseconds."""
 
 
 @contextmanager
