@@ -72,7 +72,7 @@ class Compiler:
             if index in absorbed or index in emitted:
                 continue
             self._emit(index)
-            # A map waits for all that read it: what makes a few planes of it, for the end of the network, does so at once.
+            # A map waits for all that read it: what makes a few planes of it for the end of the network comes at once.
             for reader in self._planes_of(self._ends.get(index, [index])[-1]):
                 self._emit(reader)
                 emitted.add(reader)
