@@ -88,7 +88,7 @@ def test_a_cancelled_picture_of_many_strips_leaves_the_session_usable(user_page:
 def test_a_photo_wider_than_a_texture_is_cut_out_as_the_library_does(page: Any, cat_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "large.jpg"
     with Image.open(cat_file) as image:
-        image.resize((8200, 1500)).save(path, quality=90)
+        image.resize((8200, 4400)).save(path, quality=90)
     page.set_input_files("#files", str(path))
     page.wait_for_selector(DONE, timeout=120_000)
     found = downloaded(page)
