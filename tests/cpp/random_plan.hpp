@@ -104,6 +104,9 @@ class PlanMaker {
         return gate(from);
       case 8:
         return show(between_few(from));
+      case 9:
+      case 10:
+        return in_a_row();
       default:
         show(convolution(from, random_.one_in(2)));
     }
@@ -248,6 +251,25 @@ class PlanMaker {
       return emit(step, value, out);
     }
     return -1;
+  }
+
+  // Two convolutions of the same size, of which the second may write over what it reads, band by band.
+  void in_a_row() {
+    const auto less = [&](int a, int b) { return shape_of(a).height < shape_of(b).height; };
+    const int from = *std::max_element(open_.begin(), open_.end(), less);
+    Step step = step_of(StepKind::convolution, {from});
+    step.window = {3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
+    const Shape shape = shape_of(from);
+    const Value value{Layout::blocked, channels()};
+    const double depth = padded(value_of(from)) + padded(value);
+    if (double(shape.batch) * shape.height * shape.width * 9 * depth * padded(value) > 4 * budget_) return;
+    for (int times = 0; times < 2; ++times) {
+      step.first = random_.clamp();
+      add_weights(step, value);
+      step.inputs = {emit(step, value, shape)};
+      watch(step.inputs[0]);
+    }
+    open_.push_back(step.inputs[0]);
   }
 
   void add_weights(Step& step, const Value& out, float times = 1.0f) { weights_.add(made_.plan, step, out, times); }
