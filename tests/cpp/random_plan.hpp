@@ -9,15 +9,15 @@
 #include "net/plan.hpp"
 #include "net/schedule.hpp"
 #include "network_support.hpp"
-#include "random_weights.hpp"
+#include "plan_builder.hpp"
 #include "random_windows.hpp"
 
 namespace rmbg::net {
 
-class PlanMaker {
+class PlanMaker : PlanBuilder {
  public:
   PlanMaker(Random& random, int largest)
-      : random_(random),
+      : PlanBuilder(random),
         largest_(largest),
         wide_(random.one_in(4)),
         budget_((wide_ ? 12000.0 : 2500.0) * largest * largest) {}
@@ -42,38 +42,6 @@ class PlanMaker {
   int channels() {
     return wide_ ? random_.between(1, 32) : random_.one_in(3) ? 16 * random_.between(1, 4) : random_.between(1, 70);
   }
-  int channels_of(int value) const { return made_.plan.values[std::size_t(value)].channels; }
-  const Shape& shape_of(int value) const { return made_.shapes[std::size_t(value)]; }
-
-  int add_value(Value value, Shape shape) {
-    made_.plan.values.push_back(value);
-    made_.shapes.push_back(shape);
-    return int(made_.plan.values.size()) - 1;
-  }
-  static Step step_of(StepKind kind, std::vector<int> inputs) {
-    Step step{};
-    step.kind = kind;
-    step.inputs = std::move(inputs);
-    return step;
-  }
-  int emit(Step step, Value value, Shape shape) {
-    step.output = add_value(value, shape);
-    made_.plan.steps.push_back(step);
-    return step.output;
-  }
-  int emit(StepKind kind, std::vector<int> inputs, Value value, Shape shape) {
-    return emit(step_of(kind, std::move(inputs)), value, shape);
-  }
-  void watch(int value) {
-    made_.plan.outputs.push_back(
-        emit(StepKind::unpack, {value}, {Layout::planar, channels_of(value)}, shape_of(value)));
-  }
-  void show(int value) {
-    if (value < 0) return;
-    open_.push_back(value);
-    watch(value);
-  }
-
   void grow() {
     const int from = random_.pick(open_);
     switch (random_.between(0, 11)) {
@@ -127,8 +95,6 @@ class PlanMaker {
     for (const int input : joined) sum += channels_of(input);
     made_.plan.outputs.push_back(emit(StepKind::unpack, joined, {Layout::planar, sum}, shape_of(from)));
   }
-
-  Value value_of(int value) const { return made_.plan.values[std::size_t(value)]; }
 
   int sigmoid(int from) {
     Step step = step_of(StepKind::sigmoid, {from});
@@ -272,8 +238,6 @@ class PlanMaker {
     open_.push_back(step.inputs[0]);
   }
 
-  void add_weights(Step& step, const Value& out, float times = 1.0f) { weights_.add(made_.plan, step, out, times); }
-
   int max_pool(int from, const Pool& pool) {
     Step step = step_of(StepKind::max_pool, {from});
     step.window = pool.window;
@@ -306,13 +270,9 @@ class PlanMaker {
     show(emit(step, made_.plan.values[std::size_t(from)], shape_of(from)));
   }
 
-  Random& random_;
   const int largest_;
   const bool wide_;      // few channels and many pixels: more tiles than one job takes
   const double budget_;  // multiplications of a convolution
-  RandomPlan made_;
-  RandomWeights weights_{random_};
-  std::vector<int> open_;  // blocked values that any step may read
 };
 
 }  // namespace rmbg::net
