@@ -19,7 +19,7 @@ async function load({ url, recipe, threads, keep, sha256, channel }) {
   model = new Model(core, memory);
   model.open(fetched, recipe, count, CACHE_BYTES);
   fetched.store(); // nobody waits for it
-  await helping;
+  await Promise.all(helping);
   const { name, title, license, commercial, homepage, recipes } = fetched.header;
   const about = { name, title, license, commercial, homepage, recipes: Object.keys(recipes) };
   // With shared memory the page can cancel a run; else it ends this worker.
@@ -34,7 +34,7 @@ async function start(count, channel) {
   const core = await instantiate(compiled, memory, (done) => tell({ running: done }));
   core._initialize?.();
   for (const { helper } of helpers) helper.postMessage({ compiled, memory, place: helperPlace(core), channel });
-  return { core, memory, helping: Promise.all(helpers.map(({ ready }) => ready)) };
+  return { core, memory, helping: helpers.map(({ ready }) => ready) };
 }
 
 async function compile() {
